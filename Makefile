@@ -1,0 +1,124 @@
+# Every recipe says what it does in `make help`. `check` never edits a file; `fix` does; CI runs these same recipes.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PY := $(BIN)/python
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+# --- set-up --------------------------------------------------------------------------------------------------------------
+
+# Cheap when nothing changed: tools/bootstrap.sh keeps a stamp per lock, named by the lock's hash.
+venv-%:
+	@tools/bootstrap.sh $*
+
+.PHONY: install
+install: venv-dev ## Make .venv with everything a developer needs
+
+# --- run -----------------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: venv-demo ## A four-trust federation on this machine, from nothing to an answer (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) $(PY) -m demo
+
+# --- tests ---------------------------------------------------------------------------------------------------------------
+
+.PHONY: test test-all unit spec property acceptance
+test: venv-dev venv-demo scan-tools ## Every test except those marked slow
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: venv-dev venv-demo scan-tools ## Every test, with the slow ones
+	@$(PYTEST) $(ARGS)
+
+unit: venv-dev ## The quick tests only
+	@$(PYTEST) tests/unit $(ARGS)
+
+spec: venv-dev ## The language, policy and ledger specifications, on every engine
+	@$(PYTEST) tests/spec $(ARGS)
+
+property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh examples (`make test` runs a fixed slice)
+	@$(PYTEST) --dist load tests/property --hypothesis-profile=full $(ARGS)
+
+acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing, failing, no test yet
+	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
+
+.PHONY: coverage
+coverage: venv-dev ## Tests with line and branch coverage, report in build/coverage
+	@$(PY) -m coverage run -m pytest -m "not slow" $(ARGS)
+	@$(PY) -m coverage combine --quiet 2>/dev/null || true
+	@$(PY) -m coverage html --directory build/coverage
+	@$(PY) -m coverage report
+
+# --- checks --------------------------------------------------------------------------------------------------------------
+
+CHECKS := check-lint check-format check-types check-imports check-rules check-protos check-docs check-hosts
+.PHONY: check fix $(CHECKS)
+# -k: one run shows every problem, not only the first.
+check: venv-dev ## Lint, format, types, boundaries, house rules, generated files; edits nothing
+	@$(MAKE) -k -j $(WORKERS) --output-sync=target $(CHECKS) && echo "check: all good"
+
+check-lint:
+	@$(BIN)/ruff check --quiet --output-format concise
+check-format:
+	@$(BIN)/ruff format --check --quiet || { echo "format: run 'make fix'"; exit 1; }
+check-types:
+	@$(BIN)/mypy
+check-imports:
+	@$(BIN)/lint-imports --no-logo --no-cache
+check-rules:
+	@$(PY) tools/check_rules.py
+check-protos:
+	@$(PY) tools/generate_protos.py --check
+check-docs:
+	@if [ -f tools/generate_docs.py ]; then $(PY) tools/generate_docs.py --check; fi
+check-hosts:
+	@$(PY) tools/check_registry_hosts.py
+
+fix: venv-dev ## Format, and mend what ruff can mend safely
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check
+
+# --- generated files -----------------------------------------------------------------------------------------------------
+
+.PHONY: docs protos
+docs: venv-dev ## Generate the reference pages
+	@if [ -f tools/generate_docs.py ]; then $(PY) tools/generate_docs.py; else echo "no tools/generate_docs.py yet"; fi
+
+protos: venv-dev ## Generate trustquery/v1 from protos/
+	@$(PY) tools/generate_protos.py
+
+# --- locks and artefacts -------------------------------------------------------------------------------------------------
+
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
+  $(if $(UPGRADE),--upgrade)
+.PHONY: lock sbom wheel scan-tools clean
+# These locks name no registry host. uv's own lock file does, so it is never made.
+lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
+	@for name in bootstrap runtime dev scan; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
+
+sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
+	@mkdir -p build
+	@$(BIN)/uv venv --quiet --clear --python $(PY) build/sbom-venv
+	@$(BIN)/uv pip install --quiet --python build/sbom-venv/bin/python --require-hashes -r requirements/runtime.lock
+	@$(BIN)/cyclonedx-py environment build/sbom-venv --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json
+	@$(PY) -c 'import json; print(len(json.load(open("build/sbom.cdx.json"))["components"]), "components in build/sbom.cdx.json")'
+
+wheel: venv-dev ## Build the wheel twice, in two places, and require the same bytes
+	@tools/build_wheel.sh
+
+scan-tools: venv-dev ## The TLS scanner, in a venv of its own (its pins disagree with ours)
+	@[ -x .scan-venv/bin/python ] || $(PY) -m venv .scan-venv
+	@$(BIN)/uv pip install --quiet --python .scan-venv/bin/python --require-hashes -r requirements/scan.lock || \
+	  .scan-venv/bin/pip install --quiet --require-hashes -r requirements/scan.lock
+
+clean: ## Remove what was built; .venv stays
+	@rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

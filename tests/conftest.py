@@ -1,0 +1,46 @@
+"""What every test gets: the acceptance marker, a Hypothesis profile, and no way off this machine."""
+
+import sys
+from typing import Any
+
+import hypothesis
+import pytest
+
+pytest_plugins = ["tests.lib.acceptance_plugin"]
+
+# No deadline: two cores shared by several workers make single examples slow now and then. The default profile draws
+# the same examples each time, so that CI is repeatable; `--hypothesis-profile=full` (`make property`) draws new ones,
+# and many more where a test asks for them (tests/property/budgets.py).
+SLOW_MACHINE = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
+hypothesis.settings.register_profile(
+    "trustquery", deadline=None, print_blob=True, derandomize=True, database=None, suppress_health_check=SLOW_MACHINE
+)
+hypothesis.settings.register_profile(
+    "full", deadline=None, print_blob=True, max_examples=1_000, suppress_health_check=SLOW_MACHINE
+)
+hypothesis.settings.load_profile("trustquery")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Thousands of examples take longer than one test may."""
+    if config.getoption("hypothesis_profile", None) == "full":
+        for item in items:
+            item.add_marker(pytest.mark.timeout(7200))
+
+
+LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0", "::")
+
+
+def stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse a connection to any address but this machine's own. A test that passes only with a network is no test."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+    elif event == "socket.getaddrinfo" and arguments[0] is not None:
+        host = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0])
+    else:
+        return
+    if host and not host.startswith(LOOPBACK):
+        raise RuntimeError(f"tests may only connect to this machine, not to {host}")
+
+
+sys.addaudithook(stay_on_this_machine)

@@ -1,0 +1,370 @@
+"""The bodies of the generated reference pages: each is made from the table, model or docstring that the code uses."""
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tools.docs_markdown import (
+    above,
+    code,
+    codes_raised,
+    doc,
+    fence,
+    fields,
+    join,
+    markdown,
+    paragraphs,
+    sentence,
+    table,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = {
+    "tq": ("trustquery.cli.main", "analysts, governance, root holders"),
+    "tq-node": ("node_agent.cli.main", "trust IT, governance"),
+    "tq-coordinator": ("coordinator.cli.main", "federation operators"),
+}
+FAMILIES = {
+    "query": "The text of a query, and asking it",
+    "project": "Projects",
+    "policy": "A trust's policy",
+    "budget": "Privacy budgets",
+    "data": "Sources and prepared data",
+    "node": "Nodes and their link",
+    "config": "Configuration",
+    "auth": "People, keys and signed documents",
+    "ledger": "The budget ledger",
+    "usage": "Using a command",
+    "expectation": "Expectations",
+    "internal": "Faults",
+}
+POLICY_SAMPLE = "policies/examples/standard-acute-trust.toml"
+POLICY_CLOSED = "policies/baseline/closed.toml"
+HIDDEN = ("--help", "--install-completion", "--show-completion")
+
+
+# --- errors, functions, catalogues
+
+
+def errors() -> str:
+    """Every error code, a section each."""
+    from trustquery.errors import CATALOGUE, Exit
+
+    parts = [
+        """
+        Every refusal has a code, a reason and a fix. Codes are stable and never reused. Text that leaves a node is
+        made from the query's text, names of the schema, parameters and rule ids, and never from data. An error may
+        carry no other field than those in braces below.
+        """,
+        "## Exit codes",
+        "Every command leaves with one of these. When several problems are reported, the first one decides.",
+        table(["Exit", "Meaning"], [[int(item), item.name.lower().replace("_", " ")] for item in Exit]),
+    ]
+    for family, title in FAMILIES.items():
+        entries = [entry for entry in CATALOGUE.values() if entry.code.startswith(f"{family}-")]
+        if entries:
+            parts.append(f"## {title}")
+        for entry in entries:
+            again = "yes" if entry.retry else "no"
+            facts = [
+                f"- **Fix:** {entry.hint}",
+                f"- **For:** {entry.audience}. **Worth asking again unchanged:** {again}",
+                f"- **Exit** {int(entry.exit)} · **HTTP** {entry.http} · **gRPC** {entry.grpc}",
+            ]
+            parts += [f"### {entry.code}", sentence(entry.text), "\n".join(facts)]
+    unknown = {entry.code.split("-", 1)[0] for entry in CATALOGUE.values()} - FAMILIES.keys()
+    if unknown:
+        raise SystemExit(f"docs: give the error families {sorted(unknown)} a title in tools/docs_pages.py")
+    return join(*parts)
+
+
+def functions() -> str:
+    """The one table of scalar functions."""
+    from trustquery.language.functions import FUNCTIONS
+
+    rows = []
+    for row in FUNCTIONS.values():
+        fewest, most = row.arity
+        count = str(fewest) if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
+        literals = "all after the first" if row.literals == "rest" else ", ".join(str(int(p) + 1) for p in row.literals)
+        rows.append([code(row.name), code(row.example), count, row.meaning, row.totality, literals])
+    module = importlib.import_module("trustquery.language.functions")
+    return join(
+        paragraphs(doc(module).partition("\n\n")[2]),
+        f"There are {len(FUNCTIONS)}. Any other function is refused with "
+        "[`query-unknown-function`](errors.md#query-unknown-function).",
+        table(["Function", "Written as", "Arguments", "Result", "On odd values", "Must be literals"], rows),
+    )
+
+
+def catalogue(name: str) -> str:
+    """One shipped catalogue."""
+    from trustquery.catalogue import load
+    from trustquery.catalogue.render import render_catalogue
+
+    return render_catalogue(load(name))
+
+
+def questions() -> str:
+    """The matrix of questions and catalogues."""
+    from trustquery.catalogue.questions import render_questions
+
+    return render_questions()
+
+
+# --- commands
+
+
+def leaves(command: Any, name: str) -> Iterable[tuple[str, Any]]:
+    """Full name and command of every leaf below a Typer command, in the order in which they were added."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name, command
+        return
+    for word, child in below.items():
+        yield from leaves(child, f"{name} {word}")
+
+
+def _options(command: Any, context: Any) -> list[list[str]]:
+    rows = []
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is not None and not any(option in HIDDEN for option in parameter.opts):
+            rows.append([code(" ".join(record[0].split())), " ".join(record[1].split())])
+    return rows
+
+
+def _help(command: Any) -> list[str]:
+    parts = []
+    for block in inspect.cleandoc(command.help or "").split("\f")[0].replace("``", "`").split("\n\n"):
+        words = " ".join(block.split())
+        if words.startswith("Example:"):
+            parts.append(fence(words.removeprefix("Example:").strip(), "sh"))
+        else:
+            parts.append(words)
+    return parts
+
+
+def commands(module: str, program: str) -> str:
+    """Every command of one program."""
+    import typer.main
+
+    root: Any = typer.main.get_command(importlib.import_module(module).app)
+    context_type = root.context_class
+    parts = [*_help(root), "stdout is data, stderr is for people. See [exit codes](errors.md#exit-codes)."]
+    shared = _options(root, context_type(root, info_name=program))
+    if shared:
+        parts += [
+            f"These come before the command: `{program} OPTION … COMMAND …`.",
+            table(["Option", "Meaning"], shared),
+        ]
+    found = list(leaves(root, program))
+    parts += ["## Commands", "\n".join(f"- [`{name}`](#{name.replace(' ', '-')})" for name, _ in found)]
+    for name, command in found:
+        context = context_type(command, info_name=name)
+        usage = " ".join([name, *command.collect_usage_pieces(context)])
+        parts += [f"## {name}", fence(usage), *_help(command)]
+        rows = _options(command, context)
+        if rows:
+            parts.append(table(["Argument or option", "Meaning"], rows))
+    return join(*parts)
+
+
+# --- configuration, policy, signed documents
+
+
+def _sections(*models: tuple[str, Any]) -> list[str]:
+    parts = []
+    for title, model in models:
+        parts += [f"### {title}", markdown(doc(model)), fields(model)]
+    return parts
+
+
+def configuration() -> str:
+    """Both settings files: the annotated samples, and every key with its limits."""
+    from coordinator import config as operator
+    from node_agent import config as node
+
+    return join(
+        """
+        Settings are TOML. An unknown key is an error that names the nearest known one. No setting can weaken
+        privacy: what a trust answers is decided by its signed [policy](policy.md). Secrets are never written in
+        these files.
+        """,
+        "## The node: node.toml",
+        "`tq-node config init` writes this file below the node's home, and `tq-node config check` reads it.",
+        fence((ROOT / "node_agent/node.sample.toml").read_text(encoding="utf-8"), "toml"),
+        *_sections(
+            ("`[node]`", node.TrustConfig),
+            ("`[coordinator]`", node.LinkConfig),
+            ("`[answer]`", node.AnswerConfig),
+            ("`[engine]`", node.EngineConfig),
+            ("`[[source]]`", node.SourceConfig),
+        ),
+        "### The node's home",
+        paragraphs(doc(node.Home)),
+        paragraphs(doc(node.default_home)),
+        "## The coordinator: coordinator.toml",
+        "`tq-coordinator init` writes this file, and `tq-coordinator config check` reads it. Every key is needed.",
+        fence(operator.sample_text(), "toml"),
+        *_sections(
+            ("`[api]` and `[nodes]`", operator.Endpoint),
+            ("`[database]`", operator.Database),
+            ("`[queries]`", operator.Queries),
+            ("`[sessions]`", operator.Sessions),
+        ),
+        "### The coordinator's home",
+        paragraphs(doc(operator.find_home)),
+    )
+
+
+def policy() -> str:
+    """The annotated sample policy, every key, and the rules."""
+    from trustquery.policy import RULES, schema
+
+    rules = ([n, code(rule.id), doc(rule.check)] for n, rule in enumerate(RULES, 1))
+    return join(
+        paragraphs(doc(schema)),
+        f"""
+        A policy is TOML that governance writes and two of its people sign. Without a signed policy in force the node
+        answers nothing. Deny wins, and a rule that cannot be evaluated refuses. Start from
+        [a policy that answers nothing]({above(POLICY_CLOSED)}). There is a
+        [JSON Schema]({above("policies/schema/policy.schema.json")}).
+        """,
+        "## An annotated policy",
+        f"From [{POLICY_SAMPLE}]({above(POLICY_SAMPLE)}).",
+        fence((ROOT / POLICY_SAMPLE).read_text(encoding="utf-8"), "toml"),
+        "## Rules",
+        "A query is allowed only when none of these objects. Decisions, logs and refusals name a rule by its id.",
+        table(["#", "Rule id", "What it requires"], rules),
+        "## Keys",
+        *_sections(
+            ("Top level", schema.Policy),
+            ("`[budget.…]`", schema.Budget),
+            ("Caps of one scope", schema.Caps),
+            ("Caps of a project", schema.ProjectCaps),
+            ("`[[dataset]]`", schema.DatasetRule),
+            ("`[queries]`", schema.Queries),
+            ("`[deny]`", schema.Deny),
+        ),
+    )
+
+
+def documents() -> str:
+    """Signed documents: their fields and their schemas."""
+    from trustquery.identity import documents as kinds
+    from trustquery.policy.schemas import schemas
+
+    paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
+    parts = [
+        """
+        Each document travels in a DSSE envelope. The payload is RFC 8785 canonical JSON without floats, and its type
+        is `application/vnd.trustquery.<kind>.v1+json`. The reader verifies the bytes received, then requires that
+        encoding them again gives the same bytes. An unknown field is refused. [Formats](formats.md#signed-documents)
+        says more.
+        """,
+        markdown(doc(kinds).partition("\n\n")[2]),
+        "The policy is a signed document too, and has [a page of its own](policy.md).",
+    ]
+    order = (
+        kinds.Root,
+        kinds.Roster,
+        kinds.Revocations,
+        kinds.Permit,
+        kinds.Acceptance,
+        kinds.Intent,
+        kinds.Answer,
+    )
+    for model in order:
+        link = f"[JSON Schema]({above(paths[model.KIND])})"
+        parts += [f"## {model.KIND}", f"{markdown(doc(model))} {link}.", fields(model)]
+    shared = (kinds.NodeEntry, kinds.Person, kinds.Member, kinds.LawfulBasis, kinds.Input)
+    text = join(*parts, "## Parts", *_sections(*((part.__name__, part) for part in shared)))
+    names = "|".join(part.__name__ for part in shared)
+    return re.sub(rf"(?<=: |\| )({names})(?= \|)", lambda match: f"[{match[0]}](#{match[0].lower()})", text)
+
+
+# --- the wire, the gate, the life of things
+
+
+def wire() -> str:
+    """The protobuf files and a table of their messages."""
+    parts = [
+        """
+        Analysts and governance speak HTTPS and JSON to the coordinator. A node speaks gRPC: it dials out, and one
+        stream carries everything. Signed documents and models travel as opaque bytes. Only `trustquery/wire`
+        converts between these messages and the code's own.
+        """
+    ]
+    for path in sorted((ROOT / "protos").rglob("*.proto")):
+        text = path.read_text(encoding="utf-8")
+        rows = []
+        for comment, name in re.findall(r"((?:^//[^\n]*\n)*)^message (\w+)", text, re.MULTILINE):
+            words = " ".join(line.removeprefix("//").strip() for line in comment.splitlines())
+            rows.append([code(name), words or "see below"])
+        parts.append(f"## {path.relative_to(ROOT / 'protos').as_posix()}")
+        parts += [table(["Message", "Meaning"], rows), fence(text, "proto")]
+    return join(*parts)
+
+
+def _codes(module: ModuleType) -> list[str]:
+    """What a step's own file raises, and what its docstrings promise of the functions that it calls."""
+    raised = re.findall(r'TrustQueryError\(\s*"([a-z-]+)"', inspect.getsource(module))
+    for found in vars(module).values():
+        if inspect.isfunction(found) and found.__module__ == module.__name__:
+            raised += codes_raised(found)
+    return [code(slug) if slug.endswith("…") else f"[`{slug}`](errors.md#{slug})" for slug in sorted(set(raised))]
+
+
+def gate() -> str:
+    """The gate's steps."""
+    from node_agent.gate import gate as steps
+
+    rows = []
+    for number, (name, step) in enumerate(steps.STEPS, 1):
+        module = sys.modules[step.__module__]
+        words = sentence(markdown(re.sub(r"^Step \d+: ", "", doc(module))))
+        stored = "skipped" if name in steps.SKIPPED_WHEN_STORED else "runs"
+        link = f"[`{name}`]({above(step.__module__.replace('.', '/') + '.py')})"
+        rows.append([number, link, words, stored, ", ".join(_codes(module)) or "nothing of its own"])
+    return join(
+        paragraphs(doc(steps)),
+        f"""
+        The order is the tuple `STEPS` in [gate.py]({above("node_agent/gate/gate.py")}); each step is a file beside
+        it. [How a query travels](../explanation/how-a-query-travels.md) tells the same story in words. From *start*
+        on, every code becomes the same no-answer outside.
+        """,
+        table(["#", "Step", "What it does", "For a stored answer", "May end with"], rows),
+    )
+
+
+def _diagram(transitions: Mapping[Any, Iterable[Any]], start: Any) -> str:
+    lines = ["stateDiagram-v2", f"    [*] --> {start}"]
+    for state, reachable in transitions.items():
+        targets = [str(item) for item in transitions if item in set(reachable)]
+        lines += [f"    {state} --> {target}" for target in targets or ["[*]"]]
+    return fence("\n".join(lines), "mermaid")
+
+
+def states() -> str:
+    """State machines, as diagrams made from their tables."""
+    from coordinator.queries import machine
+    from node_agent.budget import states as ledger
+
+    return join(
+        "Each machine is a dictionary in the code. A move that is not listed there is refused.",
+        "## A release in a node's ledger",
+        f"""
+        {markdown(doc(ledger.State))} A release that goes from RESERVED straight to COMMITTED is a stored answer: it
+        reads no data and draws no noise. The table is in `node_agent/budget/states.py`.
+        """,
+        _diagram(ledger.VALID_TRANSITIONS, ledger.State.RESERVED),
+        "## A query at the coordinator",
+        f"{markdown(doc(machine.State))} The table is in `coordinator/queries/machine.py`.",
+        _diagram(machine.VALID_TRANSITIONS, machine.State.ACCEPTED),
+    )
