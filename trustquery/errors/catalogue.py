@@ -1,0 +1,513 @@
+"""Every code: who can fix it, what people read, what to do, and how each interface shows it.
+
+Text that leaves a node uses only query text, schema names, parameters and rule ids (style guide 4.5):
+never row values, counts, timings or another library's message. A test keeps this list, the reference page
+and the codes raised in the source equal. Codes are stable and never reused.
+"""
+
+from __future__ import annotations
+
+import enum
+import string
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CATALOGUE", "Audience", "Entry", "Exit"]
+
+Audience = Literal["analyst", "it", "governance", "operator", "everyone"]
+
+
+class Exit(enum.IntEnum):
+    """Exit statuses of every command (all at most 125)."""
+
+    DONE = 0
+    INTERNAL = 1
+    USAGE = 2
+    CHECK_FOUND_PROBLEMS = 3
+    QUERY = 10
+    DATA = 11
+    POLICY = 12
+    EXPECTATION = 13
+    TIMEOUT = 14
+    BUDGET = 20
+    CONFIG = 30
+    AUTH = 31
+    CONNECTION = 32
+    LEDGER = 40
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the catalogue.
+
+    Attributes:
+        text: what is wrong; ``{field}`` places are filled from the error's fields.
+        hint: the fix: the next command, the legal form, or the person to ask.
+        retry: whether the same request may succeed later unchanged.
+        fields: the only fields an error of this code may carry.
+    """
+
+    code: str
+    audience: Audience
+    text: str
+    hint: str
+    exit: Exit
+    http: int
+    grpc: str
+    retry: bool
+    fields: frozenset[str]
+
+
+_FAMILIES: dict[str, tuple[Audience, Exit, int, str]] = {
+    "query": ("analyst", Exit.QUERY, 422, "INVALID_ARGUMENT"),
+    "policy": ("governance", Exit.POLICY, 403, "PERMISSION_DENIED"),
+    "budget": ("governance", Exit.BUDGET, 403, "RESOURCE_EXHAUSTED"),
+    "data": ("it", Exit.DATA, 409, "FAILED_PRECONDITION"),
+    "node": ("it", Exit.CONNECTION, 503, "UNAVAILABLE"),
+    "config": ("it", Exit.CONFIG, 500, "FAILED_PRECONDITION"),
+    "auth": ("everyone", Exit.AUTH, 401, "UNAUTHENTICATED"),
+    "ledger": ("it", Exit.LEDGER, 503, "DATA_LOSS"),
+    "internal": ("operator", Exit.INTERNAL, 500, "INTERNAL"),
+    "project": ("analyst", Exit.POLICY, 403, "PERMISSION_DENIED"),
+    "usage": ("everyone", Exit.USAGE, 400, "INVALID_ARGUMENT"),
+    "expectation": ("analyst", Exit.EXPECTATION, 409, "FAILED_PRECONDITION"),
+}
+
+
+def _entry(
+    code: str,
+    text: str,
+    hint: str,
+    *,
+    audience: Audience | None = None,
+    exit: Exit | None = None,
+    http: int | None = None,
+    retry: bool = False,
+) -> Entry:
+    family = _FAMILIES[code.split("-", 1)[0]]
+    named = [name for source in (text, hint) for _, name, _, _ in string.Formatter().parse(source) if name]
+    return Entry(
+        code,
+        audience or family[0],
+        text,
+        hint,
+        exit or family[1],
+        http or family[2],
+        family[3],
+        retry,
+        frozenset(named),
+    )
+
+
+# One row, one line: a table.
+# fmt: off
+_ROWS: tuple[Entry, ...] = (
+    # -- the query's text ------------------------------------------------------------------------------------
+    _entry("query-empty", "the query is empty", "write one SELECT statement"),
+    _entry(
+        "query-too-long", "the query is longer than {limit} bytes", "shorten it; long code sets belong in a codelist"
+    ),
+    _entry(
+        "query-too-deep",
+        "the query is nested more than {limit} levels deep",
+        "flatten it with fewer nested expressions",
+    ),
+    _entry(
+        "query-syntax",
+        "the text is not SQL that can be read here",
+        "check the spelling near this place; one SELECT statement is expected",
+    ),
+    _entry(
+        "query-text-after-statement",
+        "there is text after the end of the statement",
+        "send one statement at a time; remove everything after the semicolon",
+    ),
+    _entry(
+        "query-statement-unsupported",
+        "only SELECT statements are answered, not {statement}",
+        "write a SELECT with aggregates over a catalogue table",
+    ),
+    _entry("query-form-unsupported", "{form} is not part of the query language", "{instead}"),
+    _entry(
+        "query-name-illegal",
+        "a name contains characters that are not plain ASCII letters, digits or _",
+        "use the names that `tq dataset show` prints",
+    ),
+    _entry(
+        "query-unknown-table",
+        "there is no table {table} in {catalogue}",
+        "did you mean {nearest}? `tq dataset show {catalogue}` lists the tables",
+    ),
+    _entry("query-unknown-dataset", "there is no dataset {dataset}", "`tq dataset list` shows the datasets", http=404),
+    _entry(
+        "query-unknown-column",
+        "there is no column {column} in {table}",
+        "did you mean {nearest}? `tq dataset show` lists the columns",
+    ),
+    _entry(
+        "query-ambiguous-column",
+        "column {column} is in more than one table of the query",
+        "write it with its table: {example}",
+    ),
+    _entry(
+        "query-unknown-function",
+        "there is no function {function}",
+        "did you mean {nearest}? the reference manual lists the functions",
+    ),
+    _entry("query-arguments", "{function} takes {expected}", "write {example}"),
+    _entry("query-type", "{what} has type {found} where {needed} is needed", "{instead}"),
+    _entry(
+        "query-column-forbidden",
+        "column {column} may not be used here: its role is {role}",
+        "leave it out, or use a coded column instead",
+    ),
+    _entry(
+        "query-join-not-on-person",
+        "tables about people can only be joined on the person key",
+        "write JOIN … ON {example}",
+    ),
+    _entry(
+        "query-no-aggregate",
+        "raw rows are never answered: the SELECT has no aggregate",
+        "use count(*), count(DISTINCT {key}), sum or avg",
+    ),
+    _entry(
+        "query-not-grouped",
+        "{expression} is neither a GROUP BY key nor an aggregate",
+        "add it to GROUP BY, or aggregate it",
+    ),
+    _entry(
+        "query-identifier-in-output",
+        "{column} identifies a person and cannot be an output or a key",
+        "count people with count(DISTINCT {column})",
+    ),
+    _entry(
+        "query-key-no-domain",
+        "the key {expression} has no public list of values",
+        "use a column with a declared domain, CASE with literal results, band(…) or date_trunc over a literal date range",
+    ),
+    _entry(
+        "query-key-range-missing",
+        "date_trunc needs a literal date range on {column} to know its months",
+        "add WHERE {column} >= DATE '2018-01-01' AND {column} < DATE '2019-01-01'",
+    ),
+    _entry("query-too-many-cells", "the keys make {cells} cells; at most {limit} are possible", "use coarser keys"),
+    _entry(
+        "query-bounds-missing",
+        "{expression} has no bounds, so one person could change the sum without limit",
+        "write {function}(clamp({expression}, 0, 100)) with the smallest and largest value that make sense",
+    ),
+    _entry(
+        "query-bounds-invalid",
+        "the bounds {lo} to {hi} are not usable",
+        "give two numbers, the smaller first, within ±2^40",
+    ),
+    _entry("query-literal", "the literal {literal} cannot be used here", "{instead}"),
+    _entry(
+        "query-contribution-bound",
+        "{name} must be a whole number from 1 to {limit}",
+        "leave it out to use the catalogue's",
+    ),
+    _entry(
+        "query-epsilon",
+        "epsilon must be a decimal number above 0 and at most {limit}",
+        "write for example --epsilon 0.5",
+    ),
+    _entry(
+        "query-epsilon-too-small",
+        "the privacy loss asked for is too small to answer with any useful accuracy",
+        "raise epsilon or ask for fewer statistics",
+    ),
+    _entry(
+        "query-sensitivity-too-large",
+        "the query's sensitivity is too large for exact integers",
+        "use tighter clamp bounds or contribution bounds",
+    ),
+    _entry(
+        "query-model-invalid",
+        "the query model is not one that this version can read",
+        "upgrade the client, or compile the query again",
+        audience="operator",
+    ),
+    _entry(
+        "query-plan-mismatch",
+        "the plan hash signed differs from this machine's own compilation",
+        "use the same version of TrustQuery as the federation; nothing was spent",
+        audience="operator",
+    ),
+    _entry(
+        "query-catalogue-mismatch",
+        "the query was written for another version of the catalogue {catalogue}",
+        "fetch the catalogue again and recompile",
+        audience="operator",
+    ),
+    _entry(
+        "query-not-confirmed",
+        "the query was not confirmed, so nothing was asked or spent",
+        "answer yes, or give --yes --max-epsilon {epsilon}",
+        exit=Exit.USAGE,
+    ),
+    _entry(
+        "query-max-epsilon",
+        "the query costs epsilon {epsilon}, more than --max-epsilon {limit}",
+        "raise --max-epsilon or ask for less",
+        exit=Exit.BUDGET,
+    ),
+    _entry("query-unknown", "there is no query {query} that you may see", "`tq query history` lists yours", http=404),
+    _entry(
+        "query-no-answer",
+        "no trust answered in time",
+        "ask again later; `tq query status {query}` says what each trust reported",
+        exit=Exit.TIMEOUT,
+        http=504,
+        retry=True,
+    ),
+    _entry(
+        "query-too-few-trusts",
+        "{answered} of {named} trusts answered; the project needs {needed}, so there is no result",
+        "ask again later; each trust's reason is listed",
+        exit=Exit.TIMEOUT,
+        http=504,
+        retry=True,
+    ),
+    _entry("query-too-few-accept", "{accepting} of {named} trusts would answer; the project needs {needed}, so nothing was asked or spent", "change the query as the trusts' reasons say, or ask again when more trusts are connected", exit=Exit.CONNECTION, http=503, retry=True),
+    _entry("query-refused-everywhere",
+        "no trust accepted the query",
+        "each trust's reason is listed; `tq query cost` shows them before asking",
+        exit=Exit.POLICY,
+        http=403,
+    ),
+    # -- project ----------------------------------------------------------------------------------------------
+    _entry(
+        "project-unknown",
+        "there is no project {project} that you may use",
+        "`tq project list` shows your projects",
+        http=404,
+    ),
+    _entry(
+        "project-ended",
+        "project {project} has ended or its permit has expired",
+        "ask the project lead to renew the permit",
+    ),
+    _entry(
+        "project-not-a-member",
+        "this key is not a member of project {project}",
+        "ask the project lead to add you to the permit",
+    ),
+    _entry(
+        "project-training-expired",
+        "your training on the permit of {project} has expired",
+        "renew it and ask for an amended permit",
+    ),
+    _entry(
+        "project-dataset-not-permitted",
+        "project {project} has no permission for dataset {dataset}",
+        "apply for an amendment that names the dataset",
+    ),
+    # -- policy of a trust ------------------------------------------------------------------------------------
+    _entry(
+        "policy-absent",
+        "this trust has no policy in force, so nothing is answered",
+        "two governance people sign a policy: tq policy sign",
+    ),
+    _entry(
+        "policy-invalid",
+        "the policy cannot be used: {problem}",
+        "correct it and run `tq policy check`",
+        exit=Exit.CONFIG,
+    ),
+    _entry("policy-unknown-key", "the policy key {key} does not exist", "did you mean {nearest}?", exit=Exit.CONFIG),
+    _entry("policy-refused", "the trust's policy refuses this: rule {rule}", "{change}", audience="analyst"),
+    _entry(
+        "policy-rule-error",
+        "a policy rule could not be evaluated, so the query is refused: rule {rule}",
+        "tell the trust's governance officer",
+        audience="governance",
+    ),
+    _entry("policy-mode-unavailable", "release mode {mode} is not available", "use mode local"),
+    _entry(
+        "policy-witness-unavailable",
+        "the policy asks for witnesses and none are available",
+        "governance signs bootstrap = true until witnesses exist",
+    ),
+    _entry(
+        "policy-optout-unavailable",
+        "opt-outs cannot be applied at this trust yet, and the data are not declared synthetic",
+        "the trust sets up its opt-out list before it answers",
+    ),
+    _entry(
+        "policy-stopped",
+        "the trust has stopped answering",
+        "its governance officer resumes with `tq-node resume`",
+        retry=True,
+    ),
+    _entry(
+        "policy-analyst-suspended",
+        "this trust has suspended you after three unanswered queries in 30 days",
+        "wait, or ask the trust's governance officer",
+    ),
+    _entry(
+        "policy-not-accepted",
+        "the trust has not accepted project {project}",
+        "its governance officers run `tq-node project accept`",
+    ),
+    _entry(
+        "policy-signature",
+        "the {document} is not validly signed: {problem}",
+        "ask for a document signed by the listed keys",
+        audience="governance",
+    ),
+    _entry(
+        "policy-document-stale",
+        "the {document} is older than one already seen, expired or not yet valid",
+        "fetch the current one",
+        audience="governance",
+        retry=True,
+    ),
+    # -- budget -----------------------------------------------------------------------------------------------
+    _entry(
+        "budget-exhausted",
+        "the {scope} budget at this trust cannot pay for this query",
+        "ask for less, wait for the 12-month window, or ask governance to raise the {scope} cap",
+        audience="analyst",
+    ),
+    _entry(
+        "budget-charge-mismatch",
+        "the charge computed differs from the signed figure",
+        "recompile the query; nothing was spent",
+        audience="operator",
+    ),
+    # -- data and sources -------------------------------------------------------------------------------------
+    _entry(
+        "data-source-missing",
+        "the source {source} cannot be read",
+        "check the path in node.toml and run `tq-node source check`",
+    ),
+    _entry(
+        "data-source-column",
+        "the source table {table} lacks column {column}",
+        "map it in node.toml, or leave the table out",
+    ),
+    _entry("data-not-prepared", "the data have not been prepared", "run `tq-node source refresh`"),
+    _entry(
+        "data-table-unavailable",
+        "this trust does not hold table {table} of {dataset}",
+        "leave the table out, or ask without this trust",
+    ),
+    _entry(
+        "data-prepare-failed",
+        "preparing {table} failed",
+        "run `tq-node source check`; the earlier version stays in use",
+    ),
+    # -- node and link ----------------------------------------------------------------------------------------
+    _entry(
+        "node-no-answer",
+        "no answer",
+        "the trust did not answer; the query stays charged there if it had started",
+        audience="analyst",
+        retry=True,
+    ),
+    _entry(
+        "node-unreachable",
+        "the coordinator cannot be reached at {address}",
+        "check the address, outbound port and certificate",
+        retry=True,
+    ),
+    _entry("node-rate", "too many requests", "wait and ask again", http=429, retry=True, audience="analyst"),
+    _entry(
+        "node-message-invalid",
+        "a message could not be read",
+        "use matching versions of node and coordinator",
+        audience="operator",
+    ),
+    _entry(
+        "node-release-conflict",
+        "this release id was already used for another query",
+        "compile and sign again; a retry is a new release id",
+        audience="analyst",
+    ),
+    _entry("node-deadline", "the intent has expired", "sign a new intent", audience="analyst", retry=True),
+    _entry(
+        "node-code-invalid",
+        "the enrolment code is wrong, used or expired",
+        "ask the federation for a new one: tq-coordinator node invite {ods}",
+        exit=Exit.AUTH,
+        http=403,
+    ),
+    _entry(
+        "node-fingerprint",
+        "the federation root's fingerprint is not the one you gave",
+        "stop: ask for the fingerprint by telephone, from a number you already know",
+        exit=Exit.AUTH,
+    ),
+    _entry(
+        "node-not-approved",
+        "the enrolment of {ods} waits for approval",
+        "compare the 12 words by telephone, then: tq-coordinator node approve {ods}",
+        exit=Exit.AUTH,
+        http=409,
+        retry=True,
+    ),
+    _entry("node-unknown", "there is no node {node}", "tq-coordinator node list", http=404),
+    _entry(
+        "node-engine-isolation",
+        "the engine cannot be isolated on this machine: {problem}",
+        "see the how-to page on running a node",
+        exit=Exit.CONFIG,
+    ),
+    # -- configuration ----------------------------------------------------------------------------------------
+    _entry("config-missing", "there is no configuration at {path}", "{instead}"),
+    _entry("config-invalid", "{problem}", "correct the file and run `config check`"),
+    _entry("config-unknown-key", "the key {key} does not exist", "did you mean {nearest}?"),
+    _entry("config-catalogue-invalid", "the catalogue {catalogue} cannot be used: {problem}", "correct the file"),
+    _entry(
+        "config-key-file", "the key file {path} is not safe: {problem}", "chmod 600 it, owned by the user who runs this"
+    ),
+    _entry("config-exists", "{path} already exists", "remove it or choose another folder"),
+    _entry(
+        "config-sqlite-version",
+        "SQLite {found} has a known corruption bug; {needed} or later is needed",
+        "install the locked requirements",
+    ),
+    # -- people and keys --------------------------------------------------------------------------------------
+    _entry("auth-required", "you are not signed in", "run `tq login`"),
+    _entry("auth-failed", "sign-in failed", "check the user name and key; ask the federation operator if it persists"),
+    _entry("auth-document", "the {document} cannot be verified: {problem}", "use the document as it was signed"),
+    _entry("auth-not-allowed", "you may not {action}", "ask the federation operator", http=403),
+    _entry(
+        "auth-certificate",
+        "the certificate is not the one on the roster",
+        "enrol again, or ask the federation operator",
+    ),
+    # -- ledger -----------------------------------------------------------------------------------------------
+    _entry(
+        "ledger-corrupt",
+        "the ledger does not verify at entry {seq}",
+        "stop the node and follow the how-to page on ledger repair",
+    ),
+    _entry(
+        "ledger-unwritable",
+        "the ledger cannot be written, so nothing is answered",
+        "free disk space or repair the disk, then restart the node",
+    ),
+    _entry(
+        "ledger-locked",
+        "another process is using the ledger",
+        "stop the other `tq-node run` first; one node has one process",
+    ),
+    _entry("ledger-state", "the release cannot go from {found} to {wanted}", "report this: it should not happen"),
+    # -- general ----------------------------------------------------------------------------------------------
+    _entry("usage-invalid", "{problem}", "see --help"),
+    _entry("usage-too-large", "the request is longer than {limit} bytes", "send less at once", http=413),
+    _entry("usage-not-built", "{what} is not built yet", "{instead}"),
+    _entry(
+        "internal-fault",
+        "something went wrong here (incident {incident})",
+        "report the incident id to the federation operator",
+    ),
+)
+
+# fmt: on
+CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ROWS}
+if len(CATALOGUE) != len(_ROWS):
+    raise AssertionError("duplicate error code")

@@ -1,0 +1,51 @@
+"""Keys, certificates and signed documents; how anything in the federation is believed."""
+
+from trustquery.identity.documents import (
+    Acceptance,
+    Answer,
+    Document,
+    Input,
+    Intent,
+    LawfulBasis,
+    Member,
+    NodeEntry,
+    Permit,
+    Person,
+    Revocations,
+    Root,
+    Roster,
+    words_for,
+)
+from trustquery.identity.envelope import Envelope
+from trustquery.identity.keys import (
+    SigningKey,
+    key_id,
+    new_secret,
+    read_private_file,
+    verify,
+    write_private_file,
+)
+
+__all__ = [
+    "Acceptance",
+    "Answer",
+    "Document",
+    "Envelope",
+    "Input",
+    "Intent",
+    "LawfulBasis",
+    "Member",
+    "NodeEntry",
+    "Permit",
+    "Person",
+    "Revocations",
+    "Root",
+    "Roster",
+    "SigningKey",
+    "key_id",
+    "new_secret",
+    "read_private_file",
+    "verify",
+    "words_for",
+    "write_private_file",
+]

@@ -1,0 +1,389 @@
+"""The signed documents as typed data. ``formats.md`` is the norm for their fields.
+
+Times are whole seconds since 1970 UTC. Hashes, keys and ids are lower-case hexadecimal. Integers beyond ±2^53
+are decimal strings in the JSON. No default ever widens a permission: every field is written out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+
+from trustquery.errors import TrustQueryError
+from trustquery.identity import canonical
+from trustquery.identity.envelope import Envelope, sign
+from trustquery.identity.keys import SigningKey, key_id
+
+__all__ = [
+    "Acceptance",
+    "Answer",
+    "BigInteger",
+    "Document",
+    "Input",
+    "Intent",
+    "KeyKind",
+    "LawfulBasis",
+    "Member",
+    "NodeEntry",
+    "Permit",
+    "Person",
+    "Purpose",
+    "Revocations",
+    "Root",
+    "Roster",
+    "words_for",
+]
+
+DAY = 86_400
+PERMIT_MAX_SECONDS = 90 * DAY
+ROSTER_MAX_SECONDS = 30 * DAY
+
+
+def _read_big(value: object) -> object:
+    if isinstance(value, str):
+        if (
+            not value.lstrip("-").isdecimal()
+            or str(int(value)) != value
+            or abs(int(value)) <= canonical.MAX_SAFE_INTEGER
+        ):
+            raise ValueError("a decimal string stands only for integers beyond 2^53")
+        return int(value)
+    return value
+
+
+def _write_big(value: int) -> int | str:
+    return value if abs(value) <= canonical.MAX_SAFE_INTEGER else str(value)
+
+
+BigInteger = Annotated[int, BeforeValidator(_read_big), PlainSerializer(_write_big, return_type=int | str)]
+Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Words = Annotated[str, Field(min_length=1, max_length=4000)]
+Seconds = Annotated[int, Field(ge=0, le=4_102_444_800)]
+RhoNano = Annotated[int, Field(gt=0, le=10**15)]
+DeltaAtto = Annotated[BigInteger, Field(ge=0, le=10**18)]
+KeyKind = Literal["file", "keyring", "browser"]
+Purpose = Literal[
+    "public-health-surveillance",
+    "health-service-planning",
+    "health-service-evaluation",
+    "health-research",
+    "clinical-audit",
+    "health-promotion",
+]
+"""The closed list. Marketing and insurance cannot be expressed."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Document(_Part):
+    """Base of every signed document."""
+
+    KIND: ClassVar[str]
+
+    def payload(self) -> bytes:
+        """Canonical bytes: what is signed."""
+        return canonical.encode(self.model_dump(mode="json"))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the payload, hexadecimal."""
+        return hashlib.sha256(self.payload()).hexdigest()
+
+    def sign(self, *keys: SigningKey) -> Envelope:
+        """The document in an envelope, signed by each key."""
+        return sign(self.KIND, self.payload(), keys)
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Read canonical bytes.
+
+        Raises:
+            TrustQueryError: ``auth-document``: not canonical, an unknown or missing field, a value out of range.
+        """
+        canonical.decode(payload, document=cls.KIND)
+        try:
+            return cls.model_validate_json(payload)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(step) for step in first["loc"])[:200]
+            raise TrustQueryError(
+                "auth-document", place=where, document=cls.KIND, problem=f"field {where or '-'} is not valid"
+            ) from error
+
+    @classmethod
+    def verify(cls, data: bytes, keys: Mapping[str, bytes], threshold: int) -> tuple[Self, frozenset[str], Envelope]:
+        """Check an envelope's signatures, then read it.
+
+        Returns:
+            The document, the ids of the keys that signed, and the envelope.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        envelope = Envelope.decode(data, kind=cls.KIND)
+        good = envelope.require(keys, threshold)
+        return cls.from_payload(envelope.payload), good, envelope
+
+
+class Person(_Part):
+    """A person and one of their public keys."""
+
+    person: Name
+    name: Words
+    key: Hex32
+
+
+def _distinct(people: Iterable[Person]) -> None:
+    people = list(people)
+    if len({item.key for item in people}) != len(people) or len({item.person for item in people}) != len(people):
+        raise ValueError("each person and each key may be listed once")
+
+
+def _ring(people: Iterable[Person]) -> dict[str, bytes]:
+    return {key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in people}
+
+
+class Root(Document):
+    """The federation's trust anchor: whose keys sign rosters. Reaches a trust out of band, by its fingerprint."""
+
+    KIND: ClassVar[str] = "root"
+    federation: Name
+    keys: tuple[Hex32, ...] = Field(min_length=1, max_length=9)
+    threshold: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if len(set(self.keys)) != len(self.keys) or self.threshold > len(self.keys):
+            raise ValueError("distinct keys, no fewer than the threshold")
+        return self
+
+    @property
+    def ring(self) -> dict[str, bytes]:
+        """Key id to public key."""
+        return {key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in self.keys}
+
+
+class NodeEntry(_Part):
+    """One node on the roster.
+
+    Attributes:
+        node: its name; also the last part of its certificate's SPIFFE URI.
+        key: the Ed25519 identity key that signs its answers.
+        tls_key_sha256: SHA-256 of its certificate's SubjectPublicKeyInfo.
+    """
+
+    node: Name
+    ods: Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$")]
+    name: Words
+    key: Hex32
+    tls_key_sha256: Hex32
+
+
+class Roster(Document):
+    """Who belongs to the federation; signed by the root, at most 30 days, never going backwards."""
+
+    KIND: ClassVar[str] = "roster"
+    federation: Name
+    version: int = Field(ge=1)
+    issued: Seconds
+    expires: Seconds
+    coordinator_key: Hex32
+    nodes: tuple[NodeEntry, ...]
+    committee: tuple[Person, ...]
+    committee_threshold: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if not self.issued < self.expires <= self.issued + ROSTER_MAX_SECONDS:
+            raise ValueError("a roster lives at most 30 days")
+        if len({node.node for node in self.nodes}) != len(self.nodes):
+            raise ValueError("each node may be listed once")
+        if len({node.key for node in self.nodes}) != len(self.nodes):
+            raise ValueError("each node has a key of its own")
+        _distinct(self.committee)
+        return self
+
+    def node(self, name: str) -> NodeEntry | None:
+        """The entry called ``name``, or None."""
+        return next((node for node in self.nodes if node.node == name), None)
+
+    @property
+    def committee_ring(self) -> dict[str, bytes]:
+        """Committee key ids to public keys."""
+        return _ring(self.committee)
+
+
+class Revocations(Document):
+    """The daily statement of what no longer counts, by a key that the root delegated."""
+
+    KIND: ClassVar[str] = "revocations"
+    federation: Name
+    version: int = Field(ge=1)
+    issued: Seconds
+    expires: Seconds
+    keys: tuple[Hex32, ...]
+    permits: tuple[Hex32, ...]
+    certificates: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{1,40}$")], ...]
+
+
+class Member(_Part):
+    """One person of a project, with the print of the key that signs their intents."""
+
+    person: Name
+    name: Words
+    organisation: Words
+    role: Literal["lead", "analyst"]
+    key: Hex32
+    key_kind: KeyKind
+    training_body: Words
+    training_expires: Seconds
+
+
+class LawfulBasis(_Part):
+    """UK GDPR Article 6 and Article 9 conditions and the common law duty, each in words."""
+
+    article_6: Words
+    article_9: Words
+    common_law: Words
+
+
+OptOutTreatment = Literal["applied", "exempt-with-basis", "synthetic-data"]
+
+
+class Permit(Document):
+    """A project approved by the data access committee: two people, at most 90 days, renewable."""
+
+    KIND: ClassVar[str] = "permit"
+    federation: Name
+    project: Name
+    version: int = Field(ge=1)
+    title: Words
+    lay_summary: Words
+    purpose: Purpose
+    lawful_basis: LawfulBasis
+    members: tuple[Member, ...] = Field(min_length=1)
+    datasets: tuple[Name, ...] = Field(min_length=1)
+    rho_nano: RhoNano
+    delta_atto: DeltaAtto
+    opt_out_treatment: OptOutTreatment
+    disclosure_profile: Name
+    min_trusts: int = Field(ge=1)
+    valid_from: Seconds
+    expires: Seconds
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if not self.valid_from < self.expires <= self.valid_from + PERMIT_MAX_SECONDS:
+            raise ValueError("a permit lives at most 90 days")
+        if len({member.key for member in self.members}) != len(self.members):
+            raise ValueError("each key belongs to one member")
+        return self
+
+    def member(self, print_of_key: str) -> Member | None:
+        """The member whose key has this print, or None."""
+        return next((m for m in self.members if key_id(bytes.fromhex(m.key)) == print_of_key), None)
+
+
+class Acceptance(Document):
+    """One trust's yes to one permit, signed by two of its governance people."""
+
+    KIND: ClassVar[str] = "acceptance"
+    federation: Name
+    node: Name
+    project: Name
+    permit_hash: Hex32
+    conditions: tuple[Words, ...]
+    rho_nano: RhoNano
+    accepted: Seconds
+    expires: Seconds
+
+
+class Input(_Part):
+    """A pinned public artefact: catalogue, codelist or look-up."""
+
+    id: Name
+    version: int = Field(ge=1)
+    sha256: Hex32
+
+
+class Intent(Document):
+    """One query by one person. The field list is the norm of formats.md; a retry is a new release id."""
+
+    KIND: ClassVar[str] = "intent"
+    federation: Name
+    release_id: Hex32
+    project: Name
+    permit_hash: Hex32
+    query_hash: Hex32
+    plan_hash: Hex32
+    plan_format: Name
+    catalogue_hash: Hex32
+    inputs: tuple[Input, ...]
+    rho_nano: RhoNano
+    delta_atto: DeltaAtto
+    mode: Literal["local", "secure-sum"]
+    nodes: tuple[Name, ...] = Field(min_length=1)
+    min_trusts: int = Field(ge=1)
+    reuse: Literal["stored", "fresh"]
+    opt_out_treatment: OptOutTreatment
+    disclosure_profile: Name
+    as_of: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    not_after: Seconds
+    key_id: Hex32
+    key_kind: KeyKind
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if list(self.nodes) != sorted(set(self.nodes)):
+            raise ValueError("nodes are sorted and distinct")
+        if self.min_trusts > len(self.nodes):
+            raise ValueError("fewer nodes than min_trusts")
+        return self
+
+
+class Answer(Document):
+    """What a node says of one release; the vector's bytes travel beside it.
+
+    ``status`` is ``answer``, ``no-answer`` (one code for kill, error and crash) or ``refused`` (decided before any
+    data were read). ``reasons`` holds problems as data, empty for an answer.
+    """
+
+    KIND: ClassVar[str] = "answer"
+    federation: Name
+    release_id: Hex32
+    query_hash: Hex32
+    plan_hash: Hex32
+    node: Name
+    data_version: int = Field(ge=0)
+    policy_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    mode: Literal["local", "secure-sum"]
+    status: Literal["answer", "no-answer", "refused"]
+    vector_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+    vector_length: int = Field(ge=0)
+    rho_nano: int = Field(ge=0, le=10**15)
+    ledger_seq: int = Field(ge=0)
+    reasons: tuple[dict[str, Any], ...]
+
+
+def words_for(root: Root, node_key: bytes, ods: str, code: str, word_list: tuple[str, ...]) -> str:
+    """The 12 words (132 bits) that both sides of an enrolment compare.
+
+    Args:
+        root: the federation's trust anchor.
+        node_key: 32 raw bytes.
+        ods: the trust's ODS code.
+        code: the one-time enrolment code.
+        word_list: 2,048 words (BIP-39 English).
+    """
+    parts = (bytes.fromhex(root.sha256), node_key, ods.encode(), code.encode())
+    digest = hashlib.sha256(
+        b"trustquery/enrolment/v1" + b"".join(len(p).to_bytes(4, "big") + p for p in parts)
+    ).digest()
+    number = int.from_bytes(digest, "big") >> (256 - 132)
+    return " ".join(word_list[(number >> (11 * (11 - place))) & 2047] for place in range(12))
