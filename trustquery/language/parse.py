@@ -1,0 +1,118 @@
+"""Text to one SELECT tree, with the place of every node; everything else is refused here.
+
+sqlglot reads the text; this module holds it to one statement of bounded size. What the tree may hold is decided
+in ``resolve``: by allow-list, because sqlglot itself tolerates far more than we answer.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from trustquery.errors import Problems, TrustQueryError
+
+__all__ = ["MAX_BYTES", "Source", "parse"]
+
+MAX_BYTES = 64 * 1024
+MAX_TOKENS = 10_000
+MAX_DEPTH = 40
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_OPENING = {TokenType.L_PAREN, TokenType.CASE, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSING = {TokenType.R_PAREN, TokenType.END, TokenType.R_BRACKET, TokenType.R_BRACE}
+_STATEMENTS = {"SELECT", "WITH", "FROM"}
+
+
+class Source:
+    """The query text and where its lines start."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """1-based line and column of a character offset."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def of(self, node: exp.Expr) -> tuple[int, int]:
+        """Where a tree node begins: the first character of anything below it that has a place."""
+        starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
+        return self.at(min(starts)) if starts else (1, 1)
+
+
+def parse(text: str) -> tuple[exp.Select, Source]:
+    """Read one SELECT statement.
+
+    Args:
+        text: at most 64 KiB of UTF-8.
+
+    Raises:
+        TrustQueryError: ``query-empty``, ``query-too-long``, ``query-too-deep``, ``query-syntax``,
+            ``query-text-after-statement``, ``query-statement-unsupported``, ``query-name-illegal``.
+    """
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise TrustQueryError("query-too-long", limit=MAX_BYTES)
+    source = Source(text)
+    tokens = _tokens(text, source)
+    _check_tokens(tokens, source)
+    try:
+        trees = DuckDB().parse(text)
+    except ParseError as error:
+        found = error.errors[0] if error.errors else {}
+        line, column = int(found.get("line") or 1), int(found.get("col") or 1)
+        raise TrustQueryError("query-syntax", f"line {line}, column {column}") from None
+    except RecursionError:
+        raise TrustQueryError("query-too-deep", "line 1, column 1", limit=MAX_DEPTH) from None
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        raise TrustQueryError("query-syntax", "line 1, column 1") from None
+    # A comment after the semicolon is a tree of its own.
+    trees = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    if len(trees) != 1 or not isinstance(trees[0], exp.Select):
+        raise TrustQueryError("query-statement-unsupported", "line 1, column 1", statement=tokens[0].text.upper()[:30])
+    return trees[0], source
+
+
+def _tokens(text: str, source: Source) -> list[Token]:
+    if "\0" in text:
+        line, column = source.at(text.index("\0"))
+        raise TrustQueryError("query-syntax", f"line {line}, column {column}")
+    try:
+        tokens = DuckDB().tokenize(text)
+    except (TokenError, ValueError, IndexError):
+        raise TrustQueryError("query-syntax", "line 1, column 1") from None
+    if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
+        raise TrustQueryError("query-empty")
+    if len(tokens) > MAX_TOKENS:
+        raise TrustQueryError("query-too-long", limit=MAX_BYTES)
+    return tokens
+
+
+def _check_tokens(tokens: list[Token], source: Source) -> None:
+    problems = Problems()
+    depth = 0
+    for place, token in enumerate(tokens):
+        line, column = source.at(token.start)
+        if token.token_type is TokenType.SEMICOLON:
+            if place + 1 < len(tokens):
+                line, column = source.at(tokens[place + 1].start)
+                raise TrustQueryError("query-text-after-statement", f"line {line}, column {column}")
+        elif token.token_type in _OPENING:
+            depth += 1
+        elif token.token_type in _CLOSING:
+            depth -= 1
+        elif (token.token_type in (TokenType.VAR, TokenType.IDENTIFIER) and not _NAME.fullmatch(token.text)) or (
+            not token.text.isascii() and token.token_type is not TokenType.STRING
+        ):
+            problems.add("query-name-illegal", (line, column))
+        if depth > MAX_DEPTH:
+            raise TrustQueryError("query-too-deep", f"line {line}, column {column}", limit=MAX_DEPTH)
+    problems.raise_any()
+    first = tokens[0].text.upper()
+    if first not in _STATEMENTS and tokens[0].token_type is not TokenType.L_PAREN:
+        line, column = source.at(tokens[0].start)
+        raise TrustQueryError("query-statement-unsupported", f"line {line}, column {column}", statement=first[:30])

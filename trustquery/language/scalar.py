@@ -1,0 +1,425 @@
+"""Tree of one scalar expression to model expression, by allow-list.
+
+Every tree class that is understood has a row below; every attribute of it that is understood is named. Anything
+else is refused with its place: nothing is ever dropped silently.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+
+from sqlglot import exp
+
+from trustquery.catalogue.schema import ColumnType, Role, Table
+from trustquery.errors import Problems, nearest
+from trustquery.language.functions import DATE_PARTS, FUNCTIONS
+from trustquery.language.parse import Source
+from trustquery.model.nodes import MAX_DEPTH, MAX_INTEGER, MAX_TEXT, Call, ColumnRef, Expression, Literal, depth_of
+
+__all__ = ["Reader", "Refused"]
+
+_Node = TypeVar("_Node")
+NULL_LITERAL = Literal(None, None)
+_LEGAL = "see the reference manual for what a SELECT may hold"
+_HINTS: dict[type[exp.Expr], tuple[str, str]] = {
+    exp.Subquery: ("a subquery", "join the table on the person key"),
+    exp.Select: ("a subquery", "join the table on the person key"),
+    exp.Exists: ("EXISTS", "join the table on the person key"),
+    exp.Window: ("a window function", "use a plain aggregate"),
+    exp.Star: ("*", "name the columns; raw rows are never answered"),
+    exp.Like: ("LIKE", "use starts_with(column, 'text')"),
+    exp.ILike: ("ILIKE", "use starts_with(column, 'text')"),
+    exp.RegexpLike: ("a regular expression", "use starts_with(column, 'text')"),
+    exp.CurrentDate: ("current_date", "write a literal date: an answer must not depend on a clock"),
+    exp.CurrentTimestamp: ("now()", "write a literal date: an answer must not depend on a clock"),
+    exp.Rand: ("random()", "leave it out: an answer must not depend on chance"),
+    exp.Max: ("max", "use avg with clamp, or count rows above a limit"),
+    exp.Min: ("min", "use avg with clamp, or count rows below a limit"),
+    exp.Placeholder: ("a placeholder", "write the literal value"),
+    exp.Parameter: ("a parameter", "write the literal value"),
+}
+_BINARY: dict[type[exp.Expr], str] = {
+    exp.EQ: "eq",
+    exp.NEQ: "ne",
+    exp.LT: "lt",
+    exp.LTE: "le",
+    exp.GT: "gt",
+    exp.GTE: "ge",
+    exp.Add: "add",
+    exp.Sub: "sub",
+    exp.Mul: "mul",
+    exp.Div: "div",
+    exp.StartsWith: "starts_with",
+    exp.Left: "left",
+}
+_UNARY: dict[type[exp.Expr], str] = {
+    exp.Not: "not",
+    exp.Neg: "neg",
+    exp.Abs: "abs",
+    exp.Floor: "floor",
+    exp.Year: "year",
+    exp.Quarter: "quarter",
+    exp.Month: "month",
+    exp.Day: "day",
+    exp.DayOfWeekIso: "isodow",
+    exp.Hour: "hour",
+}
+_HARMLESS = {"typed", "safe", "big_int", "date_part_boundary", "_type"}
+"""Attributes that sqlglot sets by itself and that change no meaning here."""
+
+
+class Refused(Exception):
+    """The expression cannot be read; the problem is noted."""
+
+
+class Reader:
+    """Reads scalar expressions against the aliases in scope, and remembers where each was written.
+
+    Args:
+        source: for places.
+        problems: collects what is wrong.
+    """
+
+    def __init__(self, source: Source, problems: Problems) -> None:
+        self.source = source
+        self.problems = problems
+        self.scope: dict[str, Table] = {}
+        self._places: dict[int, tuple[object, tuple[int, int]]] = {}
+        self._inside = 0
+
+    def place(self, node: object) -> tuple[int, int]:
+        """Line and column where a model node was written, (0, 0) if it was not."""
+        found = self._places.get(id(node))
+        return found[1] if found else (0, 0)
+
+    def mark(self, node: _Node, tree: exp.Expr) -> _Node:
+        """Remember where a model node was written."""
+        # The node is kept beside its place, so that its id cannot be given to another.
+        self._places[id(node)] = (node, self.source.of(tree))
+        return node
+
+    def refuse(self, code: str, tree: exp.Expr, **fields: object) -> Refused:
+        """Note a problem at a tree node and return the exception to raise."""
+        self.problems.add(code, self.source.of(tree), **fields)
+        return Refused()
+
+    def only(self, tree: exp.Expr, *names: str) -> None:
+        """Refuse any attribute of a tree node that is set and not named here."""
+        for name, value in tree.args.items():
+            if value in (None, False, [], ()) or name in names or name in _HARMLESS:
+                continue
+            form = f"{name.rstrip('_').upper()} in {tree.key.upper()}"
+            raise self.refuse("query-form-unsupported", tree, form=form, instead=_LEGAL)
+
+    def read(self, tree: exp.Expr) -> Expression:
+        """One scalar expression.
+
+        Raises:
+            Refused: with the problem noted.
+        """
+        self._inside += 1
+        try:
+            node = self.mark(self._read(tree), tree)
+        finally:
+            self._inside -= 1
+        if self._inside == 0 and depth_of(node) > MAX_DEPTH:
+            raise self.refuse("query-too-deep", tree, limit=MAX_DEPTH)
+        return node
+
+    def _read(self, tree: exp.Expr) -> Expression:
+        if isinstance(tree, exp.Paren):
+            return self.read(tree.this)
+        if isinstance(tree, exp.Column):
+            return self.column(tree)
+        if type(tree) in _BINARY:
+            self.only(tree, "this", "expression")
+            return self._call(tree, _BINARY[type(tree)], [tree.this, tree.expression])
+        if type(tree) in _UNARY:
+            self.only(tree, "this")
+            if isinstance(tree, exp.Neg) and isinstance(tree.this, exp.Literal) and not tree.this.args.get("is_string"):
+                return self._number(tree, "-" + str(tree.this.this))
+            return Call(_UNARY[type(tree)], (self.read(tree.this),))
+        reader = _READERS.get(type(tree))
+        if reader is not None:
+            return reader(self, tree)
+        raise self._unsupported(tree)
+
+    def _unsupported(self, tree: exp.Expr) -> Refused:
+        if type(tree) in _HINTS:
+            form, instead = _HINTS[type(tree)]
+            return self.refuse("query-form-unsupported", tree, form=form, instead=instead)
+        if isinstance(tree, exp.AggFunc):
+            return self.refuse(
+                "query-form-unsupported",
+                tree,
+                form=f"{tree.key} here",
+                instead="aggregates stand in the SELECT list: count(*), count(DISTINCT person key), sum, avg",
+            )
+        if isinstance(tree, exp.Anonymous | exp.Func):
+            name = str(tree.this) if isinstance(tree, exp.Anonymous) else tree.sql_name()
+            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg"]) or "clamp"
+            return self.refuse("query-unknown-function", tree, function=name.lower()[:63], nearest=close)
+        return self.refuse("query-form-unsupported", tree, form=tree.key.upper()[:60], instead=_LEGAL)
+
+    # -- columns -------------------------------------------------------------------------------------------------
+
+    def column(self, tree: exp.Column) -> ColumnRef:
+        """A column of a table in scope, by name.
+
+        Raises:
+            Refused: with the problem noted.
+        """
+        self.only(tree, "this", "table")
+        if not isinstance(tree.this, exp.Identifier):
+            raise self._unsupported(tree.this)
+        name = tree.name.lower()
+        qualifier = tree.table.lower()
+        if qualifier:
+            if qualifier not in self.scope:
+                raise self.refuse(
+                    "query-unknown-table",
+                    tree,
+                    table=qualifier,
+                    catalogue="the query",
+                    nearest=nearest(qualifier, self.scope) or next(iter(self.scope), "a table"),
+                )
+            tables = {qualifier: self.scope[qualifier]}
+        else:
+            tables = self.scope
+        found = [alias for alias, table in tables.items() if table.column(name) is not None]
+        if not found:
+            known = [column.name for table in tables.values() for column in table.columns]
+            raise self.refuse(
+                "query-unknown-column",
+                tree,
+                column=name,
+                table=" or ".join(table.name for table in tables.values()) or "the query",
+                nearest=nearest(name, known) or "one of its columns",
+            )
+        if len(found) > 1 and not all(self._is_person_key(alias, name) for alias in found):
+            raise self.refuse("query-ambiguous-column", tree, column=name, example=f"{found[0]}.{name}")
+        return ColumnRef(found[0], name)
+
+    def _is_person_key(self, alias: str, name: str) -> bool:
+        column = self.scope[alias].column(name)
+        return column is not None and column.role is Role.PERSON_KEY
+
+    # -- literals ------------------------------------------------------------------------------------------------
+
+    def _literal(self, tree: exp.Expr) -> Literal:
+        self.only(tree, "this", "is_string")
+        text = str(tree.this)
+        if not tree.args.get("is_string"):
+            return self._number(tree, text)
+        if len(text) > MAX_TEXT or not text.isprintable():
+            raise self.refuse("query-literal", tree, literal="text", instead=f"at most {MAX_TEXT} printable characters")
+        return Literal(ColumnType.TEXT, text)
+
+    def _number(self, tree: exp.Expr, text: str) -> Literal:
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite() or abs(number) > MAX_INTEGER or len(text) > 30 or number.adjusted() < -20:
+            raise self.refuse(
+                "query-literal", tree, literal=text[:30], instead="use a number between -(2^53 - 1) and 2^53 - 1"
+            )
+        if number == number.to_integral_value():
+            return Literal(ColumnType.INTEGER, int(number))
+        return Literal(ColumnType.NUMBER, str(Decimal(format(number.normalize(), "f"))))
+
+    def _boolean(self, tree: exp.Expr) -> Literal:
+        return Literal(ColumnType.BOOLEAN, bool(tree.this))
+
+    def _null(self, tree: exp.Expr) -> Literal:
+        return NULL_LITERAL
+
+    def _cast(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "to")
+        kind = tree.args["to"].this
+        value = tree.this
+        if isinstance(value, exp.Literal) and value.args.get("is_string"):
+            try:
+                if kind is exp.DType.DATE:
+                    return Literal(ColumnType.DATE, datetime.date.fromisoformat(str(value.this)).isoformat())
+                if kind in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.DATETIME):
+                    when = datetime.datetime.fromisoformat(str(value.this))
+                    if when.tzinfo is None:
+                        return Literal(ColumnType.TIMESTAMP, when.isoformat())
+            except ValueError:
+                pass
+            raise self.refuse("query-literal", tree, literal=str(value.this)[:30], instead="write DATE '2018-01-31'")
+        if kind is exp.DType.DATE:
+            return Call("to_date", (self.read(value),))
+        raise self.refuse(
+            "query-form-unsupported",
+            tree,
+            form=f"CAST to {tree.args['to'].sql()[:30]}",
+            instead="only CAST(timestamp AS DATE) is needed: numbers convert by themselves",
+        )
+
+    # -- functions with a shape of their own -----------------------------------------------------------------------
+
+    def _chain(self, tree: exp.Expr) -> Expression:
+        kind = type(tree)
+        self.only(tree, "this", "expression")
+        parts: list[exp.Expr] = []
+        stack: list[exp.Expr] = [tree]
+        while stack:
+            node = stack.pop()
+            if type(node) is kind:
+                self.only(node, "this", "expression")
+                stack.extend((node.expression, node.this))
+            elif isinstance(node, exp.Paren) and type(node.this) is kind:
+                stack.append(node.this)
+            else:
+                parts.append(node)
+        return Call("and" if kind is exp.And else "or", tuple(self._each(parts)))
+
+    def _each(self, trees: Iterable[exp.Expr]) -> list[Expression]:
+        """Read all, noting the problems of each, then refuse if any failed."""
+        found: list[Expression] = []
+        failed = False
+        for tree in trees:
+            try:
+                found.append(self.read(tree))
+            except Refused:
+                failed = True
+        if failed:
+            raise Refused
+        return found
+
+    def _is(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression")
+        value = self.read(tree.this)
+        if isinstance(tree.expression, exp.Null):
+            return Call("is_null", (value,))
+        if isinstance(tree.expression, exp.Boolean):
+            wanted = Call("eq", (value, Literal(ColumnType.BOOLEAN, bool(tree.expression.this))))
+            return Call("coalesce", (wanted, Literal(ColumnType.BOOLEAN, False)))
+        raise self._unsupported(tree)
+
+    def _between(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "low", "high")
+        value = self.read(tree.this)
+        low = Call("ge", (value, self.read(tree.args["low"])))
+        return Call("and", (low, Call("le", (value, self.read(tree.args["high"])))))
+
+    def _in(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expressions")
+        values = self._each(tree.expressions)
+        for value, written in zip(values, tree.expressions, strict=True):
+            if not isinstance(value, Literal) or value.type is None:
+                raise self.refuse(
+                    "query-literal", written, literal=written.sql()[:30], instead="IN takes literals that are not NULL"
+                )
+        if not values:
+            raise self._unsupported(tree)
+        return Call("in", (self.read(tree.this), *values))
+
+    def _case(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "ifs", "default")
+        subject = tree.args.get("this")
+        parts: list[Expression] = []
+        for branch in tree.args["ifs"]:
+            self.only(branch, "this", "true")
+            condition = self.read(branch.this)
+            if subject is not None:
+                condition = self.mark(Call("eq", (self.read(subject), condition)), branch)
+            parts += [condition, self.read(branch.args["true"])]
+        default = tree.args.get("default")
+        parts.append(self.read(default) if default is not None else NULL_LITERAL)
+        return Call("case", tuple(parts))
+
+    def _if(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "true", "false")
+        other = tree.args.get("false")
+        return Call(
+            "case",
+            (self.read(tree.this), self.read(tree.args["true"]), self.read(other) if other else NULL_LITERAL),
+        )
+
+    def _coalesce(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expressions")
+        return Call("coalesce", tuple(self._each([tree.this, *tree.expressions])))
+
+    def _nullif(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression")
+        value = self.read(tree.this)
+        return Call("case", (Call("eq", (value, self.read(tree.expression))), NULL_LITERAL, value))
+
+    def _extract(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression")
+        part = str(tree.this.this).lower()
+        if part not in DATE_PARTS:
+            raise self.refuse(
+                "query-arguments",
+                tree,
+                function="extract",
+                expected=f"one of {', '.join(DATE_PARTS)}",
+                example="year(d)",
+            )
+        return Call(part, (self.read(tree.expression),))
+
+    def _unit(self, tree: exp.Expr) -> Literal:
+        unit = tree.args.get("unit")
+        return Literal(ColumnType.TEXT, str(getattr(unit, "this", "?")).lower()[:20] if unit else "?")
+
+    def _date_trunc(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "unit")
+        return Call("date_trunc", (self._unit(tree), self.read(tree.this)))
+
+    def _date_diff(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression", "unit")
+        # sqlglot stores date_diff(unit, start, finish) as finish minus start.
+        return Call("date_diff", (self._unit(tree), self.read(tree.expression), self.read(tree.this)))
+
+    def _anonymous(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expressions")
+        name = str(tree.this).lower()
+        row = FUNCTIONS.get(name)
+        if row is None or name not in ("clamp", "band", "age_band", "isodow"):
+            raise self._unsupported(tree)
+        return self._call(tree, name, tree.expressions)
+
+    def _call(self, tree: exp.Expr, name: str, parts: list[exp.Expr]) -> Expression:
+        row = FUNCTIONS[name]
+        fewest, most = row.arity
+        arguments = self._each(parts)
+        wrong = len(arguments) < fewest or (most is not None and len(arguments) > most)
+        places = range(1, len(arguments)) if row.literals == "rest" else row.literals
+        if wrong or any(not isinstance(arguments[int(place)], Literal) for place in places):
+            count = f"{fewest} arguments" if fewest == most else f"at least {fewest} arguments"
+            raise self.refuse(
+                "query-arguments",
+                tree,
+                function=name,
+                expected=count + (", literals after the first" if row.literals else ""),
+                example=row.example,
+            )
+        return Call(name, tuple(arguments))
+
+
+_READERS: dict[type[exp.Expr], Callable[[Reader, exp.Expr], Expression]] = {
+    exp.Literal: Reader._literal,
+    exp.Boolean: Reader._boolean,
+    exp.Null: Reader._null,
+    exp.Cast: Reader._cast,
+    exp.And: Reader._chain,
+    exp.Or: Reader._chain,
+    exp.Is: Reader._is,
+    exp.Between: Reader._between,
+    exp.In: Reader._in,
+    exp.Case: Reader._case,
+    exp.If: Reader._if,
+    exp.Coalesce: Reader._coalesce,
+    exp.Nullif: Reader._nullif,
+    exp.Extract: Reader._extract,
+    exp.DateTrunc: Reader._date_trunc,
+    exp.TimestampTrunc: Reader._date_trunc,
+    exp.DateDiff: Reader._date_diff,
+    exp.Anonymous: Reader._anonymous,
+}

@@ -1,0 +1,194 @@
+"""Model nodes to canonical-JSON data and back. Reading is strict: exactly the known members, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trustquery.catalogue.schema import ColumnType
+from trustquery.model.nodes import (
+    Aggregate,
+    AggregateRef,
+    Call,
+    ColumnRef,
+    Expression,
+    Filter,
+    Join,
+    Key,
+    KeyRef,
+    Literal,
+    Output,
+    OutputCall,
+    OutputExpression,
+    Relation,
+    Scan,
+    invalid,
+)
+
+__all__ = [
+    "members",
+    "read_aggregate",
+    "read_key",
+    "read_output",
+    "read_relation",
+    "write_aggregate",
+    "write_key",
+    "write_output",
+    "write_relation",
+]
+
+
+def members(data: object, *names: str) -> list[Any]:
+    """The values of exactly these members, in this order."""
+    if not isinstance(data, dict) or set(data) != set(names):
+        raise invalid()
+    return [data[name] for name in names]
+
+
+def _items(data: object) -> list[Any]:
+    if not isinstance(data, list):
+        raise invalid()
+    return data
+
+
+def _kind(data: object) -> ColumnType:
+    try:
+        return ColumnType(data)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise invalid() from error
+
+
+def write_expression(node: Expression) -> dict[str, Any]:
+    """An expression as data."""
+    if isinstance(node, ColumnRef):
+        return {"column": node.column, "of": node.alias}
+    if isinstance(node, Literal):
+        return {"literal": node.value, "type": node.type and str(node.type)}
+    return {"call": node.function, "arguments": [write_expression(argument) for argument in node.arguments]}
+
+
+def read_expression(data: object) -> Expression:
+    """An expression from data."""
+    if not isinstance(data, dict):
+        raise invalid()
+    if "column" in data:
+        column, alias = members(data, "column", "of")
+        return ColumnRef(alias, column)
+    if "literal" in data:
+        value, kind = members(data, "literal", "type")
+        return Literal(None if kind is None else _kind(kind), value)
+    name, arguments = members(data, "call", "arguments")
+    if not isinstance(name, str):
+        raise invalid()
+    return Call(name, tuple(read_expression(argument) for argument in _items(arguments)))
+
+
+def _write_optional(node: Expression | None) -> dict[str, Any] | None:
+    return None if node is None else write_expression(node)
+
+
+def _read_optional(data: object) -> Expression | None:
+    return None if data is None else read_expression(data)
+
+
+def write_relation(node: Relation) -> dict[str, Any]:
+    """A relation as data."""
+    if isinstance(node, Scan):
+        return {"scan": node.table, "alias": node.alias}
+    if isinstance(node, Filter):
+        return {"filter": write_relation(node.source), "where": write_expression(node.predicate)}
+    return {
+        "join": node.kind,
+        "left": write_relation(node.left),
+        "right": write_relation(node.right),
+        "condition": _write_optional(node.condition),
+    }
+
+
+def read_relation(data: object) -> Relation:
+    """A relation from data."""
+    if not isinstance(data, dict):
+        raise invalid()
+    if "scan" in data:
+        table, alias = members(data, "scan", "alias")
+        return Scan(alias, table)
+    if "filter" in data:
+        source, where = members(data, "filter", "where")
+        return Filter(_below(source), read_expression(where))
+    kind, left, right, condition = members(data, "join", "left", "right", "condition")
+    scan = _below(right)
+    if not isinstance(scan, Scan):
+        raise invalid()
+    return Join(_below(left), scan, kind, _read_optional(condition))
+
+
+def _below(data: object) -> Scan | Join:
+    found = read_relation(data)
+    if isinstance(found, Filter):
+        raise invalid()
+    return found
+
+
+def write_key(key: Key) -> dict[str, Any]:
+    """A key as data."""
+    return {
+        "name": key.name,
+        "expression": write_expression(key.expression),
+        "type": str(key.type),
+        "values": list(key.values),
+    }
+
+
+def read_key(data: object) -> Key:
+    """A key from data."""
+    name, expression, kind, values = members(data, "name", "expression", "type", "values")
+    return Key(name, read_expression(expression), _kind(kind), tuple(_items(values)))
+
+
+def write_aggregate(aggregate: Aggregate) -> dict[str, Any]:
+    """An aggregate as data."""
+    return {
+        "kind": aggregate.kind,
+        "argument": _write_optional(aggregate.argument),
+        "filter": _write_optional(aggregate.filter),
+        "fraction_bits": aggregate.fraction_bits,
+        "lo": aggregate.lo,
+        "hi": aggregate.hi,
+    }
+
+
+def read_aggregate(data: object) -> Aggregate:
+    """An aggregate from data."""
+    kind, argument, where, bits, lo, hi = members(data, "kind", "argument", "filter", "fraction_bits", "lo", "hi")
+    return Aggregate(kind, _read_optional(argument), _read_optional(where), bits, lo, hi)
+
+
+def _write_read(node: OutputExpression) -> dict[str, Any]:
+    if isinstance(node, KeyRef):
+        return {"key": node.key}
+    if isinstance(node, AggregateRef):
+        return {"aggregate": node.aggregate}
+    return {"call": node.function, "arguments": [_write_read(argument) for argument in node.arguments]}
+
+
+def _read_read(data: object) -> OutputExpression:
+    if not isinstance(data, dict):
+        raise invalid()
+    if "call" in data:
+        name, arguments = members(data, "call", "arguments")
+        return OutputCall(name, tuple(_read_read(argument) for argument in _items(arguments)))
+    name = "key" if "key" in data else "aggregate"
+    (place,) = members(data, name)
+    if type(place) is not int or place < 0:
+        raise invalid()
+    return KeyRef(place) if name == "key" else AggregateRef(place)
+
+
+def write_output(output: Output) -> dict[str, Any]:
+    """An output as data."""
+    return {"name": output.name, "read": _write_read(output.expression)}
+
+
+def read_output(data: object) -> Output:
+    """An output from data."""
+    name, read = members(data, "name", "read")
+    return Output(name, _read_read(read))

@@ -1,0 +1,129 @@
+"""Types, roles and public facts of expressions: shared by the text compiler and by the checker at every node.
+
+Problems are reported, not raised, so that one pass finds them all; the reporter knows where each node was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from trustquery.catalogue.schema import ColumnType, Role, Table
+from trustquery.errors import nearest
+from trustquery.language.functions import FUNCTIONS
+from trustquery.language.types import NULL, Info, TypeMismatchError, column_info
+from trustquery.model.nodes import Call, ColumnRef, Expression, Literal
+
+__all__ = ["Report", "Scope", "infer", "literal_number"]
+
+Scope = Mapping[str, Table]
+"""Alias to table."""
+
+Report = Callable[..., None]
+"""``report(code, node, **fields)``."""
+
+
+def literal_number(literal: Literal) -> Fraction | None:
+    """The exact value of a numeric literal, or None."""
+    if literal.type in (ColumnType.INTEGER, ColumnType.NUMBER) and literal.value is not None:
+        return Fraction(literal.value)
+    return None
+
+
+def infer(node: Expression, scope: Scope, report: Report) -> Info:
+    """Facts about ``node``; every violation of types or roles below it is reported.
+
+    Args:
+        node: the expression.
+        scope: aliases in FROM.
+        report: called with ``code, node, **fields``.
+    """
+    if isinstance(node, Literal):
+        number = literal_number(node)
+        coded = node.value is not None and node.type not in (ColumnType.NUMBER, ColumnType.TIMESTAMP)
+        values = (node.value,) if coded and node.value is not None else None
+        return Info(node.type, number, number, integral=number is not None and number.denominator == 1, values=values)
+    if isinstance(node, ColumnRef):
+        return _column(node, scope, report)
+    row = FUNCTIONS[node.function]
+    if all(result == Literal(None, None) for result in _results(node)):
+        # NULL alone has no type, and an engine would choose one.
+        report("query-type", node, what="the result", found="NULL", needed="a value", instead="give one result a value")
+        return NULL
+    if _joins_identifiers(node, scope):
+        return row.rule([NULL, NULL], [None, None])
+    # Of the column itself only: below another function an identifier could be compared with a value.
+    bare = node.function == "is_null" and isinstance(node.arguments[0], ColumnRef)
+    infos = [infer(argument, scope, _allow_missing(report) if bare else report) for argument in node.arguments]
+    literals = [_literal_value(argument) for argument in node.arguments]
+    try:
+        return row.rule(infos, literals)
+    except TypeMismatchError as error:
+        report(
+            "query-type", node, what=error.what, found=error.found or "NULL", needed=error.needed, instead=error.instead
+        )
+        return NULL
+
+
+def _results(node: Call) -> tuple[Expression, ...]:
+    """What the value of a call may be, where it is one of its arguments; else the call itself."""
+    if node.function == "case":
+        return (*node.arguments[1:-1:2], node.arguments[-1])
+    return node.arguments if node.function == "coalesce" else (node,)
+
+
+def _literal_value(node: Expression) -> int | str | bool | Fraction | None:
+    if not isinstance(node, Literal):
+        return None
+    return Fraction(str(node.value)) if node.type is ColumnType.NUMBER else node.value
+
+
+def _column(node: ColumnRef, scope: Scope, report: Report) -> Info:
+    table = scope.get(node.alias)
+    column = table.column(node.column) if table else None
+    if table is None or column is None:
+        names = [found.name for found in table.columns] if table else []
+        report(
+            "query-unknown-column",
+            node,
+            column=node.column,
+            table=table.name if table else node.alias,
+            nearest=nearest(node.column, names) or "one of its columns",
+        )
+        return NULL
+    if column.role in (Role.PERSON_KEY, Role.JOIN_ONLY, Role.FORBIDDEN):
+        report("query-column-forbidden", node, column=f"{node.alias}.{node.column}", role=column.role)
+        return NULL
+    return column_info(column, table)
+
+
+def _role(node: Expression, scope: Scope) -> Role | None:
+    if isinstance(node, ColumnRef) and node.alias in scope:
+        column = scope[node.alias].column(node.column)
+        return column.role if column else None
+    return None
+
+
+def _joins_identifiers(node: Call, scope: Scope) -> bool:
+    """Whether this is ``a.id = b.id`` for one join-only identifier of two tables of the same person."""
+    if node.function != "eq":
+        return False
+    left, right = node.arguments
+    return (
+        isinstance(left, ColumnRef)
+        and isinstance(right, ColumnRef)
+        and left.column == right.column
+        and left.alias != right.alias
+        and _role(left, scope) is Role.JOIN_ONLY
+        and _role(right, scope) is Role.JOIN_ONLY
+    )
+
+
+def _allow_missing(report: Report) -> Report:
+    """Whether an identifier is missing may be asked (data quality); what it is may not."""
+
+    def lenient(code: str, node: Expression, **fields: object) -> None:
+        if code != "query-column-forbidden" or fields.get("role") != Role.JOIN_ONLY:
+            report(code, node, **fields)
+
+    return lenient

@@ -1,0 +1,313 @@
+"""Nodes of the query model: frozen, validated when built, so that an invalid node cannot exist.
+
+Structure is checked here (names, forms, sizes, known functions); types and privacy in ``planning.checker``,
+which sees the catalogue.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Literal as OneOf
+
+from trustquery.catalogue.schema import ColumnType
+from trustquery.errors import TrustQueryError
+from trustquery.language.functions import FUNCTIONS
+
+__all__ = [
+    "Aggregate",
+    "AggregateRef",
+    "Call",
+    "ColumnRef",
+    "Expression",
+    "Filter",
+    "Join",
+    "Key",
+    "KeyRef",
+    "Literal",
+    "Output",
+    "OutputCall",
+    "OutputExpression",
+    "Relation",
+    "Scan",
+    "depth_of",
+    "invalid",
+    "walk",
+]
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
+MAX_INTEGER = 2**53 - 1
+MAX_TEXT = 200
+MAX_FRACTION_BITS = 20
+MAX_KEY_VALUES = 50_000
+MAX_DEPTH = 40
+"""Calls inside one another: engines and the canonical encoding recurse, and an accepted query must run."""
+MAX_SCANS = 16
+
+
+def invalid() -> TrustQueryError:
+    """The one refusal for a model that no compiler of ours writes."""
+    return TrustQueryError("query-model-invalid")
+
+
+def _name(text: object) -> None:
+    if not isinstance(text, str) or not _IDENTIFIER.fullmatch(text):
+        raise invalid()
+
+
+@dataclass(frozen=True)
+class ColumnRef:
+    """A column of one scan, by the scan's alias."""
+
+    alias: str
+    column: str
+
+    def __post_init__(self) -> None:
+        _name(self.alias)
+        _name(self.column)
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A literal. Numbers are decimal text, dates and timestamps ISO 8601 text; type None is NULL."""
+
+    type: ColumnType | None
+    value: int | str | bool | None
+
+    def __post_init__(self) -> None:
+        if not _literal_is_valid(self.type, self.value):
+            raise invalid()
+
+
+def _literal_is_valid(kind: ColumnType | None, value: object) -> bool:
+    if kind is None:
+        return value is None
+    if kind is ColumnType.BOOLEAN:
+        return isinstance(value, bool)
+    if kind is ColumnType.INTEGER:
+        return type(value) is int and abs(value) <= MAX_INTEGER
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return False
+    try:
+        if kind is ColumnType.DATE:
+            return datetime.date.fromisoformat(value).isoformat() == value
+        if kind is ColumnType.TIMESTAMP:
+            found = datetime.datetime.fromisoformat(value)
+            return found.tzinfo is None and found.isoformat() == value
+        if kind is ColumnType.NUMBER:
+            number = Decimal(value)
+            return number.is_finite() and str(number) == value and abs(number) <= MAX_INTEGER and len(value) <= 40
+    except (ValueError, InvalidOperation):
+        return False
+    return "\0" not in value
+
+
+@dataclass(frozen=True)
+class Call:
+    """A scalar function of the one table, applied."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        row = FUNCTIONS.get(self.function)
+        if row is None or not isinstance(self.arguments, tuple):
+            raise invalid()
+        fewest, most = row.arity
+        count = len(self.arguments)
+        if count < fewest or (most is not None and count > most) or (self.function == "case" and count % 2 == 0):
+            raise invalid()
+        for place, argument in enumerate(self.arguments):
+            if not isinstance(argument, ColumnRef | Literal | Call):
+                raise invalid()
+            must = place > 0 if row.literals == "rest" else place in row.literals
+            if must and not isinstance(argument, Literal):
+                raise invalid()
+
+
+Expression = ColumnRef | Literal | Call
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Rows of one catalogue table with a person key, under an alias."""
+
+    alias: str
+    table: str
+
+    def __post_init__(self) -> None:
+        _name(self.alias)
+        _name(self.table)
+
+
+@dataclass(frozen=True)
+class Join:
+    """Rows of two relations that belong to one person, and meet the condition.
+
+    The person key's equality is part of the node's meaning, so no model can express any other join.
+    """
+
+    left: Scan | Join
+    right: Scan
+    kind: OneOf["inner", "left"]
+    condition: Expression | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("inner", "left") or not isinstance(self.left, Scan | Join):
+            raise invalid()
+        if not isinstance(self.right, Scan) or self.right.alias in {scan.alias for scan in scans(self.left)}:
+            raise invalid()
+        if self.condition is not None and not isinstance(self.condition, ColumnRef | Literal | Call):
+            raise invalid()
+        if len(scans(self)) > MAX_SCANS:
+            raise invalid()
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Rows for which the predicate holds (NULL does not). Always above the joins."""
+
+    source: Scan | Join
+    predicate: Expression
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, Scan | Join):
+            raise invalid()
+        if not isinstance(self.predicate, ColumnRef | Literal | Call):
+            raise invalid()
+
+
+Relation = Scan | Join | Filter
+
+
+def scans(relation: Relation) -> tuple[Scan, ...]:
+    """Scans in FROM order."""
+    if isinstance(relation, Scan):
+        return (relation,)
+    if isinstance(relation, Join):
+        return (*scans(relation.left), relation.right)
+    return scans(relation.source)
+
+
+def depth_of(expression: Expression) -> int:
+    """How many calls stand inside one another, 0 for a column or literal."""
+    deepest = 0
+    stack = [(expression, 0)]
+    while stack:
+        node, above = stack.pop()
+        if isinstance(node, Call):
+            deepest = max(deepest, above + 1)
+            stack.extend((argument, above + 1) for argument in node.arguments)
+    return deepest
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """The expression and all below it, parents first."""
+    stack: list[Expression] = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, Call):
+            stack.extend(reversed(node.arguments))
+
+
+@dataclass(frozen=True)
+class Key:
+    """A grouping key with its public values, written out; *other* and *missing* are always added."""
+
+    name: str
+    expression: Expression
+    type: ColumnType
+    values: tuple[int | str | bool, ...]
+
+    def __post_init__(self) -> None:
+        _name(self.name)
+        if self.type in (ColumnType.NUMBER, ColumnType.TIMESTAMP) or not isinstance(self.values, tuple):
+            raise invalid()
+        if not 1 <= len(self.values) <= MAX_KEY_VALUES or len(set(self.values)) != len(self.values):
+            raise invalid()
+        if not all(_literal_is_valid(self.type, value) for value in self.values):
+            raise invalid()
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One statistic over the bounded rows of each cell.
+
+    Attributes:
+        argument: None for ``count(*)`` and for counting people.
+        filter: rows it is about; None for all.
+        fraction_bits: f: values are floor(x·2^f + 0.5).
+        lo: smallest integer after rounding (sums only; else 0).
+        hi: largest.
+    """
+
+    kind: OneOf["count", "count_distinct_person", "sum"]
+    argument: Expression | None = None
+    filter: Expression | None = None
+    fraction_bits: int = 0
+    lo: int = 0
+    hi: int = 0
+
+    def __post_init__(self) -> None:
+        for part in (self.argument, self.filter):
+            if part is not None and not isinstance(part, ColumnRef | Literal | Call):
+                raise invalid()
+        whole = type(self.fraction_bits) is type(self.lo) is type(self.hi) is int
+        if not whole or not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:
+            raise invalid()
+        if self.kind == "sum":
+            if self.argument is None or not -MAX_INTEGER <= self.lo <= self.hi <= MAX_INTEGER:
+                raise invalid()
+        elif self.kind in ("count", "count_distinct_person"):
+            if self.lo or self.hi or self.fraction_bits:
+                raise invalid()
+            if self.kind == "count_distinct_person" and self.argument is not None:
+                raise invalid()
+        else:
+            raise invalid()
+
+
+@dataclass(frozen=True)
+class KeyRef:
+    """The value of a key, by position."""
+
+    key: int
+
+
+@dataclass(frozen=True)
+class AggregateRef:
+    """An aggregate's estimate, by position."""
+
+    aggregate: int
+
+
+@dataclass(frozen=True)
+class OutputCall:
+    """A function of released estimates: post-processing, at no privacy cost."""
+
+    function: OneOf["ratio"]
+    arguments: tuple[OutputExpression, ...]
+
+    def __post_init__(self) -> None:
+        if self.function != "ratio" or len(self.arguments) != 2:
+            raise invalid()
+        if not all(isinstance(argument, AggregateRef | OutputCall) for argument in self.arguments):
+            raise invalid()
+
+
+OutputExpression = KeyRef | AggregateRef | OutputCall
+
+
+@dataclass(frozen=True)
+class Output:
+    """One column of the result."""
+
+    name: str
+    expression: OutputExpression
+
+    def __post_init__(self) -> None:
+        _name(self.name)

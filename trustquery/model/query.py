@@ -1,0 +1,212 @@
+"""The whole query: relation, keys, aggregates, outputs, and every choice that a node must not make."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from trustquery.errors import TrustQueryError
+from trustquery.identity import canonical
+from trustquery.model import codec
+from trustquery.model.nodes import (
+    MAX_DEPTH,
+    Aggregate,
+    AggregateRef,
+    Expression,
+    Filter,
+    Key,
+    KeyRef,
+    Output,
+    OutputCall,
+    OutputExpression,
+    Relation,
+    Scan,
+    depth_of,
+    invalid,
+    scans,
+)
+
+__all__ = ["MODEL_FORMAT", "Query"]
+
+MODEL_FORMAT = "tq-model-1"
+MAX_BOUND = 100_000
+MAX_RHO_NANO = 10**15
+_HASH = re.compile(r"[0-9a-f]{64}")
+_CATALOGUE = re.compile(r"[a-z][a-z0-9.-]{0,62}")
+MAX_PARTS = 200
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query, ready to be hashed, signed, planned and run anywhere with the same meaning.
+
+    Attributes:
+        catalogue_id: the dataset.
+        catalogue_version: of the catalogue document.
+        catalogue_sha256: pins the catalogue's bounds, domains and caps.
+        groups: G, most cells one person may touch, ≥ 1.
+        rows: R, most rows one person may add to one cell, ≥ 1 (people are counted with R = 1).
+        rho_nano: privacy loss to spend at most, in 1e-9 rho, at each trust.
+        delta_atto: for thresholded releases only; 0 here.
+        mode: ``local``; ``secure-sum`` is reserved.
+        as_of: ISO date that stands for "today"; never a clock.
+    """
+
+    catalogue_id: str
+    catalogue_version: int
+    catalogue_sha256: str
+    relation: Relation
+    keys: tuple[Key, ...]
+    aggregates: tuple[Aggregate, ...]
+    outputs: tuple[Output, ...]
+    groups: int
+    rows: int
+    rho_nano: int
+    as_of: str
+    delta_atto: int = 0
+    mode: str = "local"
+
+    def __post_init__(self) -> None:
+        whole = (self.catalogue_version, self.groups, self.rows, self.rho_nano, self.delta_atto)
+        if not all(type(number) is int for number in whole):
+            raise invalid()
+        if not (isinstance(self.catalogue_id, str) and _CATALOGUE.fullmatch(self.catalogue_id)):
+            raise invalid()
+        if not (isinstance(self.catalogue_sha256, str) and _HASH.fullmatch(self.catalogue_sha256)):
+            raise invalid()
+        if not (1 <= self.groups <= MAX_BOUND and 1 <= self.rows <= MAX_BOUND):
+            raise invalid()
+        if not 1 <= self.rho_nano <= MAX_RHO_NANO or self.delta_atto != 0 or self.mode not in ("local", "secure-sum"):
+            raise invalid()
+        try:
+            if datetime.date.fromisoformat(self.as_of).isoformat() != self.as_of:
+                raise invalid()
+        except (TypeError, ValueError) as error:
+            raise invalid() from error
+        if not self.aggregates or max(len(self.keys), len(self.aggregates), len(self.outputs)) > MAX_PARTS:
+            raise invalid()
+        names = [output.name for output in self.outputs]
+        if not names or len(set(names)) != len(names):
+            raise invalid()
+        if any(depth_of(expression) > MAX_DEPTH for expression in self.expressions()):
+            raise TrustQueryError("query-too-deep", limit=MAX_DEPTH)
+        for reference in self._references():
+            limit = len(self.keys) if isinstance(reference, KeyRef) else len(self.aggregates)
+            place = reference.key if isinstance(reference, KeyRef) else reference.aggregate
+            if not 0 <= place < limit:
+                raise invalid()
+
+    def _references(self) -> Iterator[KeyRef | AggregateRef]:
+        stack: list[OutputExpression] = [output.expression for output in self.outputs]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, OutputCall):
+                stack.extend(node.arguments)
+            else:
+                yield node
+
+    @property
+    def scans(self) -> tuple[Scan, ...]:
+        """Scans in FROM order."""
+        return scans(self.relation)
+
+    def expressions(self) -> Iterator[Expression]:
+        """Every scalar expression: join conditions, WHERE, keys, arguments and filters of aggregates."""
+        relation: Relation = self.relation
+        while not isinstance(relation, Scan):
+            condition = relation.predicate if isinstance(relation, Filter) else relation.condition
+            if condition is not None:
+                yield condition
+            relation = relation.source if isinstance(relation, Filter) else relation.left
+        yield from (key.expression for key in self.keys)
+        for aggregate in self.aggregates:
+            yield from (part for part in (aggregate.argument, aggregate.filter) if part is not None)
+
+    def tables(self) -> frozenset[str]:
+        """Names of the catalogue tables read."""
+        return frozenset(scan.table for scan in self.scans)
+
+    def document(self) -> dict[str, Any]:
+        """Canonical-JSON data."""
+        return {
+            "format": MODEL_FORMAT,
+            "catalogue": {
+                "id": self.catalogue_id,
+                "version": self.catalogue_version,
+                "sha256": self.catalogue_sha256,
+            },
+            "inputs": [],
+            "relation": codec.write_relation(self.relation),
+            "keys": [codec.write_key(key) for key in self.keys],
+            "aggregates": [codec.write_aggregate(aggregate) for aggregate in self.aggregates],
+            "outputs": [codec.write_output(output) for output in self.outputs],
+            "bounds": {"groups": self.groups, "rows": self.rows},
+            "rho_nano": self.rho_nano,
+            "delta_atto": self.delta_atto,
+            "mode": self.mode,
+            "as_of": self.as_of,
+        }
+
+    @classmethod
+    def from_document(cls, data: object) -> Query:
+        """Read canonical-JSON data, strictly.
+
+        Raises:
+            TrustQueryError: ``query-model-invalid``.
+        """
+        try:
+            return cls._read(data)
+        except (TypeError, ValueError, KeyError, RecursionError, AttributeError) as error:
+            raise invalid() from error
+
+    @classmethod
+    def _read(cls, data: object) -> Query:
+        (form, catalogue, inputs, relation, keys, aggregates, outputs, bounds, rho, delta, mode, as_of) = codec.members(
+            data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "bounds",
+            "rho_nano", "delta_atto", "mode", "as_of",
+        )  # fmt: skip
+        if form != MODEL_FORMAT or inputs != []:
+            raise invalid()
+        name, version, sha256 = codec.members(catalogue, "id", "version", "sha256")
+        groups, rows = codec.members(bounds, "groups", "rows")
+        return cls(
+            name,
+            version,
+            sha256,
+            codec.read_relation(relation),
+            tuple(codec.read_key(item) for item in keys),
+            tuple(codec.read_aggregate(item) for item in aggregates),
+            tuple(codec.read_output(item) for item in outputs),
+            groups,
+            rows,
+            rho,
+            as_of,
+            delta,
+            mode,
+        )
+
+    def payload(self) -> bytes:
+        """Canonical bytes; what travels and what the query hash covers."""
+        return canonical.encode(self.document())
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Query:
+        """Read canonical bytes.
+
+        Raises:
+            TrustQueryError: ``query-model-invalid``.
+        """
+        try:
+            return cls.from_document(canonical.decode(payload, document="model"))
+        except TrustQueryError as error:
+            raise invalid() from error
+
+    @cached_property
+    def sha256(self) -> str:
+        """Query hash, hexadecimal."""
+        return hashlib.sha256(self.payload()).hexdigest()

@@ -1,0 +1,121 @@
+"""How the blocks of a merged vector are read as columns.
+
+Intervals are 95 % and cover the noise only. A merged count over k trusts carries k independent discrete Gaussians,
+so its variance is k·sigma²; sigma here is large enough that the normal quantile serves (Canonne, Kamath and Steinke
+2020, section 3: the discrete Gaussian's tails are no heavier). A ratio's interval is Fieller's (Fieller 1954, "Some
+Problems in Interval Estimation"), which stays honest when the denominator is small.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from trustquery.catalogue.schema import Catalogue
+from trustquery.errors import TrustQueryError
+from trustquery.model.nodes import ColumnRef, Key
+from trustquery.model.query import Query
+from trustquery.outputs.table import Column, Estimate, KeyCell, Table
+from trustquery.planning.checker import scope_of
+from trustquery.planning.plan import Block, Plan, PlanOutput
+
+__all__ = ["Z95", "read"]
+
+Z95 = 1.959963984540054
+
+
+def read(query: Query, plan: Plan, merged: Sequence[int], trusts: int, catalogue: Catalogue) -> Table:
+    """Turn a merged vector into a table.
+
+    Args:
+        query: for the labels of keys.
+        merged: ``plan.length`` integers, the sum over the trusts that answered.
+        trusts: how many that were, ≥ 1.
+        catalogue: for labels.
+
+    Returns:
+        One row a cell, first key slowest, in the plan's order.
+
+    Raises:
+        TrustQueryError: ``internal-fault`` when the vector does not fit the plan.
+    """
+    if len(merged) != plan.length or trusts < 1:
+        raise TrustQueryError("internal-fault", incident="merged-shape")
+    labels = [_labels(key, query, catalogue) for key in query.keys]
+    columns = tuple(_column(output, plan) for output in plan.outputs)
+    positions = itertools.product(*(range(axis.cells) for axis in plan.axes))
+    rows = tuple(
+        tuple(
+            _key_cell(plan, labels, output.read["key"], place)
+            if "key" in output.read
+            else _estimate(output.read, plan, merged, trusts, cell)
+            for output in plan.outputs
+        )
+        for cell, place in enumerate(positions)
+    )
+    return Table(columns, rows)
+
+
+def _labels(key: Key, query: Query, catalogue: Catalogue) -> dict[Any, str]:
+    """Words for the values of a key that is a plain coded column."""
+    if not isinstance(key.expression, ColumnRef):
+        return {}
+    table = scope_of(query.scans, catalogue).get(key.expression.alias)
+    column = table.column(key.expression.column) if table else None
+    return {item.value: item.label for item in column.domain or ()} if column else {}
+
+
+def _key_cell(plan: Plan, labels: list[dict[Any, str]], axis_place: int, place: tuple[int, ...]) -> KeyCell:
+    axis = plan.axes[axis_place]
+    position = place[axis_place]
+    if position >= axis.other:
+        return KeyCell("other" if position == axis.other else "missing")
+    value = axis.values[position]
+    return KeyCell("value", value, labels[axis_place].get(value, ""))
+
+
+def _column(output: PlanOutput, plan: Plan) -> Column:
+    if "key" in output.read:
+        return Column(output.name, "key", plan.axes[output.read["key"]].type)
+    caveats = ["noise-only-interval"]
+    blocks = [plan.block(name) for name in _blocks_of(output.read)]
+    if any(block.kind == "count_distinct_person" for block in blocks):
+        caveats.append("person-counted-once-per-trust")
+    caveats.append("contribution-bounded")
+    return Column(output.name, "estimate", "number", tuple(caveats))
+
+
+def _blocks_of(node: dict[str, Any]) -> list[str]:
+    if "block" in node:
+        return [node["block"]]
+    return [name for argument in node["arguments"] for name in _blocks_of(argument)]
+
+
+def _estimate(node: dict[str, Any], plan: Plan, merged: Sequence[int], trusts: int, cell: int) -> Estimate:
+    if "block" in node:
+        value, sigma = _figure(plan.block(node["block"]), merged, trusts, cell)
+        return Estimate(value, value - Z95 * sigma, value + Z95 * sigma)
+    top, bottom = (plan.block(argument["block"]) for argument in node["arguments"])
+    return ratio(_figure(top, merged, trusts, cell), _figure(bottom, merged, trusts, cell))
+
+
+def _figure(block: Block, merged: Sequence[int], trusts: int, cell: int) -> tuple[float, float]:
+    """A cell's value and the standard deviation of its noise, in the statistic's own unit."""
+    scale = 2.0**block.fraction_bits
+    return merged[block.offset + cell] / scale, block.sigma_float * math.sqrt(trusts) / scale
+
+
+def ratio(top: tuple[float, float], bottom: tuple[float, float]) -> Estimate:
+    """A ratio of two independently noised figures, each (value, standard deviation), with Fieller's interval.
+
+    Returns:
+        An estimate without value and interval where the denominator cannot be told from zero at 95 %.
+    """
+    (s, sd_s), (n, sd_n) = top, bottom
+    g = n * n - (Z95 * sd_n) ** 2
+    if n <= 0 or g <= 0:
+        return Estimate(None)
+    root = math.sqrt(max((s * n) ** 2 - g * (s * s - (Z95 * sd_s) ** 2), 0.0))
+    return Estimate(s / n, (s * n - root) / g, (s * n + root) / g)

@@ -1,0 +1,95 @@
+"""Model to plan. Deterministic: every machine reaches the same bytes, and so the same plan hash."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from trustquery.catalogue.schema import Catalogue
+from trustquery.errors import TrustQueryError
+from trustquery.model.nodes import Aggregate, AggregateRef, KeyRef, OutputExpression
+from trustquery.model.query import Query
+from trustquery.planning.checker import check
+from trustquery.planning.plan import SIGMA_UNIT, Axis, Block, Bound, Plan, PlanOutput
+from trustquery.privacy.budget import NANO, charge_nano, l2_squared, sigma_units
+
+__all__ = ["compile_plan"]
+
+MAX_SIGMA_UNITS = 2**53 * SIGMA_UNIT
+"""Noise beyond 2^53 vector integers would meet the ±2^62 edge of a cell."""
+
+
+def compile_plan(query: Query, catalogue: Catalogue) -> Plan:
+    """Check a model and fix its vector: cells, blocks, bounds, noise and charge.
+
+    Args:
+        query: the model.
+        catalogue: must be the very catalogue that the model pins.
+
+    Raises:
+        TrustQueryError: ``query-…``; ``policy-mode-unavailable``.
+    """
+    check(query, catalogue)
+    axes = tuple(Axis(key.name, str(key.type), key.values) for key in query.keys)
+    cells = math.prod(axis.cells for axis in axes)
+    share = query.rho_nano // len(query.aggregates)
+    if share < 1:
+        raise TrustQueryError("query-epsilon-too-small")
+    blocks = tuple(
+        _block(place, aggregate, cells, min(query.groups, cells), query.rows, share)
+        for place, aggregate in enumerate(query.aggregates)
+    )
+    outputs = tuple(PlanOutput(output.name, _read(output.expression, blocks)) for output in query.outputs)
+    plan = Plan(axes, blocks, outputs)
+    _recheck(plan, query)
+    return plan
+
+
+def _block(place: int, aggregate: Aggregate, cells: int, groups: int, rows: int, share: int) -> Block:
+    rows = 1 if aggregate.kind == "count_distinct_person" else rows
+    lo, hi = (aggregate.lo, aggregate.hi) if aggregate.kind == "sum" else (1, 1)
+    # A sum clamped to [0, 0] still needs a positive sigma: charge it as if a row could add 1.
+    squared = l2_squared(groups, rows, max(abs(lo), abs(hi), 1))
+    sigma = sigma_units(squared, share)
+    if sigma > MAX_SIGMA_UNITS or rows * max(abs(lo), abs(hi)) > 2**61:
+        raise TrustQueryError("query-sensitivity-too-large")
+    return Block(
+        id=f"b{place}",
+        kind=aggregate.kind,
+        statistic=place,
+        offset=place * cells,
+        length=cells,
+        fraction_bits=aggregate.fraction_bits,
+        lo=lo,
+        hi=hi,
+        bound=Bound("rows", groups, rows),
+        l2_sensitivity_squared=squared,
+        rho_nano=charge_nano(squared, sigma),
+        sigma=sigma,
+    )
+
+
+def _read(node: OutputExpression, blocks: tuple[Block, ...]) -> dict[str, Any]:
+    if isinstance(node, KeyRef):
+        return {"key": node.key}
+    if isinstance(node, AggregateRef):
+        return {"block": blocks[node.aggregate].id}
+    return {"call": node.function, "arguments": [_read(argument, blocks) for argument in node.arguments]}
+
+
+def _recheck(plan: Plan, query: Query) -> None:
+    """The machine re-checks its own privacy claim, by another route: exact fractions, not rounded integers."""
+    loss = sum(
+        (
+            Fraction(block.bound.groups * (block.bound.rows * max(abs(block.lo), abs(block.hi))) ** 2)
+            / (2 * Fraction(block.sigma, SIGMA_UNIT) ** 2)
+            for block in plan.blocks
+        ),
+        Fraction(0),
+    )
+    ends = [block.offset + block.length for block in plan.blocks]
+    starts = [block.offset for block in plan.blocks]
+    contiguous = starts == [0, *ends[:-1]] and ends[-1] == plan.length
+    if loss > Fraction(plan.rho_nano, NANO) or plan.rho_nano > query.rho_nano or not contiguous:
+        raise TrustQueryError("internal-fault", incident="plan-claim")

@@ -1,0 +1,182 @@
+"""The plan: an ordered integer vector fixed before any data are read (formats.md, "plan").
+
+Layout: block-major, then cells row-major (first axis slowest). Each axis has its values, then always two more
+cells: *other* and *missing*.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from trustquery.identity import canonical
+
+__all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Bound", "Plan", "PlanOutput"]
+
+PLAN_FORMAT = "tq-plan-1"
+SELECTION_RULE = "lowest-rank-1"
+UNIT = "person-at-trust"
+SIGMA_UNIT = 2**20
+"""Sigma is a whole number of units of 2^-20, so that every machine uses the same scale."""
+
+Value = int | str | bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One grouping key: its public values, in order. ``cells`` counts the two extra ones."""
+
+    name: str
+    type: str
+    values: tuple[Value, ...]
+
+    @property
+    def cells(self) -> int:
+        """Number of cells along this axis: the values, *other*, *missing*."""
+        return len(self.values) + 2
+
+    @property
+    def other(self) -> int:
+        """Position of the *other* cell; *missing* is the next."""
+        return len(self.values)
+
+    def document(self) -> dict[str, Any]:
+        """Canonical-JSON data."""
+        return {"name": self.name, "type": self.type, "values": list(self.values)}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Contribution bound of a block.
+
+    Attributes:
+        form: ``rows``: at most R rows in each of at most G cells.
+            (``total`` and ``l1``, on a person's totals, use C; they come with profiles.)
+    """
+
+    form: Literal["rows", "total", "l1"]
+    groups: int
+    rows: int
+    total: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """Canonical-JSON data."""
+        return {"form": self.form, "G": self.groups, "R": self.rows, "C": self.total}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One statistic over all cells.
+
+    Attributes:
+        statistic: index of the model's aggregate that the block holds.
+        offset: first position in the vector.
+        length: number of cells.
+        fraction_bits: f; vector integers are values x 2^f.
+        lo: smallest integer one row adds (before bounding), at scale 2^f; a count adds 1.
+        hi: largest.
+        l2_sensitivity_squared: G·(R·A)², exact.
+        rho_nano: charge, ceil(1e9·Δ²/(2σ²)).
+        sigma: standard deviation of the noise in units of 2^-20.
+    """
+
+    id: str
+    kind: Literal["count", "count_distinct_person", "sum"]
+    statistic: int
+    offset: int
+    length: int
+    fraction_bits: int
+    lo: int
+    hi: int
+    bound: Bound
+    l2_sensitivity_squared: int
+    rho_nano: int
+    sigma: int
+
+    @property
+    def sigma_float(self) -> float:
+        """Sigma in vector integers, exact as a double."""
+        return self.sigma / SIGMA_UNIT
+
+    def document(self) -> dict[str, Any]:
+        """Canonical-JSON data."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "statistic": self.statistic,
+            "offset": self.offset,
+            "length": self.length,
+            "fraction_bits": self.fraction_bits,
+            "lo": _big(self.lo),
+            "hi": _big(self.hi),
+            "bound": self.bound.document(),
+            "l2_sensitivity_squared": _big(self.l2_sensitivity_squared),
+            "rho_nano": self.rho_nano,
+            "sigma": _big(self.sigma),
+        }
+
+
+@dataclass(frozen=True)
+class PlanOutput:
+    """One column of the result: a key, a block, or a function of blocks.
+
+    ``read`` is data: ``{"key": axis}``, ``{"block": id}`` or ``{"call": "ratio", "arguments": [...]}``.
+    """
+
+    name: str
+    read: dict[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """Canonical-JSON data."""
+        return {"name": self.name, "read": self.read}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one query compiles to; two machines that agree on the model agree on these bytes."""
+
+    axes: tuple[Axis, ...]
+    blocks: tuple[Block, ...]
+    outputs: tuple[PlanOutput, ...]
+
+    @property
+    def cells(self) -> int:
+        """Cells of one block: the product over the axes (1 without keys)."""
+        return math.prod(axis.cells for axis in self.axes)
+
+    @property
+    def length(self) -> int:
+        """Length of the vector, in int64s."""
+        return sum(block.length for block in self.blocks)
+
+    @property
+    def rho_nano(self) -> int:
+        """The charge: the sum of the blocks' ceilings."""
+        return sum(block.rho_nano for block in self.blocks)
+
+    def block(self, block_id: str) -> Block:
+        """The block with this id."""
+        return next(block for block in self.blocks if block.id == block_id)
+
+    def document(self) -> dict[str, Any]:
+        """Canonical-JSON data: exactly what the plan hash covers."""
+        return {
+            "plan_format": PLAN_FORMAT,
+            "selection_rule": SELECTION_RULE,
+            "unit": UNIT,
+            "axes": [axis.document() for axis in self.axes],
+            "blocks": [block.document() for block in self.blocks],
+            "outputs": [output.document() for output in self.outputs],
+        }
+
+    @cached_property
+    def sha256(self) -> str:
+        """Plan hash, hexadecimal."""
+        return hashlib.sha256(canonical.encode(self.document())).hexdigest()
+
+
+def _big(value: int) -> int | str:
+    return value if abs(value) <= canonical.MAX_SAFE_INTEGER else str(value)

@@ -1,0 +1,1 @@
+"""Exact privacy budgets, and the one place that draws noise."""

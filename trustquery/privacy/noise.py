@@ -1,0 +1,72 @@
+"""The only place that draws noise: OpenDP's exact discrete Gaussian on integers.
+
+Sources: Canonne, Kamath and Steinke 2020, "The Discrete Gaussian for Differential Privacy" (mechanism and zCDP
+bound, theorem 4); OpenDP ``make_gaussian`` on ``i64`` vectors (sampler and privacy map). There is no seed, no way
+to turn the noise off and no float in the path. OpenDP is imported on first use because it is slow to load.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from trustquery.errors import TrustQueryError
+from trustquery.planning.plan import Block, Plan
+from trustquery.privacy.budget import NANO
+
+__all__ = ["CELL_LIMIT", "add_noise", "warm_up"]
+
+CELL_LIMIT = 2**62
+_MAP_SLACK = 1e-9
+"""OpenDP rounds its own float map upwards; the exact integer charge is compared with this relative slack."""
+
+
+def _opendp() -> Any:
+    import opendp.prelude as dp
+
+    dp.enable_features("contrib")
+    return dp
+
+
+def warm_up() -> None:
+    """Load the library ahead of the first answer, so that loading never races a slot."""
+    _opendp()
+
+
+def add_noise(vector: Sequence[int], plan: Plan) -> list[int]:
+    """Add independent discrete Gaussian noise to every integer of the vector.
+
+    Args:
+        vector: ``plan.length`` integers within ±2^62, bounded per person as the plan says.
+        plan: gives each block's sigma.
+
+    Returns:
+        A new list of the same length.
+
+    Raises:
+        TrustQueryError: ``internal-fault`` when the vector does not fit the plan, or OpenDP's own privacy map
+            disagrees with the charge.
+
+    Privacy:
+        Input metric: change of one person's rows. Sensitivity: each block's ``l2_sensitivity_squared``.
+        Output measure: zCDP, the sum of the blocks' ``rho_nano``. Failures depend on the plan only.
+    """
+    if len(vector) != plan.length or any(abs(value) > CELL_LIMIT for value in vector):
+        raise TrustQueryError("internal-fault", incident="vector-shape")
+    noised: list[int] = []
+    for block in plan.blocks:
+        measurement = _measurement(block)
+        noised.extend(measurement(list(vector[block.offset : block.offset + block.length])))
+    return noised
+
+
+def _measurement(block: Block) -> Any:
+    dp = _opendp()
+    # T=int would mean 32 bits in OpenDP; and the distance is float because sensitivities are square roots.
+    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T=float)
+    measurement = dp.m.make_gaussian(*space, scale=block.sigma_float)
+    distance = math.nextafter(math.sqrt(block.l2_sensitivity_squared), math.inf)
+    if measurement.map(distance) > block.rho_nano / NANO * (1 + _MAP_SLACK):
+        raise TrustQueryError("internal-fault", incident="privacy-map")
+    return measurement
