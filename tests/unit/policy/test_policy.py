@@ -1,0 +1,288 @@
+"""Reading, signing and evaluating a policy."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.factories.trust import key, policy_text
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import Envelope, canonical
+from trustquery.policy import RULES, Policy, PolicyRequest, Rule, evaluate
+from trustquery.policy.schema import atto, nano
+from trustquery.policy.schemas import schemas
+
+ROOT = Path(__file__).resolve().parents[3]
+SHIPPED = sorted([*(ROOT / "policies/examples").glob("*.toml"), *(ROOT / "policies/baseline").glob("*.toml")])
+NOW = 1_800_000_000
+DAY = 86_400
+
+
+def problems(text: str) -> list[Problem]:
+    with pytest.raises(TrustQueryError) as caught:
+        Policy.from_toml(text)
+    return list(caught.value.problems)
+
+
+def policy(**changes: str) -> Policy:
+    return Policy.from_toml(policy_text(**changes))
+
+
+def request(**changes: Any) -> PolicyRequest:
+    facts: dict[str, Any] = {
+        "federation": "test",
+        "node": "ash",
+        "project": "stays",
+        "person": "ada",
+        "organisation": "University",
+        "purpose": "health-service-planning",
+        "dataset": "made-up",
+        "tables": frozenset({"person"}),
+        "aggregates": ("count",),
+        "mode": "local",
+        "key_kind": "file",
+        "rho_nano": 100_000_000,
+        "delta_atto": 0,
+        "cells": 100,
+        "opt_out_treatment": "synthetic-data",
+        "disclosure_profile": "none",
+        "min_trusts": 2,
+        "unknown_keys": False,
+        "training_expires": NOW + 1,
+        "now": NOW,
+    }
+    return PolicyRequest(**(facts | changes))
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_policies_load_and_survive_signing(path: Path) -> None:
+    found = Policy.from_toml(path.read_text())
+    assert Policy.from_payload(found.payload()) == found
+    schema = json.loads((ROOT / "policies/schema/policy.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(found.payload()))
+
+
+def test_every_key_of_the_sample_is_in_the_schema_and_the_other_way_round() -> None:
+    sample = Policy.from_toml((ROOT / "policies/examples/standard-acute-trust.toml").read_text())
+    missing = {name for name in type(sample.queries).model_fields if name not in sample.queries.model_fields_set}
+    assert missing == {"browser_max_rho"}
+    assert {rule.budget for rule in sample.dataset}
+    assert sample.model_fields_set == set(Policy.model_fields)
+
+
+def test_the_schemas_on_disk_are_in_date() -> None:
+    for path, text in schemas().items():
+        assert (ROOT / path).read_text() == text, f"{path}: write it again from trustquery.policy.schemas"
+
+
+def test_the_closed_baseline_allows_nothing() -> None:
+    closed = Policy.from_toml((ROOT / "policies/baseline/closed.toml").read_text())
+    decision = evaluate(closed, request(federation="federation", node="trust"))
+    assert not decision.allowed
+    assert {"witnesses", "dataset", "aggregate", "mode", "key-kind", "rho-per-query", "cells", "purpose"} <= set(
+        decision.rules
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "nearest"),
+    [
+        ("max_cels = 5", "queries.max_cels", "max_cells"),
+        ("MAX_CELLS = 5", "queries.MAX_CELLS", "max_cells"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(line: str, place: str, nearest: str) -> None:
+    (found,) = problems(policy_text().replace("[queries]", f"[queries]\n{line}"))
+    assert (found.code, found.place, found.fields["nearest"]) == ("policy-unknown-key", place, nearest)
+
+
+def test_every_fault_is_reported_with_its_place() -> None:
+    text = policy_text(max_rho="nan2", max_cells="-1", version='"1"').replace("max_rho = nan2", 'max_rho = "x"')
+    text = text.replace("[deny]", "[denied]").replace("review = false\n", "")
+    found = {(problem.code, problem.place) for problem in problems(text)}
+    assert found == {
+        ("policy-invalid", "version"),
+        ("policy-invalid", "queries.max_rho"),
+        ("policy-invalid", "queries.max_cells"),
+        ("policy-invalid", "queries.review"),
+        ("policy-unknown-key", "denied"),
+    }
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "+nan", "1e400"])
+def test_nan_and_infinity_are_refused(value: str) -> None:
+    (found,) = problems(policy_text(max_rho=value))
+    assert found.code == "policy-invalid"
+    assert "max_rho" in found.place
+
+
+@pytest.mark.parametrize("value", ["-0.1", "0.0000000001", "true", '"0.10"', '"1e-3"', '""', "[]", "10000001"])
+def test_rho_is_a_plain_decimal_with_nine_places(value: str) -> None:
+    assert [problem.code for problem in problems(policy_text(max_rho=value))] == ["policy-invalid"]
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [("0", 0), ("0.000000001", 1), ("1", 10**9), ("0.10", 10**8), ("1e-3", 10**6), ('"0.5"', 5 * 10**8)],
+)
+def test_rho_is_exact(value: str, whole: int) -> None:
+    assert nano(policy(max_rho=value).queries.max_rho) == whole
+
+
+def test_delta_is_exact() -> None:
+    assert atto(Decimal("0.000000000000000001")) == 1
+    assert policy(delta_12_months="1e-18", delta_lifetime="1e-9").budget.node_wide.delta_12_months == Decimal("1e-18")
+
+
+@pytest.mark.parametrize("table", ["[budget.node_wide]", "[budget.project]", "[budget.analyst]", "[dataset.budget]"])
+@pytest.mark.parametrize("line", ["rho_lifetime", "delta_lifetime"])
+def test_a_cap_that_is_not_written_is_an_error(table: str, line: str) -> None:
+    before, mark, after = policy_text().partition(table)
+    head, _, rest = after.partition(f"{line} =")
+    (found,) = problems(before + mark + head + rest.partition("\n")[2])
+    assert (found.code, found.fields["problem"]) == ("policy-invalid", "it is missing")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rho_12_months": "3"},  # above the lifetime's 2
+        {"key_kinds": '["file", "browser"]'},  # without browser_max_rho
+        {"per_trust_figures": "false"},  # but local mode shows them
+        {"unknown_keys": "true"},
+        {"review": "true"},
+        {"modes": '["local", "global"]'},
+        {"purposes": '["marketing"]'},
+        {"min_trusts": "0"},
+        {"tables": '"some"'},
+    ],
+)
+def test_what_contradicts_itself_or_is_not_built_is_refused(changes: dict[str, str]) -> None:
+    assert {problem.code for problem in problems(policy_text(**changes))} == {"policy-invalid"}
+
+
+def test_a_date_and_broken_toml_are_refused() -> None:
+    assert [item.code for item in problems(policy_text(version="2026-01-01"))] == ["policy-invalid"]
+    assert [item.code for item in problems("version = ")] == ["policy-invalid"]
+    assert [item.code for item in problems("a = [" * 5_000)] == ["policy-invalid"]
+
+
+def test_signed_bytes_have_one_spelling() -> None:
+    data = json.loads(policy().payload())
+    for change in ({"version": 1, "extra": 1}, {"queries": {**data["queries"], "max_rho": "0.10"}}, {"deny": None}):
+        with pytest.raises(TrustQueryError):
+            Policy.from_payload(canonical.encode({**data, **change}))
+    with pytest.raises(TrustQueryError):
+        # An integer where the payload writes a decimal string means the same, but is not the same bytes.
+        Policy.from_payload(canonical.encode({**data, "queries": {**data["queries"], "max_rho": 1}}))
+    without = {name: value for name, value in data.items() if name != "deny"}
+    with pytest.raises(TrustQueryError):
+        Policy.from_payload(canonical.encode(without))
+
+
+def test_a_signature_covers_the_policy() -> None:
+    envelope = policy().sign(key("grace"), key("ivan"))
+    ring = {key(name).key_id: key(name).public for name in ("grace", "ivan")}
+    assert Envelope.decode(envelope.encode(), kind="policy").require(ring, 2) == frozenset(ring)
+    other = dataclasses.replace(envelope, payload=policy(version="2").payload())
+    with pytest.raises(TrustQueryError):
+        other.require(ring, 2)
+
+
+# -- deciding ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_policy_lists_is_allowed() -> None:
+    decision = evaluate(policy(), request())
+    assert decision.allowed
+    assert decision.reasons == ()
+
+
+REFUSED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("belongs-here", {"node": "birch"}, {}),
+    ("belongs-here", {"federation": "other"}, {}),
+    ("witnesses", {}, {"bootstrap": "false"}),
+    ("denied", {}, {"projects": '["stays"]'}),
+    ("denied", {}, {"people": '["ada"]'}),
+    ("denied", {}, {"organisations": '["University"]'}),
+    ("dataset", {"dataset": "other"}, {}),
+    ("table", {"tables": frozenset({"person", "note"})}, {"tables": '["person"]'}),
+    ("aggregate", {"aggregates": ("count", "median")}, {}),
+    ("aggregate", {"aggregates": ()}, {}),
+    ("mode", {"mode": "secure-sum"}, {}),
+    ("mode", {}, {"modes": "[]"}),
+    ("key-kind", {"key_kind": "keyring"}, {}),
+    ("rho-per-query", {"rho_nano": 100_000_001}, {}),
+    ("cells", {"cells": 101}, {}),
+    ("cells", {"cells": 0}, {}),
+    ("opt-out-treatment", {"opt_out_treatment": "applied"}, {}),
+    ("disclosure-profile", {"disclosure_profile": "standard"}, {}),
+    ("purpose", {"purpose": "clinical-audit"}, {}),
+    ("unknown-keys", {"unknown_keys": True}, {}),
+    ("unknown-keys", {"delta_atto": 1}, {}),
+    ("training", {"training_expires": NOW}, {}),
+    ("training", {"training_expires": NOW + 30 * DAY}, {"min_training_days": "30"}),
+]
+
+
+@pytest.mark.parametrize(("rule", "asked", "written"), REFUSED)
+def test_each_rule_refuses(rule: str, asked: dict[str, Any], written: dict[str, str]) -> None:
+    decision = evaluate(policy(**written), request(**asked))
+    assert not decision.allowed
+    assert decision.rules == (rule,)
+
+
+def test_every_rule_is_seen_refusing() -> None:
+    seen = {rule for rule, _, _ in REFUSED} | {"min-trusts"}
+    assert seen == {rule.id for rule in RULES}
+    assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+def test_a_denied_table_wins_over_all_tables() -> None:
+    text = policy_text().replace("[deny]", "[deny]\ntables = ['made-up/note']").removesuffix("tables = []")
+    denying = Policy.from_toml(text)
+    assert evaluate(denying, request()).allowed
+    assert evaluate(denying, request(tables=frozenset({"person", "note"}))).rules == ("denied",)
+
+
+def test_few_trusts_need_the_per_trust_permission() -> None:
+    assert evaluate(policy(min_trusts="3"), request(min_trusts=1)).allowed
+    hidden = policy(min_trusts="3", modes='["secure-sum"]', per_trust_figures="false")
+    assert "min-trusts" in evaluate(hidden, request(min_trusts=2)).rules
+    assert "min-trusts" not in evaluate(hidden, request(min_trusts=3)).rules
+
+
+def test_a_browser_key_has_a_lower_cap_of_its_own() -> None:
+    text = policy_text(key_kinds='["browser"]').replace("max_rho = 0.1", "max_rho = 0.1\nbrowser_max_rho = 0.01")
+    browser = Policy.from_toml(text)
+    assert evaluate(browser, request(key_kind="browser", rho_nano=10_000_000)).allowed
+    assert evaluate(browser, request(key_kind="browser", rho_nano=10_000_001)).rules == ("rho-per-query",)
+
+
+def test_training_must_outlast_the_days_asked_for() -> None:
+    lasting = policy(min_training_days="30")
+    assert evaluate(lasting, request(training_expires=NOW + 30 * DAY + 1)).allowed
+
+
+def _broken(policy: Policy, request: PolicyRequest) -> Problem | None:
+    raise RuntimeError("a secret")
+
+
+def test_a_rule_that_raises_refuses_and_says_nothing_of_why() -> None:
+    decision = evaluate(policy(), request(), (*RULES, Rule("broken", _broken)))
+    assert not decision.allowed
+    assert [problem.code for problem in decision.reasons] == ["policy-rule-error"]
+    assert "secret" not in str(decision.reasons)
+
+
+def test_no_rules_allow_nothing() -> None:
+    assert not evaluate(policy(), request(), ()).allowed

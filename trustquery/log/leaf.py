@@ -1,0 +1,104 @@
+"""Ledger leaves: what an auditor reads. No patient value, no count of people, no exact time.
+
+How an auditor adds up: a ``reserved`` leaf charges its rho and delta to node-wide and to every commitment it lists; a
+``stored`` leaf (an identical question, answered again with the same bytes) only to the commitments it lists; an
+``expired`` leaf takes back what the release's earlier leaf charged. All other kinds charge nothing. One subject has
+one salt, so its commitment is always the same text and its charges can be added without knowing its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trustquery.errors import TrustQueryError
+from trustquery.identity import canonical
+from trustquery.identity.documents import BigInteger
+from trustquery.log.tree import leaf_hash
+
+__all__ = ["FIRST_PREV_HASH", "KINDS", "Kind", "Leaf", "commitment"]
+
+Kind = Literal[
+    "reserved",
+    "stored",
+    "started",
+    "committed",
+    "expired",
+    "dead",
+    "withheld",
+    "refused",
+    "policy",
+    "roster",
+    "permit",
+    "acceptance",
+    "refresh",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+FIRST_PREV_HASH = "0" * 64
+_Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+_Whole = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Leaf(BaseModel):
+    """One entry of a node's ledger, in canonical JSON. Hashes are hexadecimal; "" where a field does not apply.
+
+    Attributes:
+        seq: counts from 1; the leaf's position in the tree is one less.
+        prev_hash: leaf hash of the entry before; 64 zeros for the first.
+        intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, roster,
+            permit and acceptance that document.
+        dataset_commitments: one for each dataset charged, sorted.
+        rho_sum_nano: loss at this trust in the federation's sum, 1e-9 rho; in local mode the same as the next.
+        rho_local_nano: loss of this trust's share alone.
+        outbox_hash: SHA-256 of the exact bytes to send (``committed``).
+        planned_slot: k, the slot fixed before data are read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    seq: Annotated[int, Field(ge=1, le=2**53)]
+    prev_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    kind: Kind
+    release_id: _Hash = ""
+    intent_hash: _Hash = ""
+    dataset_commitments: tuple[_Hash, ...] = ()
+    project_commitment: _Hash = ""
+    analyst_commitment: _Hash = ""
+    data_version: _Whole = 0
+    mode: Literal["", "local", "secure-sum"] = ""
+    rho_sum_nano: _Whole = 0
+    rho_local_nano: _Whole = 0
+    delta_atto: Annotated[BigInteger, Field(ge=0, le=10**18)] = 0
+    outbox_hash: _Hash = ""
+    policy_hash: _Hash = ""
+    planned_slot: _Whole = 0
+
+    def payload(self) -> bytes:
+        """Canonical bytes: what is hashed."""
+        return canonical.encode(self.model_dump(mode="json"))
+
+    @property
+    def hash(self) -> bytes:
+        """RFC 6962 leaf hash."""
+        return leaf_hash(self.payload())
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Read canonical bytes.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        canonical.decode(payload, document="ledger entry")
+        try:
+            return cls.model_validate_json(payload)
+        except ValidationError as error:
+            raise TrustQueryError("auth-document", document="ledger entry", problem="a field is not valid") from error
+
+
+def commitment(salt: bytes, scope: str, subject: str) -> str:
+    """What stands for a subject in the log: HMAC-SHA256 under the subject's own salt, hexadecimal."""
+    return hmac.new(salt, scope.encode() + b"\x00" + subject.encode(), hashlib.sha256).hexdigest()

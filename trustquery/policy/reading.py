@@ -1,0 +1,114 @@
+"""TOML that people write, read strictly: decimals stay exact, every fault is reported with its place.
+
+Shared by policies and by the configuration of each process, so that a mistyped key meets the same words everywhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from trustquery.errors import Problem, TrustQueryError, nearest
+
+__all__ = ["decimal_text", "faults", "parse_toml", "read_model"]
+
+Model = TypeVar("Model", bound=BaseModel)
+_MAX_BYTES = 1024 * 1024
+
+
+def decimal_text(value: Decimal) -> str:
+    """The one spelling of a decimal number: no exponent, no trailing zeros, no plus sign."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def parse_toml(text: str, *, invalid: str, name: str) -> dict[str, Any]:
+    """TOML as JSON-like data; decimals become their one decimal string.
+
+    Args:
+        text: the whole file.
+        invalid: code of the problem to raise; it has the single field ``problem``.
+        name: what to call the file in an error.
+
+    Raises:
+        TrustQueryError: ``invalid``: unreadable, too long, NaN, infinity, or a date.
+    """
+    if len(text) > _MAX_BYTES:
+        raise TrustQueryError(invalid, place=name, problem="it is longer than 1 MiB")
+    try:
+        data = tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise TrustQueryError(invalid, place=name, problem=f"it is not TOML: {error}") from error
+    plain: dict[str, Any] = _plain(data, "", invalid)
+    return plain
+
+
+def _plain(value: Any, place: str, invalid: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item, f"{place}.{key}" if place else key, invalid) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, f"{place}[{number}]", invalid) for number, item in enumerate(value, 1)]
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise TrustQueryError(invalid, place=place, problem="NaN and infinity are not numbers here")
+        return decimal_text(value)
+    if isinstance(value, datetime.date | datetime.time):
+        raise TrustQueryError(invalid, place=place, problem="dates are not used here")
+    return value
+
+
+def read_model(model: type[Model], data: dict[str, Any], *, unknown: str, invalid: str) -> Model:
+    """Validate data against a strict model.
+
+    Raises:
+        TrustQueryError: one problem a fault: ``unknown`` (fields ``key`` and ``nearest``) or ``invalid``.
+    """
+    try:
+        # Through JSON text: pydantic's strict mode takes arrays for tuples only from there.
+        return model.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise TrustQueryError.of(list(faults(error, model, unknown=unknown, invalid=invalid))) from error
+
+
+def faults(error: ValidationError, model: type[BaseModel], *, unknown: str, invalid: str) -> Iterator[Problem]:
+    """The problems in a validation error, in the order of the file; none repeats a value."""
+    for fault in error.errors(include_url=False, include_input=False):
+        place = _place(fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            names = _fields_at(model, fault["loc"][:-1])
+            key = str(fault["loc"][-1])[:64]
+            yield Problem(unknown, place, {"key": key, "nearest": nearest(key, names) or ", ".join(sorted(names))})
+        else:
+            words = "it is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            yield Problem(invalid, place, {"problem": words})
+
+
+def _place(steps: tuple[int | str, ...]) -> str:
+    text = ""
+    for step in steps:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text[:200]
+
+
+def _fields_at(model: type[BaseModel], steps: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the nested model at ``steps``; those of the nearest model above when unclear."""
+    for step in steps:
+        field = model.model_fields.get(str(step)) if not isinstance(step, int) else None
+        inner = next(_models(field.annotation), None) if field else None
+        if inner is not None:
+            model = inner
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

@@ -1,0 +1,30 @@
+"""JSON Schemas of the signed documents, generated from their models; a test keeps the files in date."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from trustquery.identity.documents import Acceptance, Answer, Document, Intent, Permit, Revocations, Root, Roster
+from trustquery.policy.schema import Policy
+
+__all__ = ["schemas"]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DOCUMENTS: dict[str, type[Document]] = {
+    "policies/schema/policy.schema.json": Policy,
+    **{
+        f"trustquery/identity/schema/{model.KIND}.schema.json": model
+        for model in (Root, Roster, Revocations, Permit, Acceptance, Intent, Answer)
+    },
+}
+
+
+def schemas() -> dict[str, str]:
+    """Path below the repository to the text of each JSON Schema."""
+    return {path: _render(model) for path, model in _DOCUMENTS.items()}
+
+
+def _render(model: type[Document]) -> str:
+    found: dict[str, Any] = {"$schema": _DIALECT, **model.model_json_schema(mode="validation")}
+    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,79 @@
+"""Is this answer what the node signed, for this query? The coordinator asks before it merges; the client asks again."""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import sys
+from collections.abc import Iterable, Sequence
+
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Answer, Intent, NodeEntry, key_id
+
+__all__ = ["add_vectors", "check_answer", "check_vector", "read_vector"]
+
+
+def _wrong(problem: str) -> TrustQueryError:
+    return TrustQueryError("auth-document", place="answer", document="answer", problem=problem)
+
+
+def check_answer(envelope: bytes, *, node: NodeEntry, intent: Intent, vector_length: int) -> Answer:
+    """Read one node's signed answer to one intent.
+
+    Args:
+        node: its entry on the root-signed roster.
+        vector_length: length of the plan's vector, int64s.
+
+    Raises:
+        TrustQueryError: ``auth-document``: a wrong signature, another query's answer, a charge above the signed one.
+    """
+    key = bytes.fromhex(node.key)
+    answer, _, _ = Answer.verify(envelope, {key_id(key): key}, 1)
+    named = (
+        (answer.node, node.node),
+        (answer.federation, intent.federation),
+        (answer.release_id, intent.release_id),
+        (answer.query_hash, intent.query_hash),
+        (answer.plan_hash, intent.plan_hash),
+        (answer.mode, intent.mode),
+    )
+    if any(found != wanted for found, wanted in named):
+        raise _wrong("it answers something else")
+    if answer.rho_nano > intent.rho_nano:
+        raise _wrong("it charges more than was signed")
+    if answer.status == "answer":
+        if answer.vector_length != vector_length or not answer.vector_sha256 or answer.reasons:
+            raise _wrong("its vector has another shape")
+    elif answer.vector_length or answer.vector_sha256:
+        raise _wrong("it has a vector beside a refusal")
+    if answer.status == "refused" and (not answer.reasons or answer.rho_nano):
+        raise _wrong("a refusal has a reason and no charge")
+    return answer
+
+
+def check_vector(answer: Answer, vector: bytes) -> None:
+    """Check the bytes beside an answer against what it signed.
+
+    Raises:
+        TrustQueryError: ``auth-document``.
+    """
+    if len(vector) != 8 * answer.vector_length:
+        raise _wrong("its vector has another length")
+    if answer.status == "answer" and hashlib.sha256(vector).hexdigest() != answer.vector_sha256:
+        raise _wrong("its vector has another hash")
+
+
+def read_vector(vector: bytes) -> Sequence[int]:
+    """Little-endian int64s as integers."""
+    numbers = array.array("q", vector)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def add_vectors(vectors: Iterable[bytes], length: int) -> list[int]:
+    """The merge: a sum, place by place, in integers without limit (formats.md, "Numbers")."""
+    total = [0] * length
+    for vector in vectors:
+        total = [left + right for left, right in zip(total, read_vector(vector), strict=True)]
+    return total

@@ -1,0 +1,168 @@
+"""What the two sides of a session say to each other, as plain frozen data.
+
+``trustquery.wire`` alone turns these into protobuf and back. Envelopes and models stay opaque bytes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Ack",
+    "AnswerMessage",
+    "Cancel",
+    "Cosignature",
+    "Documents",
+    "Goodbye",
+    "Heartbeat",
+    "Hello",
+    "Message",
+    "Offer",
+    "Preview",
+    "PreviewReply",
+    "ScopeShare",
+    "WitnessRequest",
+]
+
+PROTOCOL_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Hello:
+    """First message of each side. ``nonce``: 32 fresh bytes; ``echo``: the peer's nonce, empty in the node's."""
+
+    versions: tuple[int, ...]
+    node: str
+    nonce: bytes
+    echo: bytes = b""
+    ledger_head: bytes = b""
+    policy_hash: str = ""
+    plan_formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Still here; carries the ledger head of the last slot, never a load figure."""
+
+    ledger_head: bytes = b""
+    policy_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Current envelopes; each is verified by its reader."""
+
+    roster: bytes = b""
+    revocations: bytes = b""
+    permits: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Would this be accepted? Answered from text, policy and budget alone."""
+
+    preview_id: bytes
+    model: bytes
+    permit: bytes
+    key_id: str
+    key_kind: str
+    opt_out_treatment: str
+    disclosure_profile: str
+    min_trusts: int
+
+
+@dataclass(frozen=True)
+class ScopeShare:
+    """One budget scope: what is left and what the query would take, in millionths of the cap."""
+
+    scope: str
+    left_millionths: int
+    cost_millionths: int
+
+
+@dataclass(frozen=True)
+class PreviewReply:
+    """``reasons`` is a list of problem documents, empty when accepted."""
+
+    preview_id: bytes
+    accepted: bool
+    reasons: tuple[dict[str, object], ...] = ()
+    shares: tuple[ScopeShare, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A signed intent with everything a node needs to check it."""
+
+    intent: bytes
+    permit: bytes
+    model: bytes
+    closes_in_ms: int = 0
+
+
+@dataclass(frozen=True)
+class AnswerMessage:
+    """The signed answer document and, for ``status: answer``, the vector (little-endian int64)."""
+
+    release_id: str
+    envelope: bytes
+    vector: bytes = field(default=b"", repr=False)
+    no_rollback_protection: bool = False
+
+
+@dataclass(frozen=True)
+class Ack:
+    """The coordinator holds the answer durably; the node may stop re-sending it."""
+
+    release_id: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """The result has closed; the node need not hurry. It changes nothing about what is charged."""
+
+    release_id: str
+
+
+@dataclass(frozen=True)
+class WitnessRequest:
+    """Asks a witness to cosign a checkpoint that extends the one it last saw."""
+
+    request_id: bytes
+    origin: str
+    old_size: int
+    checkpoint: bytes
+    consistency_proof: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cosignature:
+    """A C2SP cosignature line, or a refusal code."""
+
+    request_id: bytes
+    cosignature: bytes = b""
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Goodbye:
+    """Last message of a side; ``reason`` is an error code or ``restart``."""
+
+    reason: str
+
+
+Message = (
+    Hello
+    | Heartbeat
+    | Documents
+    | Preview
+    | PreviewReply
+    | Offer
+    | AnswerMessage
+    | Ack
+    | Cancel
+    | WitnessRequest
+    | Cosignature
+    | Goodbye
+)

@@ -1,0 +1,1 @@
+"""Generated protobuf code; only ``trustquery.wire`` imports it."""
