@@ -1,0 +1,179 @@
+"""The ledger's SQLite file: one process, one connection, full durability, and no second chance after a failed write."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from node_agent.budget.schema import DDL, SCHEMA_VERSION
+from trustquery.errors import TrustQueryError
+
+__all__ = ["SQLITE_NEEDED", "Database", "check_sqlite"]
+
+SQLITE_NEEDED = (3, 51, 3)
+"""Earlier versions can corrupt a database in WAL mode."""
+_BUSY_MS = 10_000
+
+
+def check_sqlite(found: str | None = None) -> None:
+    """Refuse a SQLite library with the WAL-reset bug.
+
+    Raises:
+        TrustQueryError: ``config-sqlite-version``.
+    """
+    found = found or apsw.sqlite_lib_version()
+    if tuple(int(part) for part in found.split(".")[:3]) < SQLITE_NEEDED:
+        raise TrustQueryError("config-sqlite-version", found=found, needed=".".join(map(str, SQLITE_NEEDED)))
+
+
+class Database:
+    """One connection behind one lock.
+
+    Args:
+        path: the database file; made when it is absent and ``write`` is set.
+        write: take the writer's lock. Only one process may hold it; readers need none.
+    """
+
+    def __init__(self, path: Path, *, write: bool) -> None:
+        check_sqlite()
+        self.failed = False
+        self.path = path
+        self.lock = threading.RLock()
+        self._guard = _writer_lock(path) if write else None
+        try:
+            self.connection = self._open(path, write)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self, path: Path, write: bool) -> apsw.Connection:
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
+        try:
+            connection = apsw.Connection(str(path), flags=flags)
+            connection.set_busy_timeout(_BUSY_MS)
+            connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON")
+            if write:
+                path.chmod(0o600)
+                connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            version = self._value(connection, "PRAGMA user_version")
+            if version == 0 and write:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(DDL)
+                connection.execute("INSERT INTO meta (name, value) VALUES ('last_time', 0)")
+                connection.execute("PRAGMA user_version = 1")
+                connection.execute("COMMIT")
+                _sync_folder(path.parent)
+            elif version != SCHEMA_VERSION:
+                raise TrustQueryError("ledger-corrupt", seq=0)
+            if self._value(connection, "PRAGMA integrity_check") != "ok":
+                raise TrustQueryError("ledger-corrupt", seq=0)
+        except apsw.CantOpenError as error:
+            raise TrustQueryError("config-missing", path=path, instead="the ledger is made by `tq-node run`") from error
+        except apsw.Error as error:
+            # A reader's problem is not the writer's: only a damaged file is called corrupt.
+            damaged = isinstance(error, apsw.CorruptError | apsw.NotADBError)
+            raise (
+                TrustQueryError("ledger-corrupt", seq=0) if damaged else TrustQueryError("ledger-unwritable")
+            ) from error
+        return connection
+
+    @staticmethod
+    def _value(connection: apsw.Connection, sql: str) -> Any:
+        row = connection.execute(sql).fetchone()
+        return row[0] if row else None
+
+    def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable`` when the file cannot be read either.
+        """
+        with self.lock:
+            if self.failed:
+                raise TrustQueryError("ledger-unwritable")
+            try:
+                return [tuple(row) for row in self.connection.execute(sql, bindings)]
+            except apsw.Error as error:
+                self.failed = True
+                raise TrustQueryError("ledger-unwritable") from error
+
+    def row(self, sql: str, bindings: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        return next(iter(self.rows(sql, bindings)), None)
+
+    def run(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
+        """One statement inside ``writing``; returns the number of rows changed."""
+        self.connection.execute(sql, bindings)
+        return self.connection.changes()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """One durable transaction.
+
+        A ``TrustQueryError`` inside rolls back and passes on. Any error of SQLite fails the ledger for good: after a
+        failed fsync nobody knows what is on the disk, and trying again would only hide it.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable``.
+        """
+        with self.lock:
+            if self.failed:
+                raise TrustQueryError("ledger-unwritable")
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                except TrustQueryError:
+                    self.connection.execute("ROLLBACK")
+                    raise
+                self.connection.execute("COMMIT")
+            except TrustQueryError:
+                raise
+            except apsw.Error as error:
+                self.failed = True
+                raise TrustQueryError("ledger-unwritable") from error
+            except BaseException:
+                # A fault of our own in the middle of a transaction: nothing of it may reach the disk.
+                self.failed = True
+                raise
+
+    def close(self) -> None:
+        """Close the file and give up the writer's lock."""
+        with self.lock:
+            if self.failed:
+                # Closing would checkpoint, and so write and sync again what may not be on the disk.
+                self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            with contextlib.suppress(apsw.Error):
+                self.connection.close()
+            self._release()
+
+    def _release(self) -> None:
+        if self._guard is not None:
+            os.close(self._guard)
+            self._guard = None
+
+
+def _writer_lock(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise TrustQueryError("ledger-locked") from error
+    return handle
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,294 @@
+"""The budget ledger on SQLite: reserve, spend, refund, and an entry in the hash chain for each."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from node_agent.budget.entries import Transaction
+from node_agent.budget.port import Release, Reservation, ScopeLimit
+from node_agent.budget.reader import DAY, LedgerReader
+from node_agent.budget.states import VALID_TRANSITIONS, State
+from trustquery.errors import TrustQueryError
+from trustquery.log.leaf import Kind
+
+__all__ = ["SqliteLedger"]
+
+_DOCUMENTS: dict[str, Kind] = {
+    "policy": "policy",
+    "roster": "roster",
+    "permit": "permit",
+    "acceptance": "acceptance",
+}
+
+
+class SqliteLedger(LedgerReader):
+    """The one implementation of ``node_agent.budget.port.Ledger``.
+
+    Opening verifies the file, the hash chain and every sum before anything is answered. One process at a time.
+
+    Args:
+        path: the database file; made when it is absent.
+
+    Raises:
+        TrustQueryError: ``config-sqlite-version``, ``ledger-corrupt``, ``ledger-locked``, ``ledger-unwritable``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, write=True)
+
+    def reserve(self, reservation: Reservation, now: int) -> tuple[Release, bool]:
+        """Check every cap and charge, in one transaction; the flag says whether this call made the release.
+
+        Raises:
+            TrustQueryError: ``budget-exhausted`` naming the scope, ``node-release-conflict``, ``ledger-unwritable``.
+        """
+        with self._entries.writing(now) as transaction:
+            known = self.find(reservation.release_id)
+            if known is not None:
+                if known.intent_hash != reservation.intent_hash:
+                    raise TrustQueryError("node-release-conflict")
+                return known, False
+            day = transaction.now // DAY
+            charged = [item for item in reservation.scopes if self._owes(reservation, item)]
+            for item in charged:
+                self._check_cap(item, reservation, transaction.now)
+            kind: Kind = "stored" if reservation.stored else "reserved"
+            leaf = transaction.append(kind, **_charge_fields(transaction, reservation, charged))
+            _insert_release(transaction, reservation, day, leaf.seq)
+            for item in charged:
+                transaction.run(
+                    "INSERT INTO charge (release_id, scope, subject, rho_nano, delta_atto, day)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        reservation.release_id,
+                        item.scope,
+                        item.subject,
+                        reservation.rho_nano,
+                        reservation.delta_atto,
+                        day,
+                    ),
+                )
+            return self.found(reservation.release_id), True
+
+    def start(self, release_id: str, now: int) -> None:
+        """RESERVED → STARTED: from here the charge is never given back."""
+        self._move(release_id, State.STARTED, "started", now)
+
+    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int) -> None:
+        """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send."""
+        with self._entries.writing(now) as transaction:
+            release = self._step(transaction, release_id, State.COMMITTED)
+            if release.state is State.RESERVED and not release.stored:
+                raise TrustQueryError("ledger-state", found=release.state, wanted=State.COMMITTED)
+            transaction.append("committed", **_about(release), outbox_hash=hashlib.sha256(outbox).hexdigest())
+            transaction.run(
+                "INSERT INTO outbox (release_id, bytes, state) VALUES (?, ?, 'ready')", (release_id, outbox)
+            )
+            transaction.run(
+                "INSERT INTO stored_answer (question, release_id, data_version, vector)"
+                " SELECT question, release_id, data_version, ? FROM release WHERE release_id = ?"
+                " ON CONFLICT (question) DO NOTHING",
+                (vector, release_id),
+            )
+
+    def expire(self, release_id: str, now: int) -> None:
+        """RESERVED → EXPIRED, refunded: nothing was read."""
+        with self._entries.writing(now) as transaction:
+            release = self._step(transaction, release_id, State.EXPIRED)
+            reserved = self._entries.leaf(release.reserved_seq)
+            taken_back = reserved.model_dump(
+                include={
+                    "dataset_commitments",
+                    "project_commitment",
+                    "analyst_commitment",
+                    "rho_sum_nano",
+                    "rho_local_nano",
+                }
+            )
+            transaction.append("expired", **_about(release), **taken_back, delta_atto=reserved.delta_atto)
+            transaction.run("UPDATE charge SET refunded = 1 WHERE release_id = ?", (release_id,))
+
+    def die(self, release_id: str, now: int) -> None:
+        """STARTED → DEAD: stays charged, never runs again."""
+        self._move(release_id, State.DEAD, "dead", now)
+
+    def withhold(self, release_id: str, now: int) -> None:
+        """COMMITTED, HELD or WITNESSED → WITHHELD: stays charged, never sent."""
+        self._move(release_id, State.WITHHELD, "withheld", now)
+
+    def witnessed(self, release_id: str, now: int) -> None:
+        """COMMITTED or HELD → WITNESSED."""
+        self._move(release_id, State.WITNESSED, None, now)
+
+    def sent(self, release_id: str, now: int) -> None:
+        """WITNESSED → SENT (DEAD and EXPIRED stay): the bytes are handed to the stream."""
+        with self._entries.writing(now) as transaction:
+            if self.found(release_id).state not in (State.DEAD, State.EXPIRED, State.SENT):
+                self._step(transaction, release_id, State.SENT)
+            transaction.run("UPDATE outbox SET state = 'sent' WHERE release_id = ? AND state = 'ready'", (release_id,))
+
+    def acknowledged(self, release_id: str) -> None:
+        """The coordinator holds the bytes; they need not be sent again. Unknown ids are ignored."""
+        with self._entries.writing(0) as transaction:
+            transaction.run(
+                "UPDATE outbox SET state = 'acknowledged' WHERE release_id = ? AND state = 'sent'", (release_id,)
+            )
+
+    def put_outbox(self, release_id: str, content: bytes, now: int) -> bytes:
+        """Keep the no-answer of a DEAD or EXPIRED release; returns the bytes in force, the first ever kept."""
+        with self._entries.writing(now) as transaction:
+            release = self.found(release_id)
+            if release.state not in (State.DEAD, State.EXPIRED):
+                raise TrustQueryError("ledger-state", found=release.state, wanted="no answer")
+            transaction.run(
+                "INSERT INTO outbox (release_id, bytes, state) VALUES (?, ?, 'ready') ON CONFLICT DO NOTHING",
+                (release_id, content),
+            )
+            kept = self.outbox(release_id)
+        return content if kept is None else kept
+
+    def recover(self, now: int) -> tuple[Release, ...]:
+        """What a restart does first: RESERVED → EXPIRED, STARTED → DEAD. Returns the releases so ended."""
+        with self._db.lock:
+            unfinished = self._releases("SELECT release_id FROM release WHERE state IN ('RESERVED', 'STARTED')")
+            for release in unfinished:
+                (self.expire if release.state is State.RESERVED else self.die)(release.release_id, now)
+            return tuple(self.found(release.release_id) for release in unfinished)
+
+    def note_refusal(self, release_id: str, intent_hash: str, policy_hash: str, now: int) -> None:
+        """Enter a refusal in the log."""
+        with self._entries.writing(now) as transaction:
+            transaction.append("refused", release_id=release_id, intent_hash=intent_hash, policy_hash=policy_hash)
+
+    def note_refresh(self, data_version: int, now: int) -> None:
+        """Enter a new data version in the log, once."""
+        with self._db.lock:
+            row = self._db.row("SELECT value FROM meta WHERE name = 'data_version'")
+            if row is not None and row[0] >= data_version:
+                return
+            with self._entries.writing(now) as transaction:
+                transaction.append("refresh", data_version=data_version)
+                transaction.run(
+                    "INSERT INTO meta (name, value) VALUES ('data_version', ?)"
+                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (data_version,),
+                )
+
+    def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
+        """Note the version of a signed document; a new one becomes an entry.
+
+        Raises:
+            TrustQueryError: ``policy-document-stale``: older than one already seen, or another text of that version.
+        """
+        with self._db.lock:
+            row = self._db.row("SELECT version, sha256 FROM seen_version WHERE kind = ? AND name = ?", (kind, name))
+            if row is not None and row == (version, sha256):
+                return
+            if row is not None and version <= row[0]:
+                raise TrustQueryError("policy-document-stale", document=kind)
+            with self._entries.writing(now) as transaction:
+                about = {"policy_hash": sha256} if kind == "policy" else {}
+                transaction.append(_DOCUMENTS[kind], intent_hash=sha256, **about)
+                transaction.run(
+                    "INSERT INTO seen_version (kind, name, version, sha256) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256",
+                    (kind, name, version, sha256),
+                )
+
+    # -- inside a transaction ------------------------------------------------------------------------------------
+
+    def _owes(self, reservation: Reservation, item: ScopeLimit) -> bool:
+        if not reservation.stored:
+            return True
+        if item.scope not in ("project", "analyst"):
+            return False
+        return not self.seen_by(reservation.question, item.scope, item.subject)
+
+    def _check_cap(self, item: ScopeLimit, reservation: Reservation, now: int) -> None:
+        spent, limits = self.spent(item.scope, item.subject, now), item.limits
+        sums = (
+            (spent.rho_lifetime + reservation.rho_nano, limits.rho_lifetime),
+            (spent.delta_lifetime + reservation.delta_atto, limits.delta_lifetime),
+            (spent.rho_window + reservation.rho_nano, limits.rho_window),
+            (spent.delta_window + reservation.delta_atto, limits.delta_window),
+        )
+        if any(cap is not None and total > cap for total, cap in sums):
+            raise TrustQueryError("budget-exhausted", scope=item.scope)
+
+    def _step(self, transaction: Transaction, release_id: str, wanted: State) -> Release:
+        """Change the state where the table allows it; returns the release as it was."""
+        release = self.found(release_id)
+        if wanted not in VALID_TRANSITIONS[release.state]:
+            raise TrustQueryError("ledger-state", found=release.state, wanted=wanted)
+        transaction.run("UPDATE release SET state = ? WHERE release_id = ?", (str(wanted), release_id))
+        return release
+
+    def _move(self, release_id: str, wanted: State, kind: Kind | None, now: int) -> None:
+        with self._entries.writing(now) as transaction:
+            release = self._step(transaction, release_id, wanted)
+            if kind is not None:
+                transaction.append(kind, **_about(release))
+
+
+def _about(release: Release) -> dict[str, Any]:
+    return {
+        "release_id": release.release_id,
+        "intent_hash": release.intent_hash,
+        "data_version": release.data_version,
+        "mode": release.mode,
+        "policy_hash": release.policy_hash,
+        "planned_slot": release.planned_slot,
+    }
+
+
+def _charge_fields(transaction: Transaction, item: Reservation, charged: list[ScopeLimit]) -> dict[str, Any]:
+    named: dict[str, list[str]] = {"dataset": [], "project": [], "analyst": []}
+    for scope in charged:
+        if scope.scope != "node-wide":
+            named[scope.scope].append(transaction.commitment(scope.scope, scope.subject))
+    rho = item.rho_nano if charged else 0
+    return {
+        "release_id": item.release_id,
+        "intent_hash": item.intent_hash,
+        "dataset_commitments": tuple(sorted(named["dataset"])),
+        "project_commitment": "".join(named["project"]),
+        "analyst_commitment": "".join(named["analyst"]),
+        "data_version": item.data_version,
+        "mode": item.mode,
+        "rho_sum_nano": rho,
+        "rho_local_nano": rho,
+        "delta_atto": item.delta_atto if charged else 0,
+        "policy_hash": item.policy_hash,
+        "planned_slot": item.planned_slot,
+    }
+
+
+def _insert_release(transaction: Transaction, item: Reservation, day: int, seq: int) -> None:
+    transaction.run(
+        "INSERT INTO release (release_id, intent_hash, query_hash, plan_hash, question, state, project, analyst,"
+        " data_version, mode, rho_nano, delta_atto, policy_hash, planned_slot, not_after, project_ends, due_ms,"
+        " stored, day, reserved_seq) VALUES (?,?,?,?,?,'RESERVED',?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            item.release_id,
+            item.intent_hash,
+            item.query_hash,
+            item.plan_hash,
+            item.question,
+            item.project,
+            item.analyst,
+            item.data_version,
+            item.mode,
+            item.rho_nano,
+            item.delta_atto,
+            item.policy_hash,
+            item.planned_slot,
+            item.not_after,
+            item.project_ends,
+            item.due_ms,
+            int(item.stored),
+            day,
+            seq,
+        ),
+    )

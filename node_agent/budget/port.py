@@ -1,0 +1,230 @@
+"""The ledger as the gate sees it. One real implementation: ``node_agent.budget.ledger.SqliteLedger``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from node_agent.budget.states import State
+from trustquery.log import Checkpoint
+
+__all__ = ["Ledger", "Limits", "Release", "Reservation", "ScopeLimit", "ScopeName", "Spent", "pack", "unpack"]
+
+ScopeName = Literal["node-wide", "dataset", "project", "analyst"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps of one scope in whole units: 1e-9 rho and 1e-18 delta. None for the window: there is no such cap."""
+
+    rho_lifetime: int
+    delta_lifetime: int
+    rho_window: int | None = None
+    delta_window: int | None = None
+
+
+@dataclass(frozen=True)
+class ScopeLimit:
+    """One scope that a release is charged to. ``subject``: dataset, project or person id; "" for node-wide."""
+
+    scope: ScopeName
+    subject: str
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one subject has spent and not been refunded, over the last 12 months and in all."""
+
+    rho_window: int
+    rho_lifetime: int
+    delta_window: int
+    delta_lifetime: int
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Everything the ledger keeps of a release before it may start.
+
+    Attributes:
+        question: hash of what makes two questions identical; see ``node_agent.gate.stored``.
+        planned_slot: k, fixed from the plan and declared sizes.
+        not_after: when the intent ends, seconds since 1970.
+        project_ends: when permit or acceptance ends, whichever is first, seconds since 1970.
+        due_ms: wall-clock time of the second slot, ms since 1970; local, never in a leaf.
+        stored: answered with the bytes of an earlier identical question: node-wide and dataset scopes are not
+            charged, project and analyst only when they see that question for the first time.
+        scopes: all four scopes with their caps.
+    """
+
+    release_id: str
+    intent_hash: str
+    query_hash: str
+    plan_hash: str
+    question: str
+    project: str
+    analyst: str
+    data_version: int
+    mode: Literal["local", "secure-sum"]
+    rho_nano: int
+    delta_atto: int
+    policy_hash: str
+    planned_slot: int
+    not_after: int
+    project_ends: int
+    due_ms: int
+    stored: bool
+    scopes: tuple[ScopeLimit, ...]
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release as the ledger knows it."""
+
+    release_id: str
+    intent_hash: str
+    query_hash: str
+    plan_hash: str
+    state: State
+    project: str
+    analyst: str
+    data_version: int
+    mode: Literal["local", "secure-sum"]
+    rho_nano: int
+    policy_hash: str
+    planned_slot: int
+    not_after: int
+    project_ends: int
+    due_ms: int
+    stored: bool
+    reserved_seq: int
+
+    @property
+    def refunded(self) -> bool:
+        """Whether the charge was given back."""
+        return self.state is State.EXPIRED
+
+
+class Ledger(Protocol):
+    """Durable record of privacy loss. Every method that writes returns only when its effect is on disk.
+
+    Any failure to write raises ``ledger-unwritable`` and leaves the ledger refusing everything.
+    """
+
+    @property
+    def failed(self) -> bool:
+        """Whether a write has failed; the process then answers nothing more."""
+        ...
+
+    def reserve(self, reservation: Reservation, now: int) -> tuple[Release, bool]:
+        """Check every cap and charge, in one transaction; the flag says whether this call made the release.
+
+        The same release id with the same intent returns what is there.
+
+        Raises:
+            TrustQueryError: ``budget-exhausted`` naming the scope, ``node-release-conflict``, ``ledger-unwritable``.
+        """
+        ...
+
+    def start(self, release_id: str, now: int) -> None:
+        """RESERVED → STARTED: from here the charge is never given back."""
+        ...
+
+    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int) -> None:
+        """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send."""
+        ...
+
+    def expire(self, release_id: str, now: int) -> None:
+        """RESERVED → EXPIRED, refunded: nothing was read."""
+        ...
+
+    def die(self, release_id: str, now: int) -> None:
+        """STARTED → DEAD: stays charged, never runs again."""
+        ...
+
+    def withhold(self, release_id: str, now: int) -> None:
+        """COMMITTED, HELD or WITNESSED → WITHHELD: stays charged, never sent."""
+        ...
+
+    def witnessed(self, release_id: str, now: int) -> None:
+        """COMMITTED or HELD → WITNESSED."""
+        ...
+
+    def sent(self, release_id: str, now: int) -> None:
+        """WITNESSED → SENT (DEAD and EXPIRED stay): the bytes are handed to the stream."""
+        ...
+
+    def acknowledged(self, release_id: str) -> None:
+        """The coordinator holds the bytes; they need not be sent again. Unknown ids are ignored."""
+        ...
+
+    def find(self, release_id: str) -> Release | None:
+        """The release, or None."""
+        ...
+
+    def outbox(self, release_id: str) -> bytes | None:
+        """The exact bytes of a release, or None."""
+        ...
+
+    def put_outbox(self, release_id: str, content: bytes, now: int) -> bytes:
+        """Keep the no-answer of a DEAD or EXPIRED release; returns the bytes in force, the first ever kept."""
+        ...
+
+    def has_left(self, release_id: str) -> bool:
+        """Whether the release's bytes were ever handed to the stream."""
+        ...
+
+    def unsent(self) -> tuple[Release, ...]:
+        """Releases whose bytes, an answer or a no-answer, were never handed to the stream."""
+        ...
+
+    def unacknowledged(self) -> tuple[Release, ...]:
+        """Releases whose bytes were handed to the stream and not acknowledged."""
+        ...
+
+    def stored_vector(self, question: str) -> bytes | None:
+        """The vector once released for an identical question, or None."""
+        ...
+
+    def spent(self, scope: ScopeName, subject: str, now: int) -> Spent:
+        """What a subject has spent."""
+        ...
+
+    def seen_by(self, question: str, scope: ScopeName, subject: str) -> bool:
+        """Whether a project or analyst was already charged for this question."""
+        ...
+
+    def no_answers(self, analyst: str, now: int) -> int:
+        """Number of the person's releases that died in the last 30 days."""
+        ...
+
+    def note_refusal(self, release_id: str, intent_hash: str, policy_hash: str, now: int) -> None:
+        """Enter a refusal in the log."""
+        ...
+
+    def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
+        """Note the version of a signed document; a new one becomes an entry.
+
+        Raises:
+            TrustQueryError: ``policy-document-stale``: older than one already seen, or another text of that version.
+        """
+        ...
+
+    def size(self) -> int:
+        """Number of entries."""
+        ...
+
+    def head(self, origin: str, size: int) -> Checkpoint:
+        """The checkpoint over the first ``size`` entries."""
+        ...
+
+
+def pack(envelope: bytes, vector: bytes) -> bytes:
+    """The exact bytes of an answer as one string: 4-byte big-endian length, the envelope, the vector."""
+    return len(envelope).to_bytes(4, "big") + envelope + vector
+
+
+def unpack(content: bytes) -> tuple[bytes, bytes]:
+    """Envelope and vector of packed bytes."""
+    length = int.from_bytes(content[:4], "big")
+    return content[4 : 4 + length], content[4 + length :]

@@ -1,0 +1,102 @@
+"""Tables of the ledger. ``budget`` and ``budget_12_months`` add up in any SQLite shell of 3.37 or later."""
+
+from __future__ import annotations
+
+__all__ = ["DDL", "SCHEMA_VERSION", "WINDOW_DAYS"]
+
+SCHEMA_VERSION = 1
+WINDOW_DAYS = 366
+"""12 months, in whole days and never fewer than the calendar's."""
+
+DDL = """
+CREATE TABLE meta (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE leaf (
+  seq INTEGER PRIMARY KEY,
+  prev_hash TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  release_id TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX leaf_release ON leaf (release_id);
+
+CREATE TABLE release (
+  release_id TEXT PRIMARY KEY,
+  intent_hash TEXT NOT NULL,
+  query_hash TEXT NOT NULL,
+  plan_hash TEXT NOT NULL,
+  question TEXT NOT NULL,
+  state TEXT NOT NULL,
+  project TEXT NOT NULL,
+  analyst TEXT NOT NULL,
+  data_version INTEGER NOT NULL,
+  mode TEXT NOT NULL,
+  rho_nano INTEGER NOT NULL,
+  delta_atto INTEGER NOT NULL,
+  policy_hash TEXT NOT NULL,
+  planned_slot INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  project_ends INTEGER NOT NULL,
+  due_ms INTEGER NOT NULL,
+  stored INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  reserved_seq INTEGER NOT NULL REFERENCES leaf (seq)
+) STRICT;
+CREATE INDEX release_state ON release (state, analyst);
+CREATE INDEX release_question ON release (question);
+
+CREATE TABLE charge (
+  release_id TEXT NOT NULL REFERENCES release (release_id),
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  rho_nano INTEGER NOT NULL,
+  delta_atto INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+  refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded IN (0, 1)),
+  PRIMARY KEY (release_id, scope, subject)
+) STRICT;
+CREATE INDEX charge_sum ON charge (scope, subject, refunded, day, rho_nano, delta_atto);
+
+CREATE TABLE outbox (
+  release_id TEXT PRIMARY KEY REFERENCES release (release_id),
+  bytes BLOB NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('ready', 'sent', 'acknowledged'))
+) STRICT;
+CREATE INDEX outbox_state ON outbox (state);
+
+CREATE TABLE salt (
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  salt BLOB NOT NULL,
+  PRIMARY KEY (scope, subject)
+) STRICT;
+
+CREATE TABLE stored_answer (
+  question TEXT PRIMARY KEY,
+  release_id TEXT NOT NULL REFERENCES release (release_id),
+  data_version INTEGER NOT NULL,
+  vector BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE seen_version (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT;
+
+CREATE VIEW budget AS
+  SELECT scope, subject, sum(rho_nano) AS spent_rho_nano, sum(delta_atto) AS spent_delta_atto, count(*) AS releases
+  FROM charge WHERE refunded = 0 GROUP BY scope, subject;
+
+CREATE VIEW budget_12_months AS
+  SELECT scope, subject, sum(rho_nano) AS spent_rho_nano, sum(delta_atto) AS spent_delta_atto, count(*) AS releases
+  FROM charge
+  WHERE refunded = 0 AND day > (SELECT value / 86400 FROM meta WHERE name = 'last_time') - 366
+  GROUP BY scope, subject;
+"""

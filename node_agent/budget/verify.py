@@ -1,0 +1,111 @@
+"""Reads the whole ledger and believes nothing: the hash chain, each release's history, every charge."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+
+from node_agent.budget.database import Database
+from node_agent.budget.states import State
+from trustquery.errors import TrustQueryError
+from trustquery.log import FIRST_PREV_HASH, Leaf, Tree, commitment
+
+__all__ = ["verify"]
+
+_STATES: dict[tuple[str, ...], frozenset[State]] = {
+    ("reserved",): frozenset({State.RESERVED}),
+    ("stored",): frozenset({State.RESERVED}),
+    ("reserved", "expired"): frozenset({State.EXPIRED}),
+    ("stored", "expired"): frozenset({State.EXPIRED}),
+    ("reserved", "started"): frozenset({State.STARTED}),
+    ("reserved", "started", "dead"): frozenset({State.DEAD}),
+    ("reserved", "started", "committed"): frozenset({State.COMMITTED, State.HELD, State.WITNESSED, State.SENT}),
+    ("stored", "committed"): frozenset({State.COMMITTED, State.HELD, State.WITNESSED, State.SENT}),
+    ("reserved", "started", "committed", "withheld"): frozenset({State.WITHHELD}),
+    ("stored", "committed", "withheld"): frozenset({State.WITHHELD}),
+}
+"""The entries of a release, in order, and the states it may then be in."""
+
+
+def _corrupt(seq: int) -> TrustQueryError:
+    return TrustQueryError("ledger-corrupt", seq=seq)
+
+
+def verify(db: Database) -> Tree:
+    """Check everything the ledger says against its hash chain.
+
+    A chain cut off at its end still verifies: only witnesses can notice that.
+
+    Returns:
+        The tree over all entries.
+
+    Raises:
+        TrustQueryError: ``ledger-corrupt`` with the entry.
+    """
+    with db.lock:
+        tree = Tree()
+        entries: dict[str, list[Leaf]] = defaultdict(list)
+        previous = FIRST_PREV_HASH
+        for seq, prev_hash, kind, release_id, payload, stored_hash in db.rows(
+            "SELECT seq, prev_hash, kind, release_id, payload, hash FROM leaf ORDER BY seq"
+        ):
+            try:
+                leaf = Leaf.from_payload(bytes(payload))
+            except TrustQueryError as error:
+                raise _corrupt(seq) from error
+            columns = (seq, prev_hash, kind, release_id, stored_hash)
+            if columns != (len(tree) + 1, previous, leaf.kind, leaf.release_id, leaf.hash.hex()):
+                raise _corrupt(seq)
+            if (leaf.seq, leaf.prev_hash) != (seq, previous):
+                raise _corrupt(seq)
+            tree.append(leaf.hash)
+            previous = stored_hash
+            if leaf.release_id and leaf.kind != "refused":
+                entries[leaf.release_id].append(leaf)
+        _check_releases(db, entries)
+        return tree
+
+
+def _check_releases(db: Database, entries: dict[str, list[Leaf]]) -> None:
+    salts = {(scope, subject): bytes(salt) for scope, subject, salt in db.rows("SELECT scope, subject, salt FROM salt")}
+    charges: dict[str, list[tuple[str, str, int, int, int]]] = defaultdict(list)
+    for release_id, *charge in db.rows("SELECT release_id, scope, subject, rho_nano, delta_atto, refunded FROM charge"):
+        charges[release_id].append((charge[0], charge[1], charge[2], charge[3], charge[4]))
+    releases = db.rows("SELECT release_id, intent_hash, state, reserved_seq FROM release")
+    if {row[0] for row in releases} != set(entries) or not set(charges) <= set(entries):
+        raise _corrupt(len(entries))
+    for release_id, intent_hash, state, reserved_seq in releases:
+        history = entries[release_id]
+        first = history[0]
+        kinds = tuple(leaf.kind for leaf in history)
+        if state not in _STATES.get(kinds, frozenset()) or reserved_seq != first.seq:
+            raise _corrupt(history[-1].seq)
+        if any(leaf.intent_hash != intent_hash for leaf in history):
+            raise _corrupt(first.seq)
+        _check_charges(first, charges[release_id], state == State.EXPIRED, salts)
+        committed = next((leaf for leaf in history if leaf.kind == "committed"), None)
+        if committed is not None:
+            # One at a time: a vector may be megabytes, and there may be many.
+            row = db.row("SELECT bytes FROM outbox WHERE release_id = ?", (release_id,))
+            if row is None or committed.outbox_hash != hashlib.sha256(row[0]).hexdigest():
+                raise _corrupt(committed.seq)
+
+
+def _check_charges(
+    leaf: Leaf, charges: list[tuple[str, str, int, int, int]], refunded: bool, salts: dict[tuple[str, str], bytes]
+) -> None:
+    named: dict[str, list[str]] = {"node-wide": [], "dataset": [], "project": [], "analyst": []}
+    for scope, subject, rho, delta, back in charges:
+        if (rho, delta, bool(back)) != (leaf.rho_local_nano, leaf.delta_atto, refunded) or scope not in named:
+            raise _corrupt(leaf.seq)
+        if scope != "node-wide" and (scope, subject) not in salts:
+            raise _corrupt(leaf.seq)
+        named[scope].append("" if scope == "node-wide" else commitment(salts[scope, subject], scope, subject))
+    wanted = (
+        [""] if leaf.kind == "reserved" else [],
+        list(leaf.dataset_commitments),
+        [leaf.project_commitment] if leaf.project_commitment else [],
+        [leaf.analyst_commitment] if leaf.analyst_commitment else [],
+    )
+    if (named["node-wide"], sorted(named["dataset"]), named["project"], named["analyst"]) != wanted:
+        raise _corrupt(leaf.seq)

@@ -1,0 +1,1 @@
+"""``tq-node``, the command of a trust's IT."""

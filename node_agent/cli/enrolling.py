@@ -1,0 +1,89 @@
+"""``enrol`` and ``keys show``."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import Annotated
+
+import typer
+
+from node_agent.cli.opening import home_of, now, startup_of
+from node_agent.cli.output import Format, FormatOption, data, reporting, say
+from trustquery.errors import TrustQueryError
+
+__all__ = ["enrol", "keys_app"]
+
+keys_app = typer.Typer(help="This node's keys. The private halves never leave the home folder.", no_args_is_help=True)
+_POLL_SECONDS = 1.0
+
+
+def enrol(
+    context: typer.Context,
+    code: Annotated[str, typer.Argument(help="The one-time code from the federation's operator.")],
+    root_fingerprint: Annotated[
+        str,
+        typer.Option(help="The root's fingerprint, 64 hexadecimal digits, from somebody you already know."),
+    ] = "",
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for approval; run again to go on waiting.")] = 900,
+) -> None:
+    """Join the federation: make keys, prove them, compare 12 words, wait for approval.
+
+    The fingerprint must reach you another way than the code: by telephone, from a number you already know.
+
+    Example: tq-node enrol tqe1.RX1.… --root-fingerprint 3f9a…
+    """
+    with reporting("enrol"):
+        from node_agent.config import load_config
+        from node_agent.enrolment.enrol import complete, fetch_anchor, request
+        from trustquery.protocol.enrolment import EnrolmentCode
+
+        home = home_of(context)
+        config = load_config(home)
+        parsed = EnrolmentCode.parse(code)
+        if parsed.ods != config.node.ods:
+            raise TrustQueryError("node-code-invalid", place="node.toml: node.ods", ods=config.node.ods)
+        if (home.startup / "coordinator.json").exists():
+            raise TrustQueryError("config-exists", path=home.startup / "coordinator.json")
+        enrolment = fetch_anchor(parsed)
+        found = enrolment.root.sha256
+        if not root_fingerprint:
+            say(f"federation {enrolment.root.federation}, root fingerprint:\n  {found}")
+            root_fingerprint = found if typer.confirm("Is this the fingerprint you were told?", err=True) else ""
+        if not hmac.compare_digest(root_fingerprint.strip().lower(), found):
+            raise TrustQueryError("node-fingerprint")
+        words = request(enrolment, home, config.node.name)
+        say("read these 12 words to the federation's operator, who must see exactly the same:")
+        data(words)
+        say(f"waiting up to {wait} seconds for approval ...")
+        ends = time.monotonic() + wait
+
+        def pause() -> bool:
+            time.sleep(min(_POLL_SECONDS, max(0.0, ends - time.monotonic())))
+            return time.monotonic() < ends
+
+        node = complete(enrolment, home, pause)
+        say(f"enrolled as {node}. next: tq-node source refresh; then tq-node run")
+
+
+@keys_app.command("show")
+def show(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
+    """Show the public halves of this node's keys and when its certificate ends.
+
+    Example: tq-node keys show
+    """
+    with reporting("keys show", form) as reply:
+        from node_agent.enrolment.startup import certificate_days_left
+        from trustquery.identity.certificates import public_key_sha256
+
+        startup = startup_of(home_of(context))
+        reply.facts(
+            {
+                "node": startup.node,
+                "identity_key": startup.key.public.hex(),
+                "identity_key_id": startup.key.key_id,
+                "tls_key_sha256": public_key_sha256(startup.certificate_pem),
+                "certificate_days_left": certificate_days_left(startup, now()),
+                "root_fingerprint": startup.root.sha256,
+            }
+        )

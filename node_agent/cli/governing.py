@@ -1,0 +1,214 @@
+"""``policy …`` and ``project …``: what governance people decide, rendered from the bytes that are signed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node_agent.cli.opening import documents_of, home_of, keys_from, now, policies_of, read_file, startup_of
+from node_agent.cli.output import Format, FormatOption, reporting, say
+from trustquery.errors import TrustQueryError
+
+if TYPE_CHECKING:
+    from trustquery.identity import Permit
+    from trustquery.policy import Policy
+
+__all__ = ["policy_app", "project_app"]
+
+policy_app = typer.Typer(help="What this trust answers: check, sign, activate, show.", no_args_is_help=True)
+project_app = typer.Typer(help="Projects that ask to use this trust's data.", no_args_is_help=True)
+
+Keys = Annotated[list[Path], typer.Option(help="A governance person's key file; give two.")]
+
+
+def _policy(path: Path) -> Policy:
+    from trustquery.policy import Policy
+
+    try:
+        return Policy.from_toml(read_file(path).decode("utf-8"), name=path.name)
+    except UnicodeDecodeError as error:
+        raise TrustQueryError("policy-invalid", place=path.name, problem="it is not UTF-8 text") from error
+
+
+@policy_app.command("check")
+def check(file: Annotated[Path, typer.Argument(help="policy.toml.")]) -> None:
+    """Read a policy and report everything that is wrong with it.
+
+    Example: tq-node policy check policy.toml
+    """
+    with reporting("policy check"):
+        policy = _policy(file)
+        say(
+            f"version {policy.version} for {policy.trust} is in order. next: tq-node policy sign {file} --key … --key …"
+        )
+
+
+@policy_app.command("sign")
+def sign(
+    file: Annotated[Path, typer.Argument(help="policy.toml, or an envelope that a colleague has signed.")],
+    key: Keys,
+    out: Annotated[Path | None, typer.Option(help="Where the envelope goes; else the same name with .dsse.")] = None,
+) -> None:
+    """Read a policy out as it will be signed, add signatures, write the envelope.
+
+    Example: tq-node policy sign policy.toml --key ~/keys/alice.pem --key ~/keys/bob.pem
+    """
+    with reporting("policy sign"):
+        from trustquery.identity import Envelope
+        from trustquery.policy import Policy
+
+        if file.suffix == ".toml":
+            policy = _policy(file)
+            envelope = Envelope(Policy.KIND, policy.payload(), ())
+        else:
+            envelope = Envelope.decode(read_file(file), kind=Policy.KIND)
+            policy = Policy.from_payload(envelope.payload)
+        say(json.dumps(policy.summary(), indent=2, ensure_ascii=False))
+        for personal in keys_from(key):
+            envelope = envelope.with_signature(personal)
+        target = out or file.with_suffix(".dsse")
+        target.write_bytes(envelope.encode())
+        say(f"wrote {target} with {len(envelope.signatures)} signatures. next: tq-node policy activate {target}")
+
+
+@policy_app.command("activate")
+def activate(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="The signed policy, FILE.dsse.")]
+) -> None:
+    """Put a policy in force that two governance people have signed. A running node takes it up at once.
+
+    Example: tq-node policy activate policy.dsse
+    """
+    with reporting("policy activate"):
+        policy = policies_of(home_of(context)).activate(read_file(file))
+        say(f"policy version {policy.version} of {policy.trust} is in force; hash {policy.sha256}")
+        say("next: tq-node project list")
+
+
+@policy_app.command("show")
+def show(context: typer.Context) -> None:
+    """Show the policy in force, as JSON.
+
+    Example: tq-node policy show
+    """
+    with reporting("policy show", Format.JSON) as reply:
+        policy = policies_of(home_of(context)).policy()
+        reply.facts({"sha256": policy.sha256, "policy": policy.summary()})
+
+
+def _day(seconds: int) -> str:
+    found = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{found.day} {found:%B %Y}"
+
+
+def _rho(nano: int) -> str:
+    from trustquery.privacy.budget import epsilon_of
+
+    return f"rho {Decimal(nano).scaleb(-9).normalize():f} (epsilon {epsilon_of(nano)} at delta 1e-8)"
+
+
+def _in_words(permit: Permit) -> list[str]:
+    basis = permit.lawful_basis
+    return [
+        f"project {permit.project}, permit version {permit.version}: {permit.title}",
+        f"purpose: {permit.purpose}",
+        f"in plain words: {permit.lay_summary}",
+        f"lawful basis: {basis.article_6}; {basis.article_9}; {basis.common_law}",
+        "people: "
+        + "; ".join(
+            f"{member.name} of {member.organisation} ({member.role}, training until {_day(member.training_expires)})"
+            for member in permit.members
+        ),
+        f"data: {', '.join(permit.datasets)}; opt-outs: {permit.opt_out_treatment}",
+        f"privacy loss at this trust: at most {_rho(permit.rho_nano)}",
+        f"from {_day(permit.valid_from)} until {_day(permit.expires)}",
+    ]
+
+
+@project_app.command("list")
+def list_projects(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
+    """List the projects whose permits have reached this node, and whether the trust has accepted them.
+
+    Example: tq-node project list
+    """
+    with reporting("project list", form) as reply:
+        home = home_of(context)
+        documents, policies = documents_of(home), policies_of(home)
+        rows = []
+        for name in documents.projects():
+            try:
+                permit, envelope = documents.permit(name, now())
+                state, title, ends = "waiting", permit.title, _day(permit.expires)
+                if policies.acceptance(name).permit_hash == envelope.sha256:
+                    state = "accepted"
+            except TrustQueryError as error:
+                if error.code != "policy-not-accepted":
+                    state, title, ends = error.code, "-", "-"
+            rows.append({"project": name, "state": state, "ends": ends, "title": title})
+        reply.rows(rows, {"project": "Project", "state": "State", "ends": "Ends", "title": "Title"})
+        say("next: tq-node project accept PROJECT --key FILE --key FILE")
+
+
+@project_app.command("accept")
+def accept(
+    context: typer.Context,
+    project: Annotated[str, typer.Argument(help="The project's name.")],
+    key: Keys,
+    permit_file: Annotated[
+        Path | None, typer.Option("--permit", help="The permit's envelope; else the one the node was sent.")
+    ] = None,
+    rho: Annotated[str, typer.Option(help="A lower cap on privacy loss at this trust, in rho.")] = "",
+    condition: Annotated[list[str] | None, typer.Option(help="A condition, in words.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Read a permit out and say yes to it for this trust. It takes two governance people.
+
+    Example: tq-node project accept bedcare --key ~/keys/alice.pem --key ~/keys/bob.pem
+    """
+    with reporting("project accept"):
+        from trustquery.identity import Acceptance
+
+        home = home_of(context)
+        documents, startup = documents_of(home), startup_of(home)
+        if permit_file is not None:
+            documents.take_permit(read_file(permit_file), now())
+        permit, envelope = documents.permit(project, now())
+        for line in _in_words(permit):
+            say(line)
+        if not yes and not typer.confirm("Does this trust accept exactly this?", err=True):
+            raise TrustQueryError("policy-not-accepted", project=project)
+        cap = permit.rho_nano
+        if rho:
+            try:
+                cap = min(cap, int(Decimal(rho).scaleb(9)))
+            except ArithmeticError as error:
+                raise TrustQueryError("usage-invalid", place="--rho", problem="write a number such as 0.5") from error
+        acceptance = Acceptance(
+            federation=startup.federation,
+            node=startup.node,
+            project=permit.project,
+            permit_hash=envelope.sha256,
+            conditions=tuple(condition or ()),
+            rho_nano=cap,
+            accepted=now(),
+            expires=permit.expires,
+        )
+        policies_of(home).accept(acceptance.sign(*keys_from(key)))
+        say(f"accepted until {_day(acceptance.expires)}, at most {_rho(cap)}. next: tq-node status")
+
+
+@project_app.command("decline")
+def decline(context: typer.Context, project: Annotated[str, typer.Argument(help="The project's name.")]) -> None:
+    """Say no, or take back a yes: from now on this trust refuses the project. Anybody here may.
+
+    Example: tq-node project decline bedcare
+    """
+    with reporting("project decline"):
+        was = policies_of(home_of(context)).decline(project)
+        say(f"{project} is refused from now on" + (" (it had been accepted)" if was else ""))
+        say("next: tq-node project list")

@@ -1,0 +1,53 @@
+"""The ``tq-node`` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node_agent.cli import configuring, enrolling, governing, running, sources
+from node_agent.config import default_home
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tq-node",
+    help="Run a trust's node. It reads the trust's data where they are, answers only what the signed policy allows, "
+    "and lets nothing leave without noise.\n\n"
+    "Start: tq-node config init; tq-node enrol CODE; tq-node source refresh; tq-node policy activate FILE.dsse; "
+    "tq-node run",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def everything(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help="The node's home folder; else TQ_NODE_HOME, else ~/.trustquery/node.")
+    ] = None,
+) -> None:
+    """Choose the home folder."""
+    context.obj = default_home(home)
+
+
+app.add_typer(configuring.app, name="config")
+app.command("enrol")(enrolling.enrol)
+app.command("run")(running.run)
+app.command("status")(running.status)
+app.add_typer(sources.app, name="source")
+app.add_typer(governing.policy_app, name="policy")
+app.add_typer(governing.project_app, name="project")
+app.add_typer(running.ledger_app, name="ledger")
+app.add_typer(enrolling.keys_app, name="keys")
+app.command("pause")(running.pause)
+app.command("resume")(running.resume)
+app.command("stop")(running.stop)
+
+
+def main() -> None:
+    """Entry point."""
+    app()

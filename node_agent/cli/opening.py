@@ -1,0 +1,78 @@
+"""What most commands open first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from node_agent.config import Home, default_home
+from trustquery.errors import TrustQueryError
+
+if TYPE_CHECKING:
+    from node_agent.enrolment.startup import Startup
+    from node_agent.policy_store import DocumentStore, PolicyStore
+    from trustquery.identity import SigningKey
+
+__all__ = ["documents_of", "home_of", "keys_from", "now", "policies_of", "read_file", "startup_of"]
+
+
+def now() -> int:
+    """Whole seconds since 1970."""
+    return int(time.time())
+
+
+def home_of(context: typer.Context) -> Home:
+    """The home folder that ``--home`` or ``TQ_NODE_HOME`` names."""
+    found: Home = context.find_object(Home) or default_home(None)
+    return found
+
+
+def startup_of(home: Home) -> Startup:
+    """What enrolment brought.
+
+    Raises:
+        TrustQueryError: ``config-missing`` when the node is not enrolled.
+    """
+    from node_agent.enrolment.startup import load_startup
+
+    return load_startup(home)
+
+
+def policies_of(home: Home) -> PolicyStore:
+    """The node's own decisions."""
+    from node_agent.policy_store import PolicyStore
+
+    startup = startup_of(home)
+    return PolicyStore(home, startup.federation, startup.node)
+
+
+def documents_of(home: Home) -> DocumentStore:
+    """The federation's documents."""
+    from node_agent.policy_store import DocumentStore
+
+    return DocumentStore(home.documents, startup_of(home).root)
+
+
+def keys_from(paths: Sequence[Path]) -> list[SigningKey]:
+    """Personal keys from files of mode 0600."""
+    from trustquery.identity import SigningKey
+
+    return [SigningKey.load(path) for path in paths]
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        TrustQueryError: ``config-missing``.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TrustQueryError(
+            "config-missing", path=path, instead="give the path of a file that can be read"
+        ) from error

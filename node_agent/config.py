@@ -1,0 +1,257 @@
+"""``node.toml`` and the node's home folder; the only reader of the environment.
+
+``node.sample.toml`` beside this file is the reference page: every key, commented, loaded by a test. IT owns
+``node.toml``; governance owns the signed policy; ``startup/`` is written by enrolment and never edited by hand.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trustquery.errors import TrustQueryError
+from trustquery.policy.reading import parse_toml, read_model
+
+__all__ = [
+    "AnswerConfig",
+    "EngineConfig",
+    "Home",
+    "LinkConfig",
+    "NodeConfig",
+    "SourceConfig",
+    "TrustConfig",
+    "default_home",
+    "harden_transport",
+    "load_config",
+    "parse_config",
+]
+
+NODE_FORMAT = "tq-node-1"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class TrustConfig(_Part):
+    """Whose node this is.
+
+    Attributes:
+        ods: the trust's ODS code; the enrolment code is bound to it.
+        name: the trust's name as people write it.
+    """
+
+    ods: Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$")]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class LinkConfig(_Part):
+    """How the node keeps its connection; the addresses come from enrolment.
+
+    Attributes:
+        heartbeat_ms: pause between heartbeats, 100 ms to 10 min.
+        keepalive_ms: pause between HTTP/2 pings, 1 s to 10 min.
+        ping_timeout_ms: how long a frozen peer goes unnoticed after a ping.
+        reconnect_ms: first back-off; it doubles, with jitter, up to ``reconnect_max_ms``.
+    """
+
+    heartbeat_ms: int = Field(default=10_000, ge=100, le=600_000)
+    keepalive_ms: int = Field(default=20_000, ge=1_000, le=600_000)
+    ping_timeout_ms: int = Field(default=5_000, ge=500, le=60_000)
+    reconnect_ms: int = Field(default=500, ge=50, le=60_000)
+    reconnect_max_ms: int = Field(default=30_000, ge=100, le=600_000)
+
+
+class AnswerConfig(_Part):
+    """When answers leave. Slots are fixed before data are read; these figures are declared, never measured.
+
+    Attributes:
+        slot_ms: length of one answer slot, 50 ms to 1 min.
+        allowance_ms: fixed part of the time an answer may take: child start, connection, signing.
+        rows_per_second: declared reading speed of the engine, for the planned slot.
+        draws_per_second: declared speed of the noise sampler, for the planned slot.
+        parallel: releases that may be between *reserve* and their slot at once.
+        queue_ms: how long a release may wait for such a seat before it is refused, nothing spent.
+    """
+
+    slot_ms: int = Field(default=1_000, ge=50, le=60_000)
+    allowance_ms: int = Field(default=2_000, ge=100, le=600_000)
+    rows_per_second: int = Field(default=2_000_000, ge=1_000, le=10**10)
+    draws_per_second: int = Field(default=40_000, ge=100, le=10**9)
+    parallel: int = Field(default=4, ge=1, le=64)
+    queue_ms: int = Field(default=10_000, ge=0, le=600_000)
+
+
+class EngineConfig(_Part):
+    """Hard limits of the engine's child process.
+
+    Attributes:
+        memory_mb: address space, MiB.
+        cpu_seconds: processor time of one query.
+        seconds: wall-clock time of one query.
+        threads: threads of the engine.
+    """
+
+    memory_mb: int = Field(default=2_048, ge=256, le=1_048_576)
+    cpu_seconds: int = Field(default=60, ge=1, le=86_400)
+    seconds: int = Field(default=60, ge=1, le=86_400)
+    threads: int = Field(default=2, ge=1, le=256)
+
+
+class SourceConfig(_Part):
+    """One dataset's files.
+
+    Attributes:
+        dataset: id of a catalogue that this release ships.
+        format: one file a table, named after it: ``person.parquet`` or ``person.csv``.
+        path: the folder; a relative one is below the node's home.
+    """
+
+    dataset: Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]{0,62}$")]
+    format: Literal["parquet", "csv"]
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class NodeConfig(_Part):
+    """The whole of ``node.toml``."""
+
+    format: Literal["tq-node-1"]
+    node: TrustConfig
+    coordinator: LinkConfig = LinkConfig()
+    answer: AnswerConfig = AnswerConfig()
+    engine: EngineConfig = EngineConfig()
+    source: tuple[SourceConfig, ...] = ()
+
+    @property
+    def sources(self) -> tuple[SourceConfig, ...]:
+        """The ``[[source]]`` tables, in the order of the file."""
+        return self.source
+
+    def budget_subject(self, dataset: str, home: Home) -> str:
+        """The name under which a dataset's budget is kept.
+
+        One source mapped under two names has one budget (privacy-rules.md section 4), so datasets that share a
+        folder share a subject: their names, sorted, joined by ``+``.
+        """
+        folders = {item.dataset: home.resolve(item.path) for item in self.source}
+        if dataset not in folders:
+            return dataset
+        return "+".join(sorted(name for name, folder in folders.items() if folder == folders[dataset]))
+
+
+def parse_config(text: str, *, name: str = "node.toml") -> NodeConfig:
+    """Read the text of a ``node.toml``.
+
+    Raises:
+        TrustQueryError: ``config-invalid``, ``config-unknown-key``: one problem a fault.
+    """
+    data = parse_toml(text, invalid="config-invalid", name=name)
+    config = read_model(NodeConfig, data, unknown="config-unknown-key", invalid="config-invalid")
+    names = [item.dataset for item in config.source]
+    if len(set(names)) != len(names):
+        raise TrustQueryError("config-invalid", place="source", problem="each dataset may have one [[source]] only")
+    return config
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a node keeps everything. Only its owner may enter.
+
+    ``startup/`` what enrolment brought · ``keys/`` private keys (0600) · ``policy/`` signed policy and acceptances ·
+    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``control/`` stop
+    and pause · ``logs/``.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """``node.toml``."""
+        return self.path / "node.toml"
+
+    @property
+    def startup(self) -> Path:
+        """What enrolment brought."""
+        return self.path / "startup"
+
+    @property
+    def keys(self) -> Path:
+        """Private keys, mode 0600."""
+        return self.path / "keys"
+
+    @property
+    def policy(self) -> Path:
+        """The signed policy in force and the acceptances of permits."""
+        return self.path / "policy"
+
+    @property
+    def documents(self) -> Path:
+        """Roster and permits as the coordinator last sent them, each verified."""
+        return self.path / "documents"
+
+    @property
+    def ledger(self) -> Path:
+        """The budget ledger's database."""
+        return self.path / "ledger" / "ledger.sqlite"
+
+    @property
+    def store(self) -> Path:
+        """Prepared data."""
+        return self.path / "store"
+
+    @property
+    def control(self) -> Path:
+        """The stop and pause marks."""
+        return self.path / "control"
+
+    @property
+    def logs(self) -> Path:
+        """Local logs."""
+        return self.path / "logs"
+
+    def resolve(self, path: str) -> Path:
+        """A path of ``node.toml``; a relative one is below the home."""
+        return (self.path / Path(path).expanduser()).resolve()
+
+    def create(self) -> None:
+        """Make the folders, for their owner alone."""
+        parts = (self.startup, self.keys, self.policy, self.documents, self.ledger.parent, self.control, self.logs)
+        for folder in (self.path, *parts):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+
+
+def load_config(home: Home) -> NodeConfig:
+    """Read the node's ``node.toml``.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``config-invalid``, ``config-unknown-key``.
+    """
+    try:
+        text = home.config_file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise TrustQueryError(
+            "config-missing", path=home.config_file, instead="make one with `tq-node config init`"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrustQueryError("config-invalid", place="node.toml", problem="it cannot be read") from error
+    return parse_config(text)
+
+
+def default_home(given: Path | None) -> Home:
+    """The home folder: ``--home``, else ``TQ_NODE_HOME``, else ``~/.trustquery/node``."""
+    found = given or Path(os.environ.get("TQ_NODE_HOME") or "~/.trustquery/node")
+    return Home(found.expanduser().absolute())
+
+
+def harden_transport() -> None:
+    """Hold gRPC to TLS 1.3; to be called before grpc is imported.
+
+    gRPC has no switch for it. Our certificates are ECDSA, so a TLS 1.2 list with an RSA suite alone makes every
+    TLS 1.2 handshake fail and leaves TLS 1.3 as it is.
+    """
+    os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES256-GCM-SHA384"

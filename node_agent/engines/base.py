@@ -1,0 +1,28 @@
+"""What the gate asks of an engine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trustquery.model import Query
+from trustquery.planning import Plan
+
+__all__ = ["Engine"]
+
+
+class Engine(Protocol):
+    """Runs plans over one version of a trust's data."""
+
+    @property
+    def data_version(self) -> int:
+        """Counter of the prepared data in use; 0 when none are prepared."""
+
+    def tables(self, dataset: str) -> frozenset[str]:
+        """Catalogue tables of a dataset that this trust holds."""
+
+    def vector(self, query: Query, plan: Plan) -> list[int]:
+        """The exact vector: ``plan.length`` integers within ±2^62, bounded per person.
+
+        Raises:
+            TrustQueryError: one data-independent code for every failure.
+        """

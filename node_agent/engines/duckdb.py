@@ -1,0 +1,87 @@
+"""The default engine: DuckDB in a child process over one version of the prepared store."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from node_agent.config import EngineConfig
+from node_agent.engines.sql import CELL_LIMIT, block_queries, rows_query
+from node_agent.sources.store import Store
+from trustquery.catalogue import Catalogue
+from trustquery.errors import TrustQueryError
+from trustquery.model import Query
+from trustquery.planning import Plan
+
+__all__ = ["DuckDBEngine"]
+
+CHILD = "node_agent.engines.child"
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+@dataclass(frozen=True)
+class DuckDBEngine:
+    """A snapshot: it answers from the version of the store it was made with, whatever a refresh does meanwhile."""
+
+    store: Store
+    limits: EngineConfig
+    catalogue: Catalogue
+
+    @property
+    def data_version(self) -> int:
+        """Counter of the prepared data in use."""
+        return self.store.data_version
+
+    def tables(self, dataset: str) -> frozenset[str]:
+        """Catalogue tables of a dataset that this trust holds."""
+        return self.store.dataset_tables.get(dataset, frozenset())
+
+    def vector(self, query: Query, plan: Plan) -> list[int]:
+        """The exact bounded vector, computed in a child process of its own.
+
+        Raises:
+            TrustQueryError: ``internal-fault`` for every failure: killed, too slow, too large, or broken.
+        """
+        job = {
+            "database": str(self.store.database),
+            "rows": rows_query(query, self.catalogue),
+            "blocks": block_queries(query, plan),
+            "memory_mb": self.limits.memory_mb,
+            "cpu_seconds": self.limits.cpu_seconds,
+            "seconds": self.limits.seconds,
+            "threads": self.limits.threads,
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-m", CHILD],
+                input=json.dumps(job).encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=self.limits.seconds,
+                env=_ENVIRONMENT,
+                check=True,
+            )
+            return _dense(done.stdout, plan)
+        except (OSError, subprocess.SubprocessError, struct.error) as error:
+            raise TrustQueryError("internal-fault", incident="engine") from error
+
+
+def _dense(output: bytes, plan: Plan) -> list[int]:
+    """The child's (cell, integer) pairs as the plan's vector; cells without rows are 0."""
+    vector = [0] * plan.length
+    position = 0
+    for block in plan.blocks:
+        (count,) = struct.unpack_from("<q", output, position)
+        position += 8
+        for _ in range(count):
+            cell, value = struct.unpack_from("<qq", output, position)
+            position += 16
+            if not 0 <= cell < block.length or abs(value) > CELL_LIMIT:
+                raise TrustQueryError("internal-fault", incident="engine")
+            vector[block.offset + cell] = value
+    if position != len(output):
+        raise TrustQueryError("internal-fault", incident="engine")
+    return vector

@@ -1,0 +1,112 @@
+"""One offer on its way through the gate: what came in, and what each step found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from node_agent.engines.base import Engine
+from trustquery.catalogue import Catalogue
+from trustquery.identity import Acceptance, Envelope, Intent, Member, Permit
+from trustquery.model import Query
+from trustquery.planning import Plan
+from trustquery.policy import Policy
+from trustquery.protocol.messages import Offer
+
+__all__ = ["Asked", "Case", "KnownReleaseError", "Peer", "Project", "WithheldError"]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The other end of the stream, as the transport proved it.
+
+    Attributes:
+        authenticated: the coordinator's certificate led to the authority pinned at enrolment, over TLS 1.3, and
+            the greeting repeated this node's nonce.
+    """
+
+    authenticated: bool
+
+
+@dataclass(frozen=True)
+class Project:
+    """A permit and the trust's acceptance of it, both verified, and the member who asks."""
+
+    permit: Permit
+    permit_hash: str
+    acceptance: Acceptance
+    member: Member
+
+    @property
+    def ends(self) -> int:
+        """When the project ends at this trust, seconds since 1970."""
+        return min(self.permit.expires, self.acceptance.expires)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an intent or a preview asks, in the words both share."""
+
+    key_kind: str
+    opt_out_treatment: str
+    disclosure_profile: str
+    min_trusts: int
+
+
+class KnownReleaseError(Exception):
+    """The same release with the same intent is already here: what was decided stands, nothing new is said."""
+
+
+class WithheldError(Exception):
+    """The last check failed: the release stays charged and nothing of it leaves."""
+
+
+@dataclass
+class Case:
+    """State of one passage. A field without a default is filled by the step named beside it.
+
+    Attributes:
+        offer: the message, opaque bytes.
+        arrived: T0, monotonic seconds.
+    """
+
+    offer: Offer
+    peer: Peer
+    arrived: float
+    intent_envelope: Envelope = field(init=False)  # decode
+    intent: Intent = field(init=False)  # decode
+    intent_hash: str = ""  # decode
+    asked: Asked = field(init=False)  # decode
+    project: Project = field(init=False)  # verify
+    engine: Engine = field(init=False)  # model
+    query: Query = field(init=False)  # model
+    catalogue: Catalogue = field(init=False)  # model
+    plan: Plan = field(init=False)  # plan
+    policy: Policy = field(init=False)  # policy
+    policy_hash: str = ""  # policy
+    opt_out_list: str = field(init=False)  # optouts
+    data_version: int = 0  # stored
+    question: str = ""  # stored
+    stored_vector: bytes | None = None  # stored
+    planned_slot: int = 0  # reserve
+    seated: bool = False  # reserve
+    reserved: bool = False  # reserve
+    ledger_seq: int = 0  # reserve
+    started: bool = False  # start
+    values: list[int] = field(default_factory=list, repr=False)  # engine, bound, noise
+    vector: bytes = field(default=b"", repr=False)  # noise
+    envelope: bytes = b""  # sign
+    committed: bool = False  # commit
+
+    @property
+    def release_id(self) -> str:
+        """The release's id, "" before the intent was read."""
+        return self.intent.release_id if self.intent_hash else ""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the answer is the stored vector of an identical question."""
+        return self.stored_vector is not None
+
+    def slot(self, number: int, slot_ms: int) -> float:
+        """Monotonic time of the planned slot (1) and of the one after it (2)."""
+        return self.arrived + (self.planned_slot + number - 1) * slot_ms / 1_000

@@ -1,0 +1,106 @@
+"""How a passage ends when it does not end with an answer, and how a restart takes up what was under way."""
+
+from __future__ import annotations
+
+from node_agent.budget.port import Release, pack
+from node_agent.budget.states import State
+from node_agent.gate import decode, sign
+from node_agent.gate.case import Case
+from node_agent.gate.ports import Ports
+from node_agent.gate.recheck import may_leave
+from node_agent.gate.send import message_of, send_release
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import new_secret
+from trustquery.protocol.messages import AnswerMessage
+
+__all__ = ["local_fault", "no_answer", "problems_of", "refuse", "repeat", "resume"]
+
+_FATAL = frozenset({"ledger-unwritable", "ledger-corrupt"})
+
+
+def local_fault(error: Exception, ports: Ports) -> Problem:
+    """An unexpected fault as people outside see it; the kind of error stays in the local log, its text nowhere."""
+    incident = new_secret(8).hex()
+    ports.log("fault", incident=incident, kind=type(error).__name__)
+    return Problem("internal-fault", fields={"incident": incident})
+
+
+def problems_of(error: Exception, ports: Ports) -> tuple[Problem, ...]:
+    """What may be said of an error that came before any data were read."""
+    if isinstance(error, TrustQueryError):
+        return error.problems
+    return (local_fault(error, ports),)
+
+
+def refuse(case: Case, error: Exception, ports: Ports) -> None:
+    """Say no, with reasons. Nothing was charged, or it is given back.
+
+    Nothing is said when the ledger cannot be written, when the intent cannot be read (there is no release to speak
+    of), or when the release is already decided.
+    """
+    problems = problems_of(error, ports)
+    if ports.ledger.failed or _FATAL & {problem.code for problem in problems}:
+        return
+    now = ports.clock.wall()
+    if not case.intent_hash:
+        try:
+            decode.read(case)
+        except TrustQueryError:
+            ports.log("offer unreadable")
+            return
+    known = ports.ledger.find(case.release_id)
+    if known is not None and known.intent_hash == case.intent_hash and not case.reserved:
+        return
+    if case.reserved:
+        ports.ledger.expire(case.release_id, now)
+        ports.ledger.put_outbox(case.release_id, pack(sign.refusal(case, ports, problems), b""), now)
+        send_release(case.release_id, ports)
+        return
+    if ports.rates.allows("refusal", ports.clock.monotonic()):
+        ports.ledger.note_refusal(case.release_id, case.intent_hash, case.policy_hash, now)
+    ports.log("refused", release=case.release_id, codes=[problem.code for problem in problems])
+    ports.send(AnswerMessage(case.release_id, sign.refusal(case, ports, problems), no_rollback_protection=True))
+
+
+def no_answer(case: Case, ports: Ports) -> None:
+    """After STARTED: dead at once in the ledger, said at the slot that an answer would have left at."""
+    ports.heads.hold(case.release_id)
+    ports.ledger.die(case.release_id, ports.clock.wall())
+    release = ports.ledger.find(case.release_id)
+    if release is None:
+        return
+    ports.ledger.put_outbox(case.release_id, pack(sign.no_answer(release, ports), b""), ports.clock.wall())
+    slot_ms = ports.settings.slot_ms
+    ports.clock.wait_until(case.slot(1, slot_ms))
+    ports.seats.give_back()
+    case.seated = False
+    ports.heads.slot(case.release_id)
+    ports.clock.wait_until(case.slot(2, slot_ms))
+    if not ports.governance.stopped():
+        send_release(case.release_id, ports)
+
+
+def repeat(release_id: str, ports: Ports) -> None:
+    """The same bytes once more, for a release whose bytes have left before; others wait for their slot."""
+    if ports.ledger.has_left(release_id) and not ports.governance.stopped():
+        ports.send(message_of(release_id, ports))
+
+
+def resume(release: Release, ports: Ports) -> None:
+    """Take up a release that was under way when the node went down, no earlier than its slot."""
+    clock, now = ports.clock, ports.clock.wall()
+    if release.state in (State.DEAD, State.EXPIRED):
+        ports.ledger.put_outbox(release.release_id, pack(sign.no_answer(release, ports), b""), now)
+    wait_ms = min(max(0, release.due_ms - clock.wall_ms()), (release.planned_slot + 1) * ports.settings.slot_ms)
+    clock.wait_until(clock.monotonic() + wait_ms / 1_000)
+    ports.heads.slot(release.release_id)
+    if release.state in (State.DEAD, State.EXPIRED):
+        if not ports.governance.stopped():
+            send_release(release.release_id, ports)
+        return
+    if release.state is not State.WITNESSED:
+        ports.ledger.witnessed(release.release_id, clock.wall())
+    if not may_leave(release.project, release.project_ends, release.not_after, ports):
+        ports.ledger.withhold(release.release_id, clock.wall())
+        return
+    send_release(release.release_id, ports)

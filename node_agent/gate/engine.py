@@ -1,0 +1,37 @@
+"""Step 12: the exact vector, from a child process, and no later than the planned slot."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from node_agent.gate.case import Case
+from node_agent.gate.ports import Ports
+from trustquery.errors import TrustQueryError
+
+__all__ = ["run"]
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Run the plan; whatever goes wrong is the same no-answer.
+
+    Raises:
+        TrustQueryError: ``node-no-answer``.
+    """
+    outcome: queue.SimpleQueue[list[int] | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcome.put(case.engine.vector(case.query, case.plan))
+        except BaseException:  # whatever it was, it may depend on data: nobody is told
+            outcome.put(None)
+
+    threading.Thread(target=work, name="engine", daemon=True).start()
+    left = case.slot(1, ports.settings.slot_ms) - ports.clock.monotonic()
+    try:
+        values = outcome.get(timeout=max(0.0, left))
+    except queue.Empty:
+        values = None
+    if values is None:
+        raise TrustQueryError("node-no-answer")
+    case.values = values

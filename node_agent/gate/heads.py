@@ -1,0 +1,49 @@
+"""Which ledger head the outside may see.
+
+An entry made when an engine finished tells how long that took, so it is held back until the slot of its release. The
+head shown is that of the longest prefix in which nothing is held back; it changes at slots only.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from node_agent.budget.port import Ledger
+from trustquery.identity import SigningKey
+
+__all__ = ["Heads"]
+
+
+class Heads:
+    """The published head of a ledger.
+
+    Args:
+        origin: the log's name.
+        key: signs the checkpoint.
+    """
+
+    def __init__(self, ledger: Ledger, origin: str, key: SigningKey) -> None:
+        self._ledger = ledger
+        self._origin = origin
+        self._key = key
+        self._lock = threading.Lock()
+        self._held: dict[str, int] = {}
+        self._note = b""
+
+    def hold(self, release_id: str, size: int | None = None) -> None:
+        """From now on show nothing beyond ``size`` entries (by default: those that are there) for this release."""
+        with self._lock:
+            self._held.setdefault(release_id, self._ledger.size() if size is None else size)
+
+    def slot(self, release_id: str) -> None:
+        """The release's slot has come: show what may be shown."""
+        with self._lock:
+            self._held.pop(release_id, None)
+            size = min([self._ledger.size(), *self._held.values()])
+            self._note = self._ledger.head(self._origin, size).sign(self._key)
+
+    @property
+    def note(self) -> bytes:
+        """The signed checkpoint of the last slot, b"" before the first."""
+        with self._lock:
+            return self._note

@@ -1,0 +1,37 @@
+"""Step 14: noise, drawn in memory after STARTED and added at once. Nothing alters the vector after this."""
+
+from __future__ import annotations
+
+import array
+import sys
+
+from node_agent.gate.case import Case
+from node_agent.gate.ports import Ports
+from trustquery.errors import TrustQueryError
+
+__all__ = ["little_endian", "run"]
+
+
+def little_endian(values: list[int]) -> bytes:
+    """The vector's bytes: little-endian int64.
+
+    Raises:
+        OverflowError: a value does not fit.
+    """
+    data = array.array("q", values)
+    if sys.byteorder == "big":
+        data.byteswap()
+    return data.tobytes()
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Add the noise; the exact vector is forgotten.
+
+    Raises:
+        TrustQueryError: ``node-no-answer``.
+    """
+    noised = ports.noise(case.values, case.plan)
+    case.values = []
+    if len(noised) != case.plan.length:
+        raise TrustQueryError("node-no-answer")
+    case.vector = little_endian(noised)

@@ -1,0 +1,67 @@
+"""Step 7: what the trust's own policy says, and whether this person has been suspended here."""
+
+from __future__ import annotations
+
+from node_agent.gate.case import Asked, Case, Project
+from node_agent.gate.ports import Ports
+from trustquery.errors import TrustQueryError
+from trustquery.model import Query
+from trustquery.planning import Plan
+from trustquery.policy import Policy, PolicyRequest, evaluate
+
+__all__ = ["NO_ANSWER_LIMIT", "decide", "run"]
+
+NO_ANSWER_LIMIT = 3
+"""This many no-answers in 30 days suspend a person: an outcome that could be forced to tell one bit is rationed."""
+
+
+def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Ports, now: int) -> Policy:
+    """The policy in force, when it allows this query.
+
+    Raises:
+        TrustQueryError: ``policy-…``, one problem for each rule that objects.
+    """
+    policy = ports.governance.policy()
+    ports.ledger.see("policy", ports.node, policy.version, policy.sha256, now)
+    member = project.member
+    request = PolicyRequest(
+        federation=ports.federation,
+        node=ports.node,
+        project=project.permit.project,
+        person=member.person,
+        organisation=member.organisation,
+        purpose=project.permit.purpose,
+        dataset=query.catalogue_id,
+        tables=query.tables(),
+        aggregates=tuple(aggregate.kind for aggregate in query.aggregates),
+        mode=query.mode,
+        key_kind=asked.key_kind,
+        rho_nano=plan.rho_nano,
+        delta_atto=query.delta_atto,
+        cells=plan.cells,
+        opt_out_treatment=asked.opt_out_treatment,
+        disclosure_profile=asked.disclosure_profile,
+        min_trusts=asked.min_trusts,
+        unknown_keys=False,
+        training_expires=member.training_expires,
+        now=now,
+    )
+    decision = evaluate(policy, request)
+    if not decision.allowed:
+        raise TrustQueryError.of(decision.reasons)
+    if ports.ledger.no_answers(member.person, now) >= NO_ANSWER_LIMIT:
+        raise TrustQueryError("policy-analyst-suspended")
+    return policy
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Decide, and count the query against the person's hour.
+
+    Raises:
+        TrustQueryError: as ``decide``, and ``node-rate``.
+    """
+    case.policy = decide(case.asked, case.project, case.query, case.plan, ports, ports.clock.wall())
+    case.policy_hash = case.policy.sha256
+    person, per_hour = case.project.member.person, case.policy.queries.max_queries_per_hour
+    if not ports.rates.allows_person(person, per_hour, ports.clock.monotonic()):
+        raise TrustQueryError("node-rate")

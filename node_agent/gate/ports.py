@@ -1,0 +1,137 @@
+"""What the gate needs from outside, as ports: clock, ledger, engine, noise, keys, documents, network.
+
+Tests give small fakes; nothing in the gate opens a file, a socket or a clock of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from node_agent.budget.port import Ledger
+from node_agent.engines.base import Engine
+from node_agent.gate.heads import Heads
+from node_agent.gate.rates import Rates, Seats
+from trustquery.catalogue import Catalogue
+from trustquery.identity import Acceptance, Roster, SigningKey
+from trustquery.model import Query
+from trustquery.planning import Plan
+from trustquery.policy import Policy
+from trustquery.protocol.messages import AnswerMessage
+
+__all__ = ["Clock", "Documents", "Governance", "Ports", "Settings", "ShuttingDownError", "nothing"]
+
+
+class ShuttingDownError(Exception):
+    """The node is going down: the passage ends where it is, and the next start takes it up."""
+
+
+class Clock(Protocol):
+    """Wall time for documents and budgets, monotonic time for slots."""
+
+    def wall(self) -> int:
+        """Whole seconds since 1970."""
+        ...
+
+    def wall_ms(self) -> int:
+        """Whole milliseconds since 1970."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        ...
+
+    def wait_until(self, moment: float) -> None:
+        """Sleep until a monotonic time; raises ``ShuttingDownError`` when the node goes down."""
+        ...
+
+
+class Documents(Protocol):
+    """Documents of the federation, each verified against the root."""
+
+    def roster(self, now: int) -> Roster:
+        """The roster in force.
+
+        Raises:
+            TrustQueryError: ``policy-document-stale``: none, or expired.
+        """
+        ...
+
+
+class Governance(Protocol):
+    """What the trust itself decided: policy, acceptances, stop and pause."""
+
+    def policy(self) -> Policy:
+        """The policy in force, signed by the trust's governance.
+
+        Raises:
+            TrustQueryError: ``policy-absent``, ``policy-signature``, ``policy-invalid``.
+        """
+        ...
+
+    def acceptance(self, project: str) -> Acceptance:
+        """The trust's yes to a project, signed by its governance.
+
+        Raises:
+            TrustQueryError: ``policy-not-accepted``.
+        """
+        ...
+
+    def stopped(self) -> bool:
+        """Whether the trust has paused or stopped answering."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Figures of ``node.toml`` that the gate uses; ``node_agent.config.AnswerConfig`` describes them."""
+
+    slot_ms: int = 1_000
+    allowance_ms: int = 2_000
+    rows_per_second: int = 2_000_000
+    draws_per_second: int = 40_000
+    queue_ms: int = 10_000
+
+
+def nothing(step: str) -> None:
+    """The observer that does nothing."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything outside the gate.
+
+    Attributes:
+        node: this node's name; ``federation`` the name of its federation.
+        key: the identity key that signs answers.
+        engine: dataset id to an engine over the data version now in use; it keeps that version.
+        catalogue: dataset id to catalogue; raises for a dataset this node does not serve.
+        budget_subject: dataset id to the name under which its budget is kept.
+        compile_plan: model to plan.
+        noise: adds discrete Gaussian noise to a vector.
+        send: hands an answer to the stream; must not block.
+        heads: which ledger head the outside may see.
+        log: local log of data-independent events.
+        observer: called with each step's name when it begins; for metrics.
+    """
+
+    node: str
+    federation: str
+    key: SigningKey
+    clock: Clock
+    ledger: Ledger
+    engine: Callable[[str], Engine]
+    documents: Documents
+    governance: Governance
+    catalogue: Callable[[str], Catalogue]
+    budget_subject: Callable[[str], str]
+    compile_plan: Callable[[Query, Catalogue], Plan]
+    noise: Callable[[list[int], Plan], list[int]]
+    send: Callable[[AnswerMessage], None]
+    heads: Heads
+    log: Callable[..., None]
+    settings: Settings
+    rates: Rates
+    seats: Seats
+    observer: Callable[[str], None] = nothing

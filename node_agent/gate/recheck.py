@@ -1,0 +1,32 @@
+"""Step 19: is it still wanted? Stopped, an ended project or an expired intent withholds; the charge stays."""
+
+from __future__ import annotations
+
+from node_agent.gate.case import Case, WithheldError
+from node_agent.gate.ports import Ports
+from trustquery.errors import TrustQueryError
+
+__all__ = ["may_leave", "run"]
+
+
+def may_leave(project: str, project_ends: int, not_after: int, ports: Ports) -> bool:
+    """Whether an answer may still leave the trust."""
+    now = ports.clock.wall()
+    if ports.governance.stopped() or now >= project_ends or now >= not_after:
+        return False
+    try:
+        return now < ports.governance.acceptance(project).expires
+    except TrustQueryError:
+        return False
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Check once more, just before sending.
+
+    Raises:
+        WithheldError: nothing leaves.
+        TrustQueryError: ``ledger-unwritable``.
+    """
+    if not may_leave(case.project.permit.project, case.project.ends, case.intent.not_after, ports):
+        ports.ledger.withhold(case.release_id, ports.clock.wall())
+        raise WithheldError

@@ -1,0 +1,95 @@
+"""Step 10: charge every scope and write the planned slot, durably, before anything is read."""
+
+from __future__ import annotations
+
+from node_agent.budget.port import Limits, Reservation, ScopeLimit
+from node_agent.gate.case import Case, KnownReleaseError, Project
+from node_agent.gate.ports import Ports
+from node_agent.gate.slots import needed_ms, planned_slot
+from trustquery.errors import TrustQueryError
+from trustquery.policy import Policy
+from trustquery.policy.schema import Caps, atto, nano
+
+__all__ = ["run", "scopes"]
+
+
+def _limits(caps: Caps) -> Limits:
+    return Limits(
+        nano(caps.rho_lifetime), atto(caps.delta_lifetime), nano(caps.rho_12_months), atto(caps.delta_12_months)
+    )
+
+
+def _smallest(limits: list[Limits]) -> Limits:
+    return Limits(
+        min(item.rho_lifetime for item in limits),
+        min(item.delta_lifetime for item in limits),
+        min(item.rho_window or 0 for item in limits),
+        min(item.delta_window or 0 for item in limits),
+    )
+
+
+def scopes(policy: Policy, project: Project, dataset: str, ports: Ports) -> tuple[ScopeLimit, ...]:
+    """The scopes a release is charged to, with their caps; a project's is the least of policy, permit and acceptance.
+
+    Datasets kept from one source share one budget, under the strictest of their caps.
+    """
+    subject = ports.budget_subject(dataset)
+    rules = [policy.dataset_rule(name) for name in {dataset, *subject.split("+")}]
+    permit, acceptance = project.permit, project.acceptance
+    allowed = policy.budget.project
+    whole_project = Limits(
+        min(nano(allowed.rho_lifetime), permit.rho_nano, acceptance.rho_nano),
+        min(atto(allowed.delta_lifetime), permit.delta_atto),
+    )
+    return (
+        ScopeLimit("node-wide", "", _limits(policy.budget.node_wide)),
+        ScopeLimit("dataset", subject, _smallest([_limits(rule.budget) for rule in rules if rule is not None])),
+        ScopeLimit("project", permit.project, whole_project),
+        ScopeLimit("analyst", project.member.person, _limits(policy.budget.analyst)),
+    )
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Take a seat, fix the slot, reserve.
+
+    Raises:
+        TrustQueryError: ``node-rate``, ``node-deadline``, ``budget-exhausted``, ``node-release-conflict``,
+            ``ledger-unwritable``.
+        KnownReleaseError: another passage reserved the same release meanwhile.
+    """
+    settings, clock = ports.settings, ports.clock
+    ports.seats.take(case.arrived + settings.queue_ms / 1_000 - clock.monotonic())
+    case.seated = True
+    waited_ms = max(0, int((clock.monotonic() - case.arrived) * 1_000))
+    wanted_ms = needed_ms(case.query, case.catalogue, case.plan, settings)
+    case.planned_slot = planned_slot(waited_ms, wanted_ms, settings)
+    due_ms = clock.wall_ms() + (case.planned_slot + 1) * settings.slot_ms - waited_ms
+    if due_ms >= case.intent.not_after * 1_000:
+        raise TrustQueryError("node-deadline")
+    release, made = ports.ledger.reserve(
+        Reservation(
+            release_id=case.release_id,
+            intent_hash=case.intent_hash,
+            query_hash=case.query.sha256,
+            plan_hash=case.plan.sha256,
+            question=case.question,
+            project=case.project.permit.project,
+            analyst=case.project.member.person,
+            data_version=case.data_version,
+            mode=case.intent.mode,
+            rho_nano=case.plan.rho_nano,
+            delta_atto=case.query.delta_atto,
+            policy_hash=case.policy_hash,
+            planned_slot=case.planned_slot,
+            not_after=case.intent.not_after,
+            project_ends=case.project.ends,
+            due_ms=due_ms,
+            stored=case.is_stored,
+            scopes=scopes(case.policy, case.project, case.query.catalogue_id, ports),
+        ),
+        clock.wall(),
+    )
+    if not made:
+        raise KnownReleaseError
+    case.reserved = True
+    case.ledger_seq = release.reserved_seq

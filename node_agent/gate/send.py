@@ -1,0 +1,41 @@
+"""Step 20: SENT in the ledger, then the committed bytes to the stream; the link repeats them until acknowledged."""
+
+from __future__ import annotations
+
+from node_agent.budget.port import unpack
+from node_agent.gate.case import Case
+from node_agent.gate.ports import Ports
+from trustquery.errors import TrustQueryError
+from trustquery.protocol.messages import AnswerMessage
+
+__all__ = ["message_of", "run", "send_release"]
+
+
+def message_of(release_id: str, ports: Ports) -> AnswerMessage:
+    """The message with the bytes that the ledger holds; never others.
+
+    Raises:
+        TrustQueryError: ``ledger-state`` when there are none.
+    """
+    content = ports.ledger.outbox(release_id)
+    if content is None:
+        raise TrustQueryError("ledger-state", found="no bytes", wanted="SENT")
+    envelope, vector = unpack(content)
+    # Without witnesses this is always so; it becomes a fact of the release when they exist.
+    return AnswerMessage(release_id, envelope, vector, no_rollback_protection=True)
+
+
+def send_release(release_id: str, ports: Ports) -> None:
+    """Note the release as sent, then hand it over. A crash in between repeats the same bytes."""
+    message = message_of(release_id, ports)
+    ports.ledger.sent(release_id, ports.clock.wall())
+    ports.send(message)
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Send.
+
+    Raises:
+        TrustQueryError: ``ledger-unwritable``, ``ledger-state``.
+    """
+    send_release(case.release_id, ports)

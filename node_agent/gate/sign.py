@@ -1,0 +1,97 @@
+"""Step 15: the answer as a signed document. The signature covers the vector's hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+from node_agent.budget.port import Release
+from node_agent.gate.case import Case
+from node_agent.gate.ports import Ports
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import Answer
+
+__all__ = ["no_answer", "refusal", "run"]
+
+
+def _signed(answer: Answer, ports: Ports) -> bytes:
+    return answer.sign(ports.key).encode()
+
+
+def run(case: Case, ports: Ports) -> None:
+    """Sign the answer, unless its slot has already come.
+
+    Raises:
+        TrustQueryError: ``node-no-answer``.
+    """
+    if case.stored_vector is not None:
+        case.vector = case.stored_vector
+    if ports.clock.monotonic() >= case.slot(1, ports.settings.slot_ms):
+        raise TrustQueryError("node-no-answer")
+    answer = _document(
+        case,
+        ports,
+        "answer",
+        vector_sha256=hashlib.sha256(case.vector).hexdigest(),
+        vector_length=len(case.vector) // 8,
+        rho_nano=case.plan.rho_nano,
+    )
+    case.envelope = _signed(answer, ports)
+
+
+def _document(
+    case: Case,
+    ports: Ports,
+    status: Literal["answer", "refused"],
+    *,
+    vector_sha256: str = "",
+    vector_length: int = 0,
+    rho_nano: int = 0,
+    reasons: Sequence[Problem] = (),
+) -> Answer:
+    return Answer(
+        federation=ports.federation,
+        release_id=case.release_id,
+        query_hash=case.intent.query_hash,
+        plan_hash=case.intent.plan_hash,
+        node=ports.node,
+        data_version=case.data_version,
+        policy_hash=case.policy_hash,
+        mode=case.intent.mode,
+        status=status,
+        vector_sha256=vector_sha256,
+        vector_length=vector_length,
+        rho_nano=rho_nano,
+        ledger_seq=case.ledger_seq,
+        reasons=tuple(problem.document() for problem in reasons),
+    )
+
+
+def refusal(case: Case, ports: Ports, problems: Sequence[Problem]) -> bytes:
+    """A signed refusal: decided before any data were read."""
+    return _signed(_document(case, ports, "refused", reasons=problems), ports)
+
+
+def no_answer(release: Release, ports: Ports) -> bytes:
+    """A signed no-answer, made from the ledger alone: the same bytes before and after a crash.
+
+    One code stands for kill, error and crash. An EXPIRED release was refunded, so it costs nothing.
+    """
+    answer = Answer(
+        federation=ports.federation,
+        release_id=release.release_id,
+        query_hash=release.query_hash,
+        plan_hash=release.plan_hash,
+        node=ports.node,
+        data_version=release.data_version,
+        policy_hash=release.policy_hash,
+        mode=release.mode,
+        status="no-answer",
+        vector_sha256="",
+        vector_length=0,
+        rho_nano=0 if release.refunded else release.rho_nano,
+        ledger_seq=release.reserved_seq,
+        reasons=(TrustQueryError("node-no-answer").problem.document(),),
+    )
+    return _signed(answer, ports)

@@ -1,0 +1,1 @@
+"""The node's one connection: it dials out to the coordinator and listens nowhere."""

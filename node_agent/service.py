@@ -1,0 +1,252 @@
+"""The running node: opens the ledger, takes up what a restart interrupted, keeps the link, ends cleanly.
+
+``run`` is what ``tq-node run`` calls. Tests that kill the real process give it an observer of the gate's steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from node_agent.budget import SqliteLedger, State
+from node_agent.clock import SystemClock
+from node_agent.config import AnswerConfig, Home, NodeConfig, load_config
+from node_agent.engines.base import Engine
+from node_agent.engines.duckdb import DuckDBEngine
+from node_agent.enrolment.startup import Startup, check_certificate, load_startup
+from node_agent.gate.endings import local_fault, resume
+from node_agent.gate.heads import Heads
+from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
+from node_agent.gate.rates import Rates, Seats
+from node_agent.link.link import Link
+from node_agent.policy_store import DocumentStore, PolicyStore
+from node_agent.policy_store.files import replace_file
+from node_agent.sources.store import Store
+from trustquery.catalogue import Catalogue, load
+from trustquery.errors import TrustQueryError
+from trustquery.log import node_origin
+from trustquery.planning import compile_plan
+from trustquery.privacy.noise import add_noise, warm_up
+from trustquery.protocol.messages import AnswerMessage
+
+__all__ = ["Service", "run"]
+
+_WATCH_SECONDS = 0.5
+
+
+def settings_of(config: AnswerConfig) -> Settings:
+    """The gate's share of ``[answer]``."""
+    return Settings(
+        slot_ms=config.slot_ms,
+        allowance_ms=config.allowance_ms,
+        rows_per_second=config.rows_per_second,
+        draws_per_second=config.draws_per_second,
+        queue_ms=config.queue_ms,
+    )
+
+
+@dataclass
+class Service:
+    """Everything a running node holds open."""
+
+    home: Home
+    config: NodeConfig
+    startup: Startup
+    ledger: SqliteLedger
+    policies: PolicyStore
+    documents: DocumentStore
+    log: Callable[..., None]
+    observer: Callable[[str], None] = nothing
+    clock: SystemClock = field(default_factory=SystemClock)
+    link: Link | None = None
+    failure: BaseException | None = None
+
+    def catalogue(self, dataset: str) -> Catalogue:
+        """The catalogue of a dataset in ``node.toml``.
+
+        Raises:
+            TrustQueryError: ``data-table-unavailable``.
+        """
+        if dataset not in {source.dataset for source in self.config.sources}:
+            raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
+        return load(dataset)
+
+    def engine(self, dataset: str) -> Engine:
+        """An engine over the version of the prepared data now in use; a refresh takes effect at the next query.
+
+        Raises:
+            TrustQueryError: ``data-not-prepared``, ``data-table-unavailable``.
+        """
+        store = Store.open(self.home.store)
+        self.ledger.note_refresh(store.data_version, self.clock.wall())
+        return DuckDBEngine(store, self.config.engine, self.catalogue(dataset))
+
+    def send(self, message: AnswerMessage) -> None:
+        """Hand an answer to the link."""
+        if self.link is not None:
+            self.link.deliver(message)
+
+    def ports(self) -> Ports:
+        """The gate's ports."""
+        node, federation = self.startup.node, self.startup.federation
+        return Ports(
+            node=node,
+            federation=federation,
+            key=self.startup.key,
+            clock=self.clock,
+            ledger=self.ledger,
+            engine=self.engine,
+            documents=self.documents,
+            governance=self.policies,
+            catalogue=self.catalogue,
+            budget_subject=lambda dataset: self.config.budget_subject(dataset, self.home),
+            compile_plan=compile_plan,
+            noise=add_noise,
+            send=self.send,
+            heads=Heads(self.ledger, node_origin(federation, node), self.startup.key),
+            log=self.log,
+            settings=settings_of(self.config.answer),
+            rates=Rates(),
+            seats=Seats(self.config.answer.parallel),
+            observer=self.observer,
+        )
+
+    def resume(self, ports: Ports) -> None:
+        """Take up, each at its own time, what was under way when the process last ended."""
+        for release in self.ledger.unsent():
+            if release.state not in (State.DEAD, State.EXPIRED):
+                ports.heads.hold(release.release_id, release.reserved_seq)
+
+            def work(release: Any = release) -> None:
+                try:
+                    resume(release, ports)
+                except ShuttingDownError:
+                    pass
+                except Exception as error:
+                    # The bytes are in the ledger; the next start tries again.
+                    local_fault(error, ports)
+
+            threading.Thread(target=work, name="resume", daemon=True).start()
+
+    def write_status(self, connected: bool) -> None:
+        """``status.json``, for ``tq-node status``: the link, nothing about queries."""
+        status = {"pid": os.getpid(), "connected": connected, "since": self.clock.wall(), "node": self.startup.node}
+        replace_file(self.home.path / "status.json", json.dumps(status).encode())
+
+    async def main(self) -> None:
+        """Run until a signal, a stop mark or a failure."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+
+        def failed(error: BaseException) -> None:
+            self.failure = self.failure or error
+            ended.set()
+
+        def given_up(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                failed(task.exception() or SystemExit())
+
+        def changed(connected: bool) -> None:
+            self.log("connected" if connected else "disconnected")
+            self.write_status(connected)
+
+        ports = self.ports()
+        self.link = Link(
+            self.startup, self.config.coordinator, ports, self.documents, on_change=changed, on_failure=failed
+        )
+        self.write_status(False)
+        self.resume(ports)
+        dialling = asyncio.create_task(self.link.run())
+        dialling.add_done_callback(given_up)
+        try:
+            while not ended.is_set() and not self.policies.must_exit():
+                if self.ledger.failed:
+                    failed(TrustQueryError("ledger-unwritable"))
+                try:
+                    await asyncio.wait_for(ended.wait(), _WATCH_SECONDS)
+                except TimeoutError:
+                    continue
+        finally:
+            self.clock.stop()
+            await self.link.close()
+            dialling.cancel()
+            await asyncio.gather(dialling, return_exceptions=True)
+            self.write_status(False)
+
+
+def run(
+    home: Home,
+    *,
+    log: Callable[..., None],
+    observer: Callable[[str], None] = nothing,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Run the node of a home folder until it is told to end.
+
+    Args:
+        observer: called with the name of each gate step as it begins.
+        ready: called once everything has been verified, before dialling.
+
+    Raises:
+        TrustQueryError: configuration, enrolment or ledger problems; ``ledger-unwritable`` when a write failed.
+    """
+    config = load_config(home)
+    startup = load_startup(home)
+    check_certificate(startup)
+    policies = PolicyStore(home, startup.federation, startup.node)
+    if policies.must_exit():
+        raise TrustQueryError("policy-stopped")
+    ledger = SqliteLedger(home.ledger)
+    try:
+        documents = DocumentStore(home.documents, startup.root)
+        service = Service(home, config, startup, ledger, policies, documents, log, observer)
+        now = service.clock.wall()
+        ended = ledger.recover(now)
+        log("started", entries=ledger.size(), interrupted=len(ended), data=_note_data(service, now))
+        _note_policy(policies, ledger, startup.node, now, log)
+        threading.Thread(target=partial(_quietly, warm_up), name="warm-up", daemon=True).start()
+        ready()
+        asyncio.run(service.main())
+    finally:
+        ledger.close()
+    if service.failure is not None:
+        if isinstance(service.failure, TrustQueryError):
+            raise service.failure
+        raise TrustQueryError("internal-fault", incident="service") from service.failure
+    log("ended")
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:
+        return
+
+
+def _note_data(service: Service, now: int) -> int:
+    try:
+        version = Store.open(service.home.store).data_version
+    except TrustQueryError:
+        return 0
+    service.ledger.note_refresh(version, now)
+    return version
+
+
+def _note_policy(policies: PolicyStore, ledger: SqliteLedger, node: str, now: int, log: Callable[..., None]) -> None:
+    try:
+        policy = policies.policy()
+        ledger.see("policy", node, policy.version, policy.sha256, now)
+        log("policy", version=policy.version, sha256=policy.sha256)
+    except TrustQueryError as error:
+        if ledger.failed:
+            raise
+        log("no policy in force", code=error.code)

@@ -1,0 +1,111 @@
+"""The prepared store: one read-only database a data version, switched atomically.
+
+``current.json`` names the version in use. A version is complete before it is named, and the one before it stays
+until the next refresh, so a query that has started finishes on the data it started with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trustquery.errors import TrustQueryError
+from trustquery.identity import read_private_file
+
+__all__ = ["RANK_KEY", "Store", "TableReport", "install"]
+
+_CURRENT = "current.json"
+RANK_KEY = "rank.key"
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What preparing found in one table: for the trust's own IT, never sent anywhere.
+
+    Attributes:
+        rows_in: rows of the source.
+        rows: rows prepared.
+        without_person: rows left out because their person key is missing.
+        unreadable: column to number of values that do not have the catalogue's type and became missing.
+    """
+
+    dataset: str
+    table: str
+    rows_in: int
+    rows: int
+    without_person: int
+    unreadable: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Store:
+    """One version of the prepared data.
+
+    Attributes:
+        data_version: counter, ≥ 1; advances at each refresh whether the data changed or not.
+        database: file of the version.
+        dataset_tables: dataset to the catalogue tables that this trust holds.
+    """
+
+    data_version: int
+    database: Path
+    dataset_tables: dict[str, frozenset[str]]
+    reports: tuple[TableReport, ...] = ()
+
+    @property
+    def rank_key(self) -> bytes:
+        """The version's own 32 random bytes, kept while it lives: for engines that rank in the query.
+
+        Raises:
+            TrustQueryError: ``config-missing``, ``config-key-file``.
+        """
+        return read_private_file(self.database.parent / RANK_KEY)
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """The version in use.
+
+        Raises:
+            TrustQueryError: ``data-not-prepared``.
+        """
+        try:
+            data: dict[str, Any] = json.loads((folder / _CURRENT).read_text())
+            store = cls(
+                int(data["data_version"]),
+                folder / str(data["database"]),
+                {name: frozenset(tables) for name, tables in data["tables"].items()},
+                tuple(TableReport(**report) for report in data["reports"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrustQueryError("data-not-prepared") from error
+        if not store.database.is_file():
+            raise TrustQueryError("data-not-prepared")
+        return store
+
+
+def install(folder: Path, store: Store) -> None:
+    """Name a complete version as the one in use, durably, and drop versions older than the one before it."""
+    document = {
+        "data_version": store.data_version,
+        "database": str(store.database.relative_to(folder)),
+        "tables": {name: sorted(tables) for name, tables in store.dataset_tables.items()},
+        "reports": [vars(report) for report in store.reports],
+    }
+    written = folder / f"{_CURRENT}.new"
+    with written.open("w") as file:
+        json.dump(document, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    written.replace(folder / _CURRENT)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    for old in folder.glob("v*"):
+        if old.name[1:].isdecimal() and int(old.name[1:]) < store.data_version - 1:
+            shutil.rmtree(old, ignore_errors=True)

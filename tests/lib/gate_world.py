@@ -1,0 +1,170 @@
+"""A gate whose every port is a small fake: a clock that jumps, a ledger in memory, an engine that is a list.
+
+The noise here adds nothing, which is why it lives in tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from node_agent.gate.case import Peer
+from node_agent.gate.gate import pass_offer
+from node_agent.gate.heads import Heads
+from node_agent.gate.ports import Ports, Settings, ShuttingDownError
+from node_agent.gate.rates import Rates, Seats
+from tests.factories.catalogues import made_up
+from tests.factories.trust import NOW, People, key
+from tests.lib.memory_ledger import MemoryLedger
+from trustquery.catalogue import Catalogue
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Acceptance, Answer, Intent, Roster, SigningKey
+from trustquery.planning import Plan, compile_plan
+from trustquery.policy import Policy
+from trustquery.protocol.messages import AnswerMessage, Offer
+
+__all__ = ["FakeClock", "FakeEngine", "World"]
+
+
+class FakeClock:
+    """Time passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.waited: list[float] = []
+        self.at: dict[float, Callable[[], None]] = {}
+        self.down = False
+
+    def wall(self) -> int:
+        return int(NOW + self.now - 1_000)
+
+    def wall_ms(self) -> int:
+        return round((NOW + self.now - 1_000) * 1_000)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait_until(self, moment: float) -> None:
+        if self.down:
+            raise ShuttingDownError
+        self.waited.append(round(moment - 1_000.0, 3))
+        self.now = max(self.now, moment)
+        for when in sorted(self.at):
+            if when <= self.now - 1_000.0:
+                self.at.pop(when)()
+
+
+class FakeEngine:
+    """Answers with a list, or raises."""
+
+    def __init__(self) -> None:
+        self.data_version = 1
+        self.result: Any = [7, 8, 9, 0, 1]
+        self.runs = 0
+
+    def tables(self, dataset: str) -> frozenset[str]:
+        return frozenset({"person", "event"})
+
+    def vector(self, query: object, plan: Plan) -> list[int]:
+        self.runs += 1
+        if isinstance(self.result, Exception):
+            raise self.result
+        found = self.result() if callable(self.result) else self.result
+        return list(found)
+
+
+class World:
+    """Documents and ports of one node; also the port ``documents`` and ``governance`` themselves."""
+
+    def __init__(self, people: People | None = None, **settings: int) -> None:
+        self.people = people or People()
+        self.clock = FakeClock()
+        self.ledger = MemoryLedger()
+        self.engine = FakeEngine()
+        self.marked = False
+        self.declined = False
+        self.steps: list[str] = []
+        self.sent: list[AnswerMessage] = []
+        self.logged: list[tuple[str, dict[str, Any]]] = []
+        self.trouble: dict[str, Callable[[], None]] = {}
+        self.noise: Callable[[list[int], Plan], list[int]] = lambda vector, plan: list(vector)
+        figures = {"slot_ms": 1_000, "allowance_ms": 2_000, "queue_ms": 0} | settings
+        self.ports = Ports(
+            node="ash",
+            federation="test",
+            key=key("ash"),
+            clock=self.clock,
+            ledger=self.ledger,
+            engine=lambda dataset: self.engine,
+            documents=self,
+            governance=self,
+            catalogue=self._catalogue,
+            budget_subject=lambda dataset: dataset,
+            compile_plan=compile_plan,
+            noise=lambda vector, plan: self.noise(vector, plan),
+            send=self.sent.append,
+            heads=Heads(self.ledger, "test/node/ash", key("ash")),
+            log=lambda event, **facts: self.logged.append((event, facts)),
+            settings=Settings(**figures),
+            rates=Rates(),
+            seats=Seats(2),
+            observer=self._observe,
+        )
+
+    def _catalogue(self, dataset: str) -> Catalogue:
+        if dataset != "made-up":
+            raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
+        return made_up()
+
+    def _observe(self, step: str) -> None:
+        self.steps.append(step)
+        if step in self.trouble:
+            self.trouble.pop(step)()
+
+    # -- the ports documents and governance ----------------------------------------------------------------------
+
+    def roster(self, now: int) -> Roster:
+        return self.people.the_roster
+
+    def policy(self) -> Policy:
+        return self.people.the_policy
+
+    def acceptance(self, project: str) -> Acceptance:
+        if self.declined or project != self.people.the_acceptance.project:
+            raise TrustQueryError("policy-not-accepted", project=project)
+        return self.people.the_acceptance
+
+    def stopped(self) -> bool:
+        return self.marked
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    def offer(self, asked: Intent | None = None, signer: SigningKey | None = None, **changes: bytes) -> Offer:
+        """An offer of an intent (by default the standard one), signed by ada; ``changes`` replace whole parts."""
+        intent = asked or self.people.the_intent()
+        parts = {
+            "intent": intent.sign(signer or key("ada")).encode(),
+            "permit": self.people.the_permit.sign(key("ann"), key("bob")).encode(),
+            "model": self.people.query.payload(),
+        }
+        return Offer(**(parts | changes))
+
+    def ask(self, offer: Offer | None = None, *, authenticated: bool = True) -> Answer | None:
+        """Pass an offer; returns the answer it brought, or None for silence."""
+        before = len(self.sent)
+        pass_offer(offer or self.offer(), Peer(authenticated), self.clock.monotonic(), self.ports)
+        assert len(self.sent) - before <= 1
+        return self.read(self.sent[-1]) if len(self.sent) > before else None
+
+    def read(self, message: AnswerMessage) -> Answer:
+        """A message's document, its signature checked."""
+        answer, _, _ = Answer.verify(message.envelope, {key("ash").key_id: key("ash").public}, 1)
+        return answer
+
+    def codes(self, answer: Answer | None) -> list[str]:
+        """The codes of a refusal."""
+        assert answer is not None
+        assert answer.status == "refused"
+        assert json.dumps(answer.reasons)
+        return [reason["code"] for reason in answer.reasons]

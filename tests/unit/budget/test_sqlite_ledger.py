@@ -1,0 +1,226 @@
+"""The file itself: damage is noticed, a second writer is kept out, a failed write is the last."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from node_agent.budget import SqliteLedger, State
+from node_agent.budget.database import check_sqlite
+from node_agent.budget.reader import LedgerReader
+from tests.factories.reservations import print_of, reservation, scopes
+from trustquery.errors import TrustQueryError
+
+NOW = 1_000_000_000
+ONE, TWO, THREE = print_of("one"), print_of("two"), print_of("three")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A closed ledger with a sent release, one withheld, one refunded, a policy and a refusal."""
+    path = tmp_path / "ledger" / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    ledger.see("policy", "ash", 1, print_of("policy"), NOW)
+    for name in ("one", "two", "three"):
+        ledger.reserve(reservation(name), NOW)
+    for release_id in (ONE, TWO):
+        ledger.start(release_id, NOW)
+        ledger.commit(release_id, b"bytes", b"vector", NOW)
+    ledger.witnessed(ONE, NOW)
+    ledger.sent(ONE, NOW)
+    ledger.withhold(TWO, NOW)
+    ledger.expire(THREE, NOW)
+    ledger.note_refusal(print_of("four"), print_of("intent"), "", NOW)
+    ledger.note_refresh(1, NOW)
+    ledger.note_refresh(1, NOW)
+    ledger.close()
+    return path
+
+
+def code(action: Callable[[], object]) -> str:
+    with pytest.raises(TrustQueryError) as caught:
+        action()
+    return caught.value.code
+
+
+def alter(path: Path, sql: str) -> None:
+    with sqlite3.connect(path) as connection:
+        assert connection.execute(sql).rowcount > 0, sql
+    connection.close()
+
+
+def test_a_plain_sqlite_shell_adds_up(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT scope, subject, spent_rho_nano, releases FROM budget").fetchall()
+        year = connection.execute("SELECT scope, spent_rho_nano FROM budget_12_months ORDER BY scope").fetchall()
+    connection.close()
+    assert sorted(rows) == [
+        ("analyst", "ada", 60, 2),
+        ("dataset", "omop-5.4", 60, 2),
+        ("node-wide", "", 60, 2),
+        ("project", "stays", 60, 2),
+    ]
+    assert year == [("analyst", 60), ("dataset", 60), ("node-wide", 60), ("project", 60)]
+
+
+def test_a_restart_changes_nothing(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    assert ledger.states() == {"SENT": 1, "WITHHELD": 1, "EXPIRED": 1}
+    assert ledger.recover(NOW) == ()
+    assert ledger.size() == 12
+    assert ledger.outbox(ONE) == b"bytes"
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM leaf WHERE seq = 4",
+        "UPDATE leaf SET kind = 'started' WHERE seq = 2",
+        "UPDATE leaf SET payload = CAST(replace(CAST(payload AS TEXT), '30', '29') AS BLOB) WHERE seq = 2",
+        "UPDATE leaf SET hash = prev_hash WHERE seq = 3",
+        "UPDATE leaf SET release_id = '' WHERE seq = 3",
+        "DELETE FROM charge WHERE scope = 'node-wide'",
+        "UPDATE charge SET rho_nano = 1",
+        "UPDATE charge SET refunded = 1 WHERE scope = 'project'",
+        "UPDATE charge SET refunded = 0",
+        "UPDATE charge SET subject = 'bob' WHERE scope = 'analyst'",
+        "UPDATE release SET state = 'EXPIRED' WHERE state = 'SENT'",
+        "UPDATE release SET state = 'SENT' WHERE state = 'WITHHELD'",
+        "UPDATE release SET intent_hash = query_hash WHERE state = 'SENT'",
+        "UPDATE outbox SET bytes = x'00'",
+        "UPDATE salt SET salt = x'00'",
+    ],
+)
+def test_an_edited_ledger_does_not_open(path: Path, sql: str) -> None:
+    alter(path, sql)
+    assert code(lambda: SqliteLedger(path)) == "ledger-corrupt"
+    assert code(lambda: LedgerReader(path)) == "ledger-corrupt"
+
+
+def test_a_damaged_file_does_not_open(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096:4200] = bytes(104)
+    path.write_bytes(content)
+    assert code(lambda: SqliteLedger(path)) == "ledger-corrupt"
+    path.write_bytes(b"this is no database at all, but it is long enough to be read as one" * 50)
+    assert code(lambda: SqliteLedger(path)) == "ledger-corrupt"
+
+
+def test_one_process_writes_and_others_may_read(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    assert code(lambda: SqliteLedger(path)) == "ledger-locked"
+    reader = LedgerReader(path)
+    assert reader.totals() == ledger.totals()
+    reader.close()
+    ledger.close()
+    SqliteLedger(path).close()
+
+
+def test_reading_a_ledger_that_is_not_there(tmp_path: Path) -> None:
+    assert code(lambda: LedgerReader(tmp_path / "none.sqlite")) == "config-missing"
+
+
+@pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.7.0"])
+def test_an_old_sqlite_is_refused(version: str) -> None:
+    assert code(lambda: check_sqlite(version)) == "config-sqlite-version"
+
+
+@pytest.mark.parametrize("version", ["3.51.3", "3.52.0", "4.0.0"])
+def test_a_mended_sqlite_is_used(version: str) -> None:
+    check_sqlite(version)
+
+
+class _FailingFile(apsw.VFSFile):
+    def xSync(self, flags: int) -> None:
+        if _FailingDisk.failing:
+            _FailingDisk.syncs += 1
+            raise apsw.IOError
+        super().xSync(flags)
+
+
+class _FailingDisk(apsw.VFS):
+    """The usual disk, whose fsync fails when told so."""
+
+    failing = False
+    syncs = 0
+
+    def __init__(self) -> None:
+        super().__init__("failing", base="unix", makedefault=True)
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        return _FailingFile("unix", name, flags)
+
+
+@pytest.fixture
+def disk() -> Iterator[type[_FailingDisk]]:
+    vfs = _FailingDisk()
+    _FailingDisk.failing, _FailingDisk.syncs = False, 0
+    yield _FailingDisk
+    _FailingDisk.failing = False
+    vfs.unregister()
+
+
+def test_after_a_failed_fsync_nothing_is_tried_again(tmp_path: Path, disk: type[_FailingDisk]) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    ledger.reserve(reservation("one"), NOW)
+    disk.failing = True
+    assert code(lambda: ledger.start(ONE, NOW)) == "ledger-unwritable"
+    tried = disk.syncs
+    assert tried == 1
+    assert ledger.failed
+    disk.failing = False
+    for action in (
+        lambda: ledger.reserve(reservation("two"), NOW),
+        lambda: ledger.find(ONE),
+        lambda: ledger.spent("node-wide", "", NOW),
+        lambda: ledger.note_refusal("", "", "", NOW),
+    ):
+        assert code(action) == "ledger-unwritable"
+    disk.failing = True
+    ledger.close()
+    assert disk.syncs == tried
+    disk.failing = False
+    again = SqliteLedger(path)
+    assert again.find(ONE) is not None
+    again.recover(NOW)
+    assert again.states() in ({"EXPIRED": 1}, {"DEAD": 1})
+    again.close()
+
+
+def test_a_full_disk_fails_closed(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.reserve(reservation("one"), NOW)
+    ledger.start(ONE, NOW)
+    ledger._db.connection.execute("PRAGMA max_page_count = 1")
+    assert code(lambda: ledger.commit(ONE, bytes(10**6), b"", NOW)) == "ledger-unwritable"
+    ledger.close()
+    again = SqliteLedger(tmp_path / "ledger.sqlite")
+    assert [release.state for release in again.recover(NOW)] == [State.DEAD]
+    assert again.spent("node-wide", "", NOW).rho_lifetime == 30
+    again.close()
+
+
+def test_commitments_hide_names_and_still_add_up(path: Path) -> None:
+    ledger = SqliteLedger(path)
+    names = ("omop-5.4", "stays", "zora")
+    for place in range(2):
+        ledger.reserve(reservation(f"z{place}", analyst="zora", scopes=scopes(names=names)), NOW)
+    ledger.close()
+    with sqlite3.connect(path) as connection:
+        payloads = [row[0] for row in connection.execute("SELECT payload FROM leaf")]
+    connection.close()
+    assert not any(word in payload for payload in payloads for word in (b"zora", b"stays", b"omop"))
+    leaves = [json.loads(payload) for payload in payloads]
+    reserved = [leaf for leaf in leaves if leaf["kind"] == "reserved"]
+    people = [leaf["analyst_commitment"] for leaf in reserved]
+    assert [people.count(person) for person in dict.fromkeys(people)] == [3, 2]
+    assert len({leaf["project_commitment"] for leaf in reserved}) == 1
+    back = sum(leaf["rho_local_nano"] for leaf in leaves if leaf["kind"] == "expired")
+    assert sum(leaf["rho_local_nano"] for leaf in reserved) - back == 120

@@ -1,0 +1,445 @@
+"""The gate as a whole: the order of steps, what may be said, what is charged, and when anything leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from node_agent.budget import State
+from node_agent.gate import endings
+from node_agent.gate.gate import STEPS
+from tests.factories.trust import NOW, People, key, question
+from tests.lib.gate_world import World
+from trustquery.errors import TrustQueryError
+
+NAMES = [name for name, _ in STEPS]
+ONE = People().the_intent().release_id
+BEFORE_START = NAMES[: NAMES.index("start")]
+AFTER_START = NAMES[NAMES.index("engine") : NAMES.index("review")]
+
+
+def boom() -> None:
+    raise RuntimeError("patient 4711 has a rare disease")
+
+
+def test_the_steps_are_the_design() -> None:
+    assert NAMES == [
+        "authenticate", "admit", "decode", "verify", "model", "plan", "policy", "optouts", "stored", "reserve",
+        "start", "engine", "bound", "noise", "sign", "commit", "review", "witness", "recheck", "send",
+    ]  # fmt: skip
+
+
+def test_an_answer_passes_every_step_and_leaves_at_the_second_slot() -> None:
+    world = World()
+    answer = world.ask()
+    assert world.steps == NAMES
+    assert answer is not None
+    assert (answer.status, answer.rho_nano, answer.vector_length) == ("answer", 1_000_000, 5)
+    assert world.sent[0].vector == b"".join(value.to_bytes(8, "little") for value in (7, 8, 9, 0, 1))
+    # 2 s allowance and the declared rows and draws make three slots of 1 s.
+    assert world.clock.waited == [3.0, 4.0]
+    assert [event for event, _ in world.ledger.events][3:] == ["reserve", "start", "commit", "witnessed", "sent"]
+    scopes = (("node-wide", ""), ("dataset", "made-up"), ("project", "stays"), ("analyst", "ada"))
+    assert world.ledger.totals() == dict.fromkeys(scopes, (1_000_000, 0, 1))
+
+
+@pytest.mark.parametrize("slot_ms", [250, 1_000])
+def test_the_slot_does_not_depend_on_how_long_the_engine_took(slot_ms: int) -> None:
+    waits = []
+    for seconds in (0.0, 1.5):
+        world = World(slot_ms=slot_ms)
+        world.engine.result = lambda world=world, seconds=seconds: _later(world, seconds)
+        world.ask()
+        waits.append(world.clock.waited)
+    assert waits[0] == waits[1]
+
+
+def _later(world: World, seconds: float) -> list[int]:
+    world.clock.now += seconds
+    return [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("step", BEFORE_START)
+def test_a_fault_before_start_refuses_and_costs_nothing(step: str) -> None:
+    world = World()
+    world.trouble[step] = boom
+    assert world.codes(world.ask()) == ["internal-fault"]
+    assert world.ledger.totals() == {}
+    assert world.engine.runs == 0
+    assert "4711" not in repr(world.sent) + repr(world.logged)
+
+
+@pytest.mark.parametrize("step", AFTER_START)
+def test_a_fault_after_start_is_a_charged_no_answer_at_the_same_slot(step: str) -> None:
+    world = World()
+    world.trouble[step] = boom
+    answer = world.ask()
+    assert answer is not None
+    assert (answer.status, answer.rho_nano, answer.vector_length) == ("no-answer", 1_000_000, 0)
+    assert [reason["code"] for reason in answer.reasons] == ["node-no-answer"]
+    assert world.clock.waited == [3.0, 4.0]
+    assert world.ledger.releases[ONE].state is State.DEAD
+    assert world.ledger.totals()["node-wide", ""][0] == 1_000_000
+    assert "4711" not in repr(world.sent) + repr(world.logged)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        RuntimeError("value 'X0' in row 7"),
+        TrustQueryError("internal-fault", incident="engine"),
+        [1, 2, 3, 4],
+        [1, 2, 3, 4, 5, 6],
+        [1, 2, 3, 4, 5.0],
+        [1, 2, 3, 4, True],
+        [1, 2, 3, 4, "5"],
+    ],
+)
+def test_every_failure_of_the_engine_is_the_same_to_the_byte(result: Any) -> None:
+    world = World()
+    world.engine.result = result
+    world.ask()
+    reference = World()
+    reference.trouble["noise"] = boom
+    reference.ask()
+    assert world.sent == reference.sent
+    assert world.clock.waited == reference.clock.waited
+
+
+def test_an_engine_that_misses_its_slot_is_a_no_answer() -> None:
+    world = World()
+    world.engine.result = lambda: _later(world, 60)
+    answer = world.ask()
+    assert answer is not None
+    assert answer.status == "no-answer"
+    assert world.ledger.releases[ONE].state is State.DEAD
+
+
+def test_noise_that_is_late_is_a_no_answer() -> None:
+    world = World()
+    world.noise = lambda vector, plan: _later(world, 60)
+    answer = world.ask()
+    assert answer is not None
+    assert answer.status == "no-answer"
+
+
+def test_cells_are_clamped_before_the_noise() -> None:
+    world = World()
+    world.engine.result = [2**63, -(2**63), 0, 0, 0]
+    seen: list[list[int]] = []
+    world.noise = lambda vector, plan: seen.append(list(vector)) or list(vector)  # type: ignore[func-returns-value]
+    world.ask()
+    assert seen == [[2**62, -(2**62), 0, 0, 0]]
+
+
+@pytest.mark.parametrize("step", ["review", "witness", "recheck", "send"])
+def test_a_fault_after_commit_says_nothing_and_the_restart_sends(step: str) -> None:
+    world = World()
+    world.trouble[step] = boom
+    assert world.ask() is None
+    committed = world.ledger.outbox(ONE)
+    (release,) = world.ledger.unsent()
+    endings.resume(release, world.ports)
+    assert world.read(world.sent[-1]).status == "answer"
+    assert world.ledger.outbox(ONE) == committed
+    assert world.engine.runs == 1
+
+
+@pytest.mark.parametrize("method", ["see", "reserve", "start", "commit", "witnessed", "sent", "die", "put_outbox"])
+def test_when_the_ledger_cannot_be_written_nothing_is_said(method: str) -> None:
+    world = World()
+    world.ledger.fail_on = method
+    if method in ("die", "put_outbox"):
+        world.trouble["noise"] = boom
+    with pytest.raises(TrustQueryError) as caught:
+        world.ask()
+    assert caught.value.code == "ledger-unwritable"
+    assert world.sent == []
+    if method in ("see", "reserve", "start"):
+        assert world.engine.runs == 0
+    with pytest.raises(TrustQueryError):
+        world.ask(world.offer(world.people.the_intent("two")))
+    assert world.sent == []
+
+
+def test_a_refusal_that_cannot_be_entered_is_not_sent() -> None:
+    world = World(People(policy={"max_cells": "1"}))
+    world.ledger.fail_on = "refused"
+    with pytest.raises(TrustQueryError):
+        world.ask()
+    assert world.sent == []
+
+
+def test_the_same_offer_again_brings_the_same_bytes_and_no_charge() -> None:
+    world = World()
+    offer = world.offer()
+    world.ask(offer)
+    for _ in range(5):
+        world.ask(offer)
+    assert all(message == world.sent[0] for message in world.sent)
+    assert len(world.sent) == 6
+    assert world.engine.runs == 1
+    assert world.ledger.totals()["node-wide", ""][0] == 1_000_000
+
+
+def test_an_offer_repeated_while_it_runs_is_silent() -> None:
+    world = World()
+    offer = world.offer()
+    inner: list[object] = []
+    world.trouble["engine"] = lambda: inner.append(world.ask(offer))
+    assert world.ask(offer) is not None
+    assert inner == [None]
+    assert len(world.sent) == 1
+
+
+def test_the_same_release_id_with_another_intent_is_refused() -> None:
+    world = World()
+    world.ask()
+    changed = world.people.the_intent(not_after=NOW + 3_000)
+    assert world.codes(world.ask(world.offer(changed))) == ["node-release-conflict"]
+    assert world.ledger.totals()["node-wide", ""][0] == 1_000_000
+
+
+def test_a_known_release_is_not_refused_afterwards() -> None:
+    """No second answer for one release, whatever has changed meanwhile."""
+    world = World()
+    offer = world.offer()
+    world.ask(offer)
+    world.marked = True
+    assert world.ask(offer) is None
+    world.marked = False
+    world.people.policy["max_cells"] = "1"
+    assert world.ask(offer) == world.read(world.sent[0])
+
+
+def test_an_identical_question_gets_the_stored_vector_in_a_new_envelope() -> None:
+    world = World()
+    world.ask()
+    world.engine.result = [0, 0, 0, 0, 0]
+    world.steps.clear()
+    second = world.ask(world.offer(world.people.the_intent("two")))
+    assert second is not None
+    assert second.status == "answer"
+    assert world.sent[1].vector == world.sent[0].vector
+    assert world.sent[1].envelope != world.sent[0].envelope
+    assert world.engine.runs == 1
+    assert set(NAMES) - set(world.steps) == {"start", "engine", "bound", "noise"}
+    assert world.clock.waited[2:] == [7.0, 8.0]  # the normal slot, counted from its own arrival at 4 s
+    assert world.ledger.totals()["node-wide", ""] == (1_000_000, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.people.the_intent("two", reuse="fresh"),
+        lambda world: setattr(world.engine, "data_version", 2) or world.people.the_intent("two"),
+    ],
+)
+def test_a_fresh_draw_or_new_data_are_charged_again(change: Callable[[World], Any]) -> None:
+    world = World()
+    world.ask()
+    world.ask(world.offer(change(world)))
+    assert world.engine.runs == 2
+    assert world.ledger.totals()["node-wide", ""][0] == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "scope"),
+    [
+        ({"rho_12_months": "0.0009"}, "node-wide"),
+        ({"rho_lifetime": "0.0009"}, "project"),
+    ],
+)
+def test_an_exhausted_budget_names_its_scope(change: dict[str, str], scope: str) -> None:
+    text = change if scope == "node-wide" else {}
+    world = World(People(policy=text, acceptance={"rho_nano": 900_000} if scope == "project" else {}))
+    answer = world.ask()
+    assert world.codes(answer) == ["budget-exhausted"]
+    assert answer is not None
+    assert answer.reasons[0]["fields"] == {"scope": scope}
+    assert world.ledger.totals() == {}
+
+
+@pytest.mark.parametrize("who", ["policy", "permit", "acceptance"])
+def test_a_projects_cap_is_the_least_of_the_three(who: str) -> None:
+    people = People(permit={"rho_nano": 2_000_000} if who == "permit" else {})
+    if who == "acceptance":
+        people.acceptance["rho_nano"] = 2_000_000
+    if who == "policy":
+        people.the_policy = people.the_policy.model_copy(
+            update={
+                "budget": people.the_policy.budget.model_copy(
+                    update={"project": type(people.the_policy.budget.project)(rho_lifetime="0.002", delta_lifetime=0)}
+                )
+            }
+        )
+    world = World(people)
+    outcomes = []
+    for place in range(3):
+        answer = world.ask(world.offer(people.the_intent(f"r{place}", reuse="fresh")))
+        assert answer is not None
+        outcomes.append(answer.status)
+    assert outcomes == ["answer", "answer", "refused"]
+
+
+def test_three_no_answers_suspend_a_person() -> None:
+    world = World()
+    for place in range(3):
+        world.trouble["noise"] = boom
+        world.ask(world.offer(world.people.the_intent(f"r{place}")))
+    assert world.codes(world.ask(world.offer(world.people.the_intent("four")))) == ["policy-analyst-suspended"]
+
+
+@pytest.mark.parametrize("moment", [3.0, 4.0])
+def test_a_stop_before_the_second_slot_withholds(moment: float) -> None:
+    world = World()
+    world.clock.at[moment] = lambda: setattr(world, "marked", True)
+    assert world.ask() is None
+    assert world.ledger.releases[ONE].state is State.WITHHELD
+    assert world.ledger.totals()["node-wide", ""][0] == 1_000_000
+
+
+def test_an_acceptance_taken_back_withholds() -> None:
+    world = World()
+    world.clock.at[3.5] = lambda: setattr(world, "declined", True)
+    assert world.ask() is None
+    assert world.ledger.releases[ONE].state is State.WITHHELD
+
+
+def test_a_stopped_trust_says_nothing_of_a_no_answer_either() -> None:
+    world = World()
+    world.trouble["noise"] = lambda: (setattr(world, "marked", True), boom())[1]
+    assert world.ask() is None
+    assert world.ledger.releases[ONE].state is State.DEAD
+
+
+def test_an_intent_that_would_end_before_its_slot_is_refused_unspent() -> None:
+    world = World(People(intent={"not_after": NOW + 4}))
+    assert world.codes(world.ask()) == ["node-deadline"]
+    assert world.ledger.totals() == {}
+    assert World(People(intent={"not_after": NOW + 5})).ask().status == "answer"  # type: ignore[union-attr]
+
+
+def test_seats_are_given_back_whatever_happens() -> None:
+    world = World()
+    for place, step in enumerate([*NAMES, ""]):
+        if step:
+            world.trouble[step] = boom
+        world.ask(world.offer(world.people.the_intent(f"r{place}", key_id=key("ada").key_id)))
+        world.ledger.days = dict.fromkeys(world.ledger.days, 0)  # old no-answers suspend nobody
+    world.ports.seats.take(0)
+    world.ports.seats.take(0)
+    with pytest.raises(TrustQueryError) as caught:
+        world.ports.seats.take(0)
+    assert caught.value.code == "node-rate"
+
+
+def test_without_a_seat_nothing_is_reserved() -> None:
+    world = World()
+    world.ports.seats.take(0)
+    world.ports.seats.take(0)
+    assert world.codes(world.ask()) == ["node-rate"]
+    assert world.ledger.totals() == {}
+
+
+def test_the_seat_is_held_until_the_slot_even_when_the_engine_was_quick() -> None:
+    world = World()
+    free: list[bool] = []
+
+    def look() -> None:
+        taken = world.ports.seats._free.acquire(blocking=False)
+        free.append(taken and not world.ports.seats._free.acquire(blocking=False))
+
+    world.trouble["witness"] = look
+    world.ask()
+    assert free == [True]  # one of the two seats was still taken
+
+
+def test_a_shutdown_while_waiting_leaves_the_release_for_the_restart() -> None:
+    world = World()
+    world.trouble["witness"] = lambda: setattr(world.clock, "down", True)
+    assert world.ask() is None
+    assert world.ledger.releases[ONE].state is State.COMMITTED
+
+
+def test_the_published_head_shows_nothing_before_its_slot() -> None:
+    world = World()
+    seen: list[bytes] = []
+    world.trouble["witness"] = lambda: seen.append(world.ports.heads.note)
+    world.ask()
+    assert seen == [b""]
+    assert world.ports.heads.note.startswith(b"test/node/ash\n6\n")
+
+
+def test_a_head_published_at_anothers_slot_hides_what_is_not_due() -> None:
+    world = World()
+    heads = world.ports.heads
+    world.ledger.events = [("x", "")] * 5
+    heads.hold("slow")
+    world.ledger.events += [("commit", "slow"), ("commit", "quick")]
+    heads.slot("quick")
+    assert heads.note.splitlines()[1] == b"5"
+    heads.slot("slow")
+    assert heads.note.splitlines()[1] == b"7"
+
+
+@pytest.mark.parametrize("state", [State.RESERVED, State.STARTED])
+def test_a_restart_answers_an_interrupted_release_with_no_answer(state: State) -> None:
+    world = World()
+    world.trouble["start" if state is State.RESERVED else "engine"] = _die
+    with pytest.raises(SystemExit):
+        world.ask()
+    world.ledger.recover(NOW)
+    (release,) = world.ledger.unsent()
+    endings.resume(release, world.ports)
+    answer = world.read(world.sent[-1])
+    charged = 0 if state is State.RESERVED else 1_000_000
+    assert (answer.status, answer.rho_nano) == ("no-answer", charged)
+    assert world.ledger.spent("node-wide", "", NOW).rho_lifetime == charged
+    first = world.sent[-1]
+    assert world.ask() == answer
+    assert world.sent[-1] == first
+
+
+def _die() -> None:
+    raise SystemExit
+
+
+def test_a_resumed_release_waits_for_its_slot_and_is_checked_again() -> None:
+    world = World()
+    world.trouble["witness"] = lambda: setattr(world.clock, "down", True)
+    world.ask()
+    world.clock.down = False
+    (release,) = world.ledger.unsent()
+    world.clock.waited.clear()
+    endings.resume(release, world.ports)
+    assert world.clock.waited == [4.0]
+    assert len(world.sent) == 1
+
+    late = World()
+    late.trouble["witness"] = lambda: setattr(late.clock, "down", True)
+    late.ask()
+    late.clock.down = False
+    late.clock.now += 10_000
+    (release,) = late.ledger.unsent()
+    endings.resume(release, late.ports)
+    assert late.sent == []
+    assert late.ledger.releases[ONE].state is State.WITHHELD
+
+
+def test_an_unreadable_offer_gets_no_reply() -> None:
+    world = World()
+    assert world.ask(world.offer(intent=b"{}")) is None
+    assert world.ask(world.offer(intent=b"")) is None
+    assert world.ask(world.offer(intent=b"x" * 70_000)) is None
+    assert world.ledger.events == []
+
+
+def test_a_question_of_another_dataset_is_refused() -> None:
+    people = People(permit={"datasets": ("made-up", "elsewhere")})
+    people.query = question(catalogue_id="elsewhere")
+    people.plan = People().plan
+    world = World(people)
+    assert world.codes(world.ask()) == ["data-table-unavailable"]

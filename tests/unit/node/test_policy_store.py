@@ -1,0 +1,191 @@
+"""Signed documents on the node's disk: who may put them there, and that old ones do not come back."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node_agent.config import Home
+from node_agent.policy_store import DocumentStore, GovernanceList, PolicyStore, load_governance, save_governance
+from node_agent.policy_store.files import replace_file, safe_name
+from tests.factories.trust import NOW, People, key, person, policy_text
+from tests.lib.memory_ledger import MemoryLedger
+from trustquery.errors import TrustQueryError
+from trustquery.policy import Policy
+from trustquery.protocol.messages import Documents
+
+LISTED = GovernanceList(format="tq-governance-1", people=(person("grace"), person("ivan"), person("olu")), threshold=2)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PolicyStore:
+    home = Home(tmp_path)
+    home.create()
+    save_governance(home.startup / "governance.json", LISTED)
+    return PolicyStore(home, "test", "ash")
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> DocumentStore:
+    return DocumentStore(tmp_path / "documents", People().root)
+
+
+def code(action: Any, *arguments: Any) -> str:
+    with pytest.raises(TrustQueryError) as caught:
+        action(*arguments)
+    return caught.value.code
+
+
+def signed(*names: str, **changes: str) -> bytes:
+    return Policy.from_toml(policy_text(**changes)).sign(*map(key, names)).encode()
+
+
+def test_without_a_policy_nothing_is_in_force(store: PolicyStore) -> None:
+    assert code(store.policy) == "policy-absent"
+
+
+def test_two_governance_people_put_a_policy_in_force(store: PolicyStore) -> None:
+    assert store.activate(signed("grace", "olu")).version == 1
+    assert store.policy().version == 1
+    store.activate(signed("grace", "ivan", version="2"))
+    assert store.policy().version == 2
+
+
+@pytest.mark.parametrize("names", [(), ("grace",), ("grace", "grace"), ("grace", "eve"), ("eve", "mallory")])
+def test_anything_less_does_not(store: PolicyStore, names: tuple[str, ...]) -> None:
+    assert code(store.activate, signed(*names)) == "policy-signature"
+    assert code(store.policy) == "policy-absent"
+
+
+def test_a_policy_for_somebody_else_is_refused(store: PolicyStore) -> None:
+    assert code(store.activate, signed("grace", "ivan", trust='"birch"')) == "policy-invalid"
+    assert code(store.activate, signed("grace", "ivan", federation='"other"')) == "policy-invalid"
+
+
+def test_versions_go_forwards(store: PolicyStore) -> None:
+    store.activate(signed("grace", "ivan", version="2"))
+    assert code(store.activate, signed("grace", "ivan", version="1")) == "policy-document-stale"
+    assert code(store.activate, signed("grace", "ivan", version="2", max_cells="99")) == "policy-document-stale"
+    store.activate(signed("grace", "olu", version="2"))  # the same text, signed again
+
+
+def test_a_file_that_somebody_edited_answers_nothing(store: PolicyStore) -> None:
+    store.activate(signed("grace", "ivan"))
+    store.policy()
+    store.policy_file.write_bytes(signed("eve", "mallory", max_rho="100"))
+    assert code(store.policy) == "policy-signature"
+    store.policy_file.write_bytes(b"{}")
+    assert code(store.policy) == "policy-signature"
+
+
+def test_an_acceptance_takes_two_people_and_can_be_taken_back(store: PolicyStore) -> None:
+    acceptance = People().the_acceptance
+    assert code(store.acceptance, "stays") == "policy-not-accepted"
+    assert code(store.accept, acceptance.sign(key("grace"))) == "policy-signature"
+    assert code(store.acceptance, "stays") == "policy-not-accepted"
+    store.accept(acceptance.sign(key("grace"), key("ivan")))
+    assert store.acceptance("stays") == acceptance
+    assert store.decline("stays")
+    assert not store.decline("stays")
+    assert code(store.acceptance, "stays") == "policy-not-accepted"
+
+
+def test_stop_and_pause_last_until_both_are_cleared(store: PolicyStore) -> None:
+    assert (store.stopped(), store.must_exit()) == (False, False)
+    store.mark("pause")
+    assert (store.stopped(), store.must_exit()) == (True, False)
+    store.mark("stop")
+    assert (store.stopped(), store.must_exit()) == (True, True)
+    assert store.clear_marks()
+    assert (store.stopped(), store.must_exit()) == (False, False)
+    assert not store.clear_marks()
+
+
+def test_resuming_takes_the_keys_of_two_different_people() -> None:
+    LISTED.require([key("grace"), key("olu")], "resume")
+    for names in ((), ("grace",), ("grace", "grace"), ("grace", "eve")):
+        assert code(LISTED.require, [key(name) for name in names], "resume") == "auth-not-allowed"
+
+
+def test_the_governance_list_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "governance.json"
+    assert code(load_governance, path) == "config-missing"
+    save_governance(path, LISTED)
+    assert load_governance(path) == LISTED
+    assert code(save_governance, path, LISTED) == "config-exists"
+    path.write_text(path.read_text().replace('"threshold":2', '"threshold":1'))
+    assert code(load_governance, path) == "config-invalid"
+
+
+@pytest.mark.parametrize("people", [("grace",), ("grace", "grace")])
+def test_one_person_is_no_governance(people: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        GovernanceList(format="tq-governance-1", people=tuple(map(person, people)), threshold=2)
+
+
+# -- the federation's documents ---------------------------------------------------------------------------------------
+
+
+def roster(*signers: str, **changes: Any) -> bytes:
+    return People(roster=changes).the_roster.sign(*map(key, signers)).encode()
+
+
+def test_a_roster_needs_the_root_and_a_time(documents: DocumentStore) -> None:
+    ledger = MemoryLedger()
+    assert code(documents.roster, NOW) == "policy-document-stale"
+    for bad in (roster("root0"), roster("ann", "bob"), roster("coordinator", "root1")):
+        assert code(documents.take_roster, bad, ledger, NOW) == "auth-document"
+    assert code(documents.take_roster, roster("root0", "root1", federation="other"), ledger, NOW) == "auth-document"
+    assert code(documents.take_roster, roster("root0", "root1"), ledger, NOW + 86_400) == "policy-document-stale"
+    assert code(documents.take_roster, roster("root0", "root1"), ledger, NOW - 86_401) == "policy-document-stale"
+    documents.take_roster(roster("root0", "root2"), ledger, NOW)
+    assert documents.roster(NOW).version == 1
+    assert code(documents.roster, NOW + 86_400) == "policy-document-stale"
+
+
+def test_a_roster_never_goes_backwards(documents: DocumentStore) -> None:
+    ledger = MemoryLedger()
+    documents.take_roster(roster("root0", "root1", version=3), ledger, NOW)
+    assert code(documents.take_roster, roster("root0", "root1", version=2), ledger, NOW) == "policy-document-stale"
+    assert documents.roster(NOW).version == 3
+
+
+def test_a_message_is_taken_as_far_as_it_verifies(documents: DocumentStore) -> None:
+    ledger = MemoryLedger()
+    people = People()
+    good = people.the_permit.sign(key("ann"), key("bob")).encode()
+    beds = dataclasses.replace(people, permit={"project": "beds"}).the_permit.sign(key("ann")).encode()
+    message = Documents(roster("root0", "root1"), b"", (good, beds, b"junk"))
+    assert documents.take(message, ledger, NOW) == ("auth-document", "auth-document")
+    assert documents.projects() == ("stays",)
+    permit, envelope = documents.permit("stays", NOW)
+    assert (permit, envelope.sha256) == (people.the_permit, people.the_permit.sha256)
+    assert code(documents.permit, "beds", NOW) == "project-unknown"
+    assert code(documents.permit, "../roster", NOW) == "project-unknown"
+
+
+def test_an_older_permit_does_not_replace_a_newer(documents: DocumentStore) -> None:
+    ledger = MemoryLedger()
+    documents.take_roster(roster("root0", "root1"), ledger, NOW)
+    versions = {n: People(permit={"version": n}).the_permit.sign(key("ann"), key("bob")).encode() for n in (1, 2)}
+    documents.take_permit(versions[2], NOW)
+    assert code(documents.take_permit, versions[1], NOW) == "policy-document-stale"
+    assert documents.permit("stays", NOW)[0].version == 2
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "a b", "é"])
+def test_names_that_are_no_file_names(name: str) -> None:
+    with pytest.raises(ValueError, match="not a document name"):
+        safe_name(name)
+
+
+def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+    replace_file(path, b"one")
+    replace_file(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o077 == 0
+    assert [item.name for item in path.parent.iterdir()] == ["file"]
