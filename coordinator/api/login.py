@@ -1,0 +1,71 @@
+"""Signing in: a challenge, signed with the user's Ed25519 key. A stranger and a known user look the same."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from coordinator.api.context import ApiDep, Body, Hex32, ShortName, UserDep, client_of, token_hash
+from trustquery.errors import TrustQueryError
+from trustquery.identity import new_secret, verify
+from trustquery.protocol.enrolment import login_message
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1")
+CHALLENGE_SECONDS = 120
+# A well-formed key that nobody holds: an unknown name costs the same signature check as a known one.
+_NOBODY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+
+
+class ChallengeRequest(Body):
+    """Who wants to sign in."""
+
+    user: ShortName
+
+
+class LoginRequest(Body):
+    """The signed challenge."""
+
+    user: ShortName
+    challenge: Hex32
+    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
+
+
+@router.post("/login/challenge")
+async def challenge(body: ChallengeRequest, api: ApiDep, request: Request) -> dict[str, Any]:
+    """A challenge for whatever name was given."""
+    api.login_rate.take(client_of(request))
+    now = api.queries.clock()
+    nonce = new_secret(32).hex()
+    await asyncio.to_thread(api.base.store.people.add_challenge, nonce, body.user, now + CHALLENGE_SECONDS, now)
+    return {"challenge": nonce, "expires": now + CHALLENGE_SECONDS}
+
+
+@router.post("/login")
+async def login(body: LoginRequest, api: ApiDep, request: Request) -> dict[str, Any]:
+    """A session token for a rightly signed challenge."""
+    api.login_rate.take(client_of(request))
+    people, now = api.base.store.people, api.queries.clock()
+    fresh = await asyncio.to_thread(people.take_challenge, body.challenge, body.user, now)
+    user = await asyncio.to_thread(people.find, body.user)
+    key = bytes.fromhex(user.public_key) if user is not None else _NOBODY
+    message = login_message(api.base.root.federation, api.base.desk.authority_sha256(), body.user, body.challenge)
+    good = verify(key, message, bytes.fromhex(body.signature))
+    if user is None or not fresh or not good:
+        raise TrustQueryError("auth-failed")
+    token = new_secret(32).hex()
+    expires = now + api.base.settings.sessions.hours * 3600
+    await asyncio.to_thread(people.open_session, token_hash(token), user.id, expires, now)
+    return {"token": token, "expires": expires, "user": user.name}
+
+
+@router.post("/logout")
+async def logout(_user: UserDep, api: ApiDep, request: Request) -> dict[str, Any]:
+    """End this session."""
+    token = request.headers["authorization"].partition(" ")[2]
+    await asyncio.to_thread(api.base.store.people.close_session, token_hash(token))
+    return {}

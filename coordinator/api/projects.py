@@ -1,0 +1,120 @@
+"""Projects and datasets, as far as their reader may see them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+
+from coordinator.api.context import Api, ApiDep, UserDep
+from coordinator.projects import read_permit
+from coordinator.store import ProjectRow, User
+from trustquery.errors import TrustQueryError
+from trustquery.identity import key_id
+
+__all__ = ["find_project", "router"]
+
+router = APIRouter(prefix="/v1")
+
+
+def _is_member(row: ProjectRow, user: User) -> bool:
+    return read_permit(row).member(key_id(bytes.fromhex(user.public_key))) is not None
+
+
+async def find_project(api: Api, user: User, name: str) -> ProjectRow:
+    """A project that this user is a member of, live or not.
+
+    Raises:
+        TrustQueryError: ``project-unknown``, whether it exists or not.
+    """
+    row = await asyncio.to_thread(api.base.store.projects.get, name)
+    if row is None or not _is_member(row, user):
+        raise TrustQueryError("project-unknown", project=name[:64])
+    return row
+
+
+@router.get("/projects")
+async def projects(user: UserDep, api: ApiDep) -> dict[str, Any]:
+    """The user's projects."""
+    found = []
+    for row in await asyncio.to_thread(api.base.store.projects.everyone):
+        if _is_member(row, user):
+            permit = read_permit(row)
+            found.append(
+                {
+                    "project": row.name,
+                    "title": permit.title,
+                    "state": _state(row, permit.valid_from, permit.expires, api.queries.clock()),
+                    "datasets": list(permit.datasets),
+                    "expires": permit.expires,
+                }
+            )
+    return {"projects": found}
+
+
+def _state(row: ProjectRow, start: int, end: int, now: int) -> str:
+    return "live" if row.state == "live" and start <= now < end else "ended"
+
+
+@router.get("/projects/{name}")
+async def project(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
+    """One project: the signed permit and roster, for the client to verify, and who is connected."""
+    row = await find_project(api, user, name)
+    permit = read_permit(row)
+    roster = api.base.rosters.current()
+    return {
+        "project": row.name,
+        "state": _state(row, permit.valid_from, permit.expires, api.queries.clock()),
+        "permit": row.permit.decode("ascii"),
+        "roster": api.base.rosters.envelope.decode("ascii"),
+        "connected": sorted(api.fleet.connected & {node.node for node in roster.nodes}),
+    }
+
+
+@router.get("/projects/{name}/budget")
+async def budget(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
+    """What this project was charged, by trust, according to the answers they signed. Each trust's ledger decides."""
+    row = await find_project(api, user, name)
+    charged = await asyncio.to_thread(api.base.store.queries.charged, row.name)
+    spent = {node: (rho, number) for node, rho, number in charged}
+    permit = read_permit(row)
+    return {
+        "project": row.name,
+        "permit_rho_nano": permit.rho_nano,
+        "trusts": [
+            {
+                "node": node.node,
+                "name": node.name,
+                "spent_rho_nano": spent.get(node.node, (0, 0))[0],
+                "answers": spent.get(node.node, (0, 0))[1],
+            }
+            for node in api.base.rosters.current().nodes
+        ],
+    }
+
+
+@router.get("/datasets")
+async def datasets(_user: UserDep, api: ApiDep) -> dict[str, Any]:
+    """The catalogues, in short."""
+    return {
+        "datasets": [
+            {
+                "dataset": catalogue.id,
+                "version": catalogue.version,
+                "title": catalogue.title,
+                "tables": len(catalogue.tables),
+                "sha256": catalogue.sha256,
+            }
+            for catalogue in api.base.catalogues.values()
+        ]
+    }
+
+
+@router.get("/datasets/{name}")
+async def dataset(name: str, _user: UserDep, api: ApiDep) -> dict[str, Any]:
+    """One catalogue in full."""
+    catalogue = api.base.catalogues.get(name)
+    if catalogue is None:
+        raise TrustQueryError("query-unknown-dataset", dataset=name[:64])
+    return {"catalogue": catalogue.document(), "sha256": catalogue.sha256}

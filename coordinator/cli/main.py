@@ -1,0 +1,46 @@
+"""``tq-coordinator``: set up, run, and look after the federation's coordinator."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordinator.cli import nodes, people, projects, rosters, running
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tq-coordinator",
+    help="Set up, run and look after a TrustQuery coordinator.\n\n"
+    "Example: tq-coordinator init --home /srv/tq --root root.json --api localhost:8443 --nodes localhost:8444",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help="The coordinator's folder; or set TQ_COORDINATOR_HOME.", show_default=False)
+    ] = None,
+) -> None:
+    os.umask(0o077)
+    context.obj = home
+
+
+app.command("init")(running.init)
+app.command("run")(running.run)
+app.add_typer(running.config_app, name="config")
+app.add_typer(nodes.app, name="node")
+app.add_typer(rosters.app, name="roster")
+app.add_typer(people.app, name="user")
+app.add_typer(projects.app, name="project")
+
+
+def main() -> None:
+    """Entry point."""
+    app()

@@ -1,0 +1,23 @@
+"""Opening the home folder for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import typer
+
+from coordinator.config import find_home, load_settings
+from coordinator.services import Base, open_base
+
+__all__ = ["opened"]
+
+
+def opened(context: typer.Context) -> Base:
+    """The coordinator's home, from ``--home`` or the environment.
+
+    Raises:
+        TrustQueryError: ``config-…``.
+    """
+    home = find_home(cast(Path | None, context.obj))
+    return open_base(home, load_settings(home))

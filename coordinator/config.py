@@ -1,0 +1,217 @@
+"""The coordinator's settings: one annotated TOML file and a home folder. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trustquery.errors import TrustQueryError, nearest
+
+__all__ = ["Home", "Settings", "find_home", "load_settings", "require_tls13", "sample_text"]
+
+_SETTINGS = "coordinator.toml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Address = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$")]
+
+
+class Endpoint(_Strict):
+    """Where a server listens, and how others reach it."""
+
+    listen: Address
+    public: Address
+
+    @property
+    def host(self) -> str:
+        """Host to bind."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """Port to bind."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def public_host(self) -> str:
+        """Host named in the certificate."""
+        return self.public.rpartition(":")[0].strip("[]")
+
+
+class Database(_Strict):
+    """``url``: empty for SQLite, or a reference ``env:NAME`` or ``file:PATH``."""
+
+    url: Annotated[str, Field(pattern=r"^$|^(env|file):.+$")]
+
+
+class Queries(_Strict):
+    """Waits, see the sample file."""
+
+    preview_wait_ms: int = Field(ge=100, le=30_000)
+    longest_wait_seconds: int = Field(ge=1, le=86_400)
+
+
+class Sessions(_Strict):
+    """Sign-in lifetime."""
+
+    hours: int = Field(ge=1, le=24)
+
+
+class Settings(_Strict):
+    """``coordinator.toml``; every key is needed."""
+
+    federation: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    api: Endpoint
+    nodes: Endpoint
+    database: Database
+    queries: Queries
+    sessions: Sessions
+
+
+@dataclass(frozen=True)
+class Home:
+    """The coordinator's folder and the files in it."""
+
+    path: Path
+
+    @property
+    def settings(self) -> Path:
+        """``coordinator.toml``."""
+        return self.path / _SETTINGS
+
+    @property
+    def root(self) -> Path:
+        """The federation's trust anchor."""
+        return self.path / "root.json"
+
+    @property
+    def authority_key(self) -> Path:
+        """Private key of the transport authority."""
+        return self.path / "authority.key.pem"
+
+    @property
+    def authority(self) -> Path:
+        """Certificate of the transport authority."""
+        return self.path / "authority.pem"
+
+    @property
+    def server_key(self) -> Path:
+        """Private key of both listeners."""
+        return self.path / "server.key.pem"
+
+    @property
+    def server(self) -> Path:
+        """Certificate of both listeners."""
+        return self.path / "server.pem"
+
+    @property
+    def key(self) -> Path:
+        """The coordinator's own Ed25519 key, named by the roster."""
+        return self.path / "coordinator.key.pem"
+
+    @property
+    def database(self) -> Path:
+        """Default SQLite file."""
+        return self.path / "coordinator.sqlite"
+
+
+def find_home(given: Path | None) -> Home:
+    """The home folder: ``--home``, or ``TQ_COORDINATOR_HOME``.
+
+    Raises:
+        TrustQueryError: ``config-missing`` when neither is given.
+    """
+    text = os.environ.get("TQ_COORDINATOR_HOME", "")
+    if given is None and not text:
+        raise TrustQueryError(
+            "config-missing", path="the home folder", instead="give --home or set TQ_COORDINATOR_HOME"
+        )
+    return Home((given if given is not None else Path(text)).expanduser().absolute())
+
+
+def sample_text() -> str:
+    """The annotated sample."""
+    return (resources.files("coordinator") / "coordinator.sample.toml").read_text(encoding="utf-8")
+
+
+def load_settings(home: Home) -> Settings:
+    """Read ``coordinator.toml``.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``config-unknown-key``, ``config-invalid``.
+    """
+    try:
+        text = home.settings.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TrustQueryError("config-missing", path=home.settings, instead="run `tq-coordinator init`") from error
+    return parse_settings(text)
+
+
+def parse_settings(text: str) -> Settings:
+    """Settings from TOML text; every problem is reported.
+
+    Raises:
+        TrustQueryError: ``config-unknown-key``, ``config-invalid``.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TrustQueryError("config-invalid", place=_SETTINGS, problem=f"this is not TOML: {error}") from error
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = [_problem(tuple(str(step) for step in item["loc"]), item["type"], item["msg"]) for item in found]
+        raise TrustQueryError.of([problem.problem for problem in problems]) from error
+
+
+def _problem(steps: tuple[str, ...], kind: str, message: str) -> TrustQueryError:
+    key = ".".join(steps)
+    if kind != "extra_forbidden":
+        return TrustQueryError("config-invalid", place=f"{_SETTINGS}: {key}", problem=f"{key}: {message}")
+    model: type[BaseModel] = Settings
+    for step in steps[:-1]:
+        inner = model.model_fields[step].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    guess = nearest(steps[-1], model.model_fields) or "one of " + ", ".join(model.model_fields)
+    return TrustQueryError("config-unknown-key", place=f"{_SETTINGS}: {key}", key=key, nearest=guess)
+
+
+def database_url(home: Home, settings: Settings) -> str:
+    """The SQLAlchemy URL, with its reference resolved.
+
+    Raises:
+        TrustQueryError: ``config-invalid`` when the reference leads nowhere.
+    """
+    kind, _, name = settings.database.url.partition(":")
+    if not kind:
+        return f"sqlite+pysqlite:///{home.database}"
+    if kind == "env":
+        found = os.environ.get(name, "")
+    else:
+        path = home.path / name
+        found = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not found:
+        raise TrustQueryError(
+            "config-invalid", place=f"{_SETTINGS}: database.url", problem=f"{settings.database.url} is empty or missing"
+        )
+    return found
+
+
+def require_tls13() -> None:
+    """Hold gRPC to TLS 1.3. Must run before grpc is imported.
+
+    gRPC has no setting for it. With ECDSA certificates only, a TLS 1.2 list that holds RSA suites alone leaves
+    TLS 1.2 nothing to agree on (pitfalls.md section 2). The session check reads the negotiated version as well.
+    """
+    os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-RSA-AES256-GCM-SHA384"

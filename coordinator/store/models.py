@@ -1,0 +1,160 @@
+"""The tables. Rows leave the store as these objects, detached: plain data with no database behind them.
+
+Secrets of others (session tokens, enrolment codes) are kept as SHA-256 only. Times are whole seconds since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = [
+    "AnswerRow",
+    "Base",
+    "Challenge",
+    "DocumentRow",
+    "Invitation",
+    "LoginSession",
+    "NodeRow",
+    "ProjectRow",
+    "QueryRow",
+    "User",
+]
+
+
+class Base(DeclarativeBase):
+    """Base of every table. Whole numbers are 64 bits wide: nano-rho and times outgrow 32."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger().with_variant(Integer(), "sqlite")}
+
+
+class User(Base):
+    """A person who may sign in. A disabled one keeps their history."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    public_key: Mapped[str] = mapped_column(String(64), unique=True)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[int]
+
+
+class LoginSession(Base):
+    """A sign-in; the token itself is only with its owner."""
+
+    __tablename__ = "sessions"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    expires: Mapped[int]
+
+
+class Challenge(Base):
+    """A sign-in challenge, for whatever name was typed; used once."""
+
+    __tablename__ = "challenges"
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_name: Mapped[str] = mapped_column(String(64))
+    expires: Mapped[int]
+
+
+class ProjectRow(Base):
+    """A project and its current permit envelope. ``state``: live or ended."""
+
+    __tablename__ = "projects"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int]
+    permit: Mapped[bytes] = mapped_column(LargeBinary)
+    permit_hash: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    added: Mapped[int]
+
+
+class NodeRow(Base):
+    """A node. ``status``: pending, approved or revoked. ``words``: what both sides compare by telephone."""
+
+    __tablename__ = "nodes"
+    ods: Mapped[str] = mapped_column(String(8), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    identity_key: Mapped[str] = mapped_column(String(64))
+    request_pem: Mapped[str] = mapped_column(Text)
+    tls_key_sha256: Mapped[str] = mapped_column(String(64))
+    certificate_pem: Mapped[str] = mapped_column(Text, default="")
+    serial: Mapped[str] = mapped_column(String(40), default="")
+    status: Mapped[str] = mapped_column(String(16))
+    words: Mapped[str] = mapped_column(String(200))
+    enrolled: Mapped[int]
+    last_seen: Mapped[int] = mapped_column(default=0)
+
+    @property
+    def node(self) -> str:
+        """The node's name in documents: its ODS code."""
+        return self.ods
+
+
+class Invitation(Base):
+    """An enrolment code, by its hash; used at most once."""
+
+    __tablename__ = "invitations"
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ods: Mapped[str] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(200))
+    expires: Mapped[int]
+    used: Mapped[int] = mapped_column(default=0)
+
+
+class DocumentRow(Base):
+    """A signed document that the root holders issued; versions only go up."""
+
+    __tablename__ = "documents"
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    installed: Mapped[int]
+
+
+class QueryRow(Base):
+    """One query's life; ``state`` is one of ``coordinator.queries.machine.State``."""
+
+    __tablename__ = "queries"
+    release_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    project: Mapped[str] = mapped_column(ForeignKey("projects.name"))
+    dataset: Mapped[str] = mapped_column(String(64))
+    sql: Mapped[str] = mapped_column(Text)
+    query_hash: Mapped[str] = mapped_column(String(64))
+    plan_hash: Mapped[str] = mapped_column(String(64))
+    vector_length: Mapped[int]
+    intent: Mapped[bytes] = mapped_column(LargeBinary)
+    permit: Mapped[bytes] = mapped_column(LargeBinary)
+    model: Mapped[bytes] = mapped_column(LargeBinary)
+    nodes: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    created: Mapped[int]
+    closes_at: Mapped[int]
+    closed: Mapped[int] = mapped_column(default=0)
+    result: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
+
+    __table_args__ = (Index("queries_by_state", "state", "closes_at"), Index("queries_by_user", "user_id", "created"))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Names of the nodes that the intent names, sorted."""
+        return tuple(self.nodes.split(" "))
+
+
+class AnswerRow(Base):
+    """What one node said of one query. A late one is kept and never merged."""
+
+    __tablename__ = "answers"
+    release_id: Mapped[str] = mapped_column(ForeignKey("queries.release_id"), primary_key=True)
+    node: Mapped[str] = mapped_column(String(64), primary_key=True)
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(String(16))
+    rho_nano: Mapped[int]
+    no_rollback_protection: Mapped[bool]
+    late: Mapped[bool]
+    received: Mapped[int]

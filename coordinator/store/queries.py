@@ -1,0 +1,111 @@
+"""Queries and the answers of nodes. State changes are compare-and-set, so that each happens once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, defer
+
+from coordinator.store.models import AnswerRow, QueryRow
+
+__all__ = ["Queries"]
+
+_HEAVY = (defer(QueryRow.result), defer(QueryRow.model), defer(QueryRow.intent), defer(QueryRow.permit))
+
+
+class Queries:
+    """The durable half of ``coordinator.queries``."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
+        self._transaction = transaction
+
+    def add(self, row: QueryRow) -> bool:
+        """Keep a new query; False when the release id was used before."""
+        with self._transaction() as session:
+            if session.get(QueryRow, row.release_id) is not None:
+                return False
+            session.add(row)
+            return True
+
+    def get(self, release_id: str) -> QueryRow | None:
+        """A query with everything."""
+        with self._transaction() as session:
+            return session.get(QueryRow, release_id)
+
+    def of_user(self, user_id: int, prefix: str) -> QueryRow | None:
+        """The one query of a user whose id begins so; None when none or several do."""
+        with self._transaction() as session:
+            wanted = QueryRow.release_id.startswith(prefix, autoescape=True)
+            found = select(QueryRow).where(QueryRow.user_id == user_id, wanted).limit(2)
+            rows = list(session.scalars(found))
+            return rows[0] if len(rows) == 1 else None
+
+    def history(self, user_id: int, limit: int) -> list[QueryRow]:
+        """A user's queries, newest first, without their heavy columns."""
+        with self._transaction() as session:
+            newest = QueryRow.created.desc(), QueryRow.release_id
+            mine = select(QueryRow).options(*_HEAVY).where(QueryRow.user_id == user_id).order_by(*newest).limit(limit)
+            return list(session.scalars(mine))
+
+    def in_states(self, states: Iterable[str]) -> list[QueryRow]:
+        """Queries in any of these states, oldest first."""
+        with self._transaction() as session:
+            chosen = select(QueryRow).where(QueryRow.state.in_(list(states))).order_by(QueryRow.created)
+            return list(session.scalars(chosen))
+
+    def move(
+        self, release_id: str, *, before: Iterable[str], after: str, closed: int = 0, result: bytes | None = None
+    ) -> bool:
+        """Change the state if it is one of ``before``; False otherwise.
+
+        Args:
+            closed: the time, when ``after`` is a last state; ``result`` is kept with it.
+        """
+        with self._transaction() as session:
+            row = session.get(QueryRow, release_id, with_for_update=True)
+            if row is None or row.state not in set(before):
+                return False
+            row.state, row.closed = after, closed
+            if result is not None:
+                row.result = result
+            return True
+
+    def add_answer(self, row: AnswerRow, *, in_time: Iterable[str]) -> bool:
+        """Keep a node's answer, marked late unless the query is in one of these states.
+
+        Returns:
+            False when this node had answered before; the first answer stays.
+        """
+        with self._transaction() as session:
+            query = session.get(QueryRow, row.release_id, with_for_update=True)
+            if query is None or session.get(AnswerRow, (row.release_id, row.node)) is not None:
+                return False
+            row.late = query.state not in set(in_time)
+            session.add(row)
+            return True
+
+    def answers(self, release_id: str) -> list[AnswerRow]:
+        """All answers to a query, by node."""
+        with self._transaction() as session:
+            chosen = select(AnswerRow).where(AnswerRow.release_id == release_id).order_by(AnswerRow.node)
+            return list(session.scalars(chosen))
+
+    def answered(self, release_id: str) -> list[AnswerRow]:
+        """All answers to a query without their vectors, by node."""
+        with self._transaction() as session:
+            chosen = select(AnswerRow).options(defer(AnswerRow.vector)).where(AnswerRow.release_id == release_id)
+            return list(session.scalars(chosen.order_by(AnswerRow.node)))
+
+    def charged(self, project: str) -> list[tuple[str, int, int]]:
+        """What a project was charged, by node: (node, sum of rho in 1e-9, number of charged answers)."""
+        with self._transaction() as session:
+            sums = (
+                select(AnswerRow.node, func.sum(AnswerRow.rho_nano), func.count())
+                .join(QueryRow, QueryRow.release_id == AnswerRow.release_id)
+                .where(QueryRow.project == project, AnswerRow.rho_nano > 0)
+                .group_by(AnswerRow.node)
+                .order_by(AnswerRow.node)
+            )
+            return [(node, int(total), int(number)) for node, total, number in session.execute(sums)]

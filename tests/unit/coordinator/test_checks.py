@@ -1,0 +1,133 @@
+"""What the coordinator checks of a signed query: each claim, twisted one at a time."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from coordinator.queries.checks import Submission, Surroundings, check_submission
+from coordinator.store import ProjectRow, User
+from tests.factories.documents import NOW, intent, node_entry, permit, person, roster
+from trustquery.catalogue import load
+from trustquery.errors import TrustQueryError
+from trustquery.identity import SigningKey
+from trustquery.language import compile_query
+from trustquery.planning import compile_plan
+
+ADA, EVE, ANN, BOB = (SigningKey.generate() for _ in range(4))
+NODES = tuple(node_entry(ods, SigningKey.generate()) for ods in ("RX1", "RX2", "RX3"))
+CATALOGUE = load("omop-5.4")
+SQL = "SELECT count(*) AS visits FROM visit_occurrence"
+QUERY = compile_query(SQL, CATALOGUE, epsilon=Decimal("0.5"))
+PLAN = compile_plan(QUERY, CATALOGUE)
+USER = User(id=1, name="ada", public_key=ADA.public.hex(), disabled=False, created=NOW)
+AROUND = Surroundings(
+    "test", roster(NODES, (person("ann", ANN), person("bob", BOB))), {"omop-5.4": CATALOGUE}, 3600, NOW
+)
+
+
+def project(**changed: Any) -> ProjectRow:
+    state = changed.pop("state", "live")
+    document = permit(ADA, **changed)
+    return ProjectRow(
+        name="stays", version=1, permit=document.sign(ANN, BOB).encode(), permit_hash=document.sha256, state=state,
+        added=NOW,
+    )  # fmt: skip
+
+
+def submission(key: SigningKey = ADA, permit_hash: str = "", **changed: Any) -> Submission:
+    fields: dict[str, Any] = {
+        "permit_hash": permit_hash or permit(ADA).sha256,
+        "query_hash": QUERY.sha256,
+        "plan_hash": PLAN.sha256,
+        "catalogue_hash": CATALOGUE.sha256,
+        "rho_nano": PLAN.rho_nano,
+    }
+    signed = intent(key, **(fields | changed))
+    return Submission("stays", SQL, QUERY.payload(), signed.sign(key).encode(), Decimal("0.5"), None, None)
+
+
+def refused(given: Submission, row: ProjectRow | None = None, user: User = USER, around: Surroundings = AROUND) -> str:
+    with pytest.raises(TrustQueryError) as caught:
+        check_submission(given, user, row or project(), around)
+    return caught.value.code
+
+
+def test_an_honest_query_passes() -> None:
+    checked = check_submission(submission(), USER, project(), AROUND)
+    assert checked.plan == PLAN
+    assert checked.query == QUERY
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"federation": "other"}, "auth-document"),
+        ({"project": "other"}, "auth-document"),
+        ({"permit_hash": "0f" * 32}, "auth-document"),
+        ({"query_hash": "0f" * 32}, "auth-document"),
+        ({"catalogue_hash": "0f" * 32}, "auth-document"),
+        ({"plan_hash": "0f" * 32}, "query-plan-mismatch"),
+        ({"plan_format": "tq-plan-2"}, "query-plan-mismatch"),
+        ({"rho_nano": PLAN.rho_nano - 1}, "budget-charge-mismatch"),
+        ({"rho_nano": PLAN.rho_nano + 1}, "budget-charge-mismatch"),
+        ({"delta_atto": 1}, "budget-charge-mismatch"),
+        ({"mode": "secure-sum"}, "auth-document"),
+        ({"opt_out_treatment": "applied"}, "auth-document"),
+        ({"disclosure_profile": "other"}, "auth-document"),
+        ({"as_of": "2001-01-01"}, "auth-document"),
+        ({"min_trusts": 1}, "auth-document"),
+        ({"not_after": NOW}, "node-deadline"),
+        ({"not_after": NOW + 3601}, "auth-document"),
+        ({"nodes": ("RX1", "RX9")}, "node-unknown"),
+        ({"key_kind": "browser"}, "project-not-a-member"),
+        ({"key_id": EVE.key_id}, "project-not-a-member"),
+    ],
+)
+def test_each_signed_claim_is_checked(changed: dict[str, Any], code: str) -> None:
+    assert refused(submission(**changed)) == code
+
+
+def test_another_persons_signature_is_refused() -> None:
+    forged = submission(EVE, key_id=ADA.key_id)
+    assert refused(forged) == "auth-document"
+
+
+def test_a_stranger_sees_no_project() -> None:
+    stranger = User(id=2, name="eve", public_key=EVE.public.hex(), disabled=False, created=NOW)
+    assert refused(submission(), user=stranger) == "project-unknown"
+    with pytest.raises(TrustQueryError) as caught:
+        check_submission(submission(), USER, None, AROUND)
+    assert caught.value.code == "project-unknown"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"state": "ended"}, "project-ended"),
+        ({"expires": NOW}, "project-ended"),
+        ({"valid_from": NOW + 1}, "project-ended"),
+        ({"training_expires": NOW}, "project-training-expired"),
+        ({"datasets": ("nhs-episodes",)}, "project-dataset-not-permitted"),
+    ],
+)
+def test_the_permit_decides(changed: dict[str, Any], code: str) -> None:
+    assert refused(submission(), project(**changed)) == code
+
+
+def test_the_text_must_be_what_was_signed() -> None:
+    assert refused(replace(submission(), sql="SELECT count(*) AS visits FROM person")) == "query-plan-mismatch"
+    assert refused(replace(submission(), epsilon=Decimal("0.6"))) == "query-plan-mismatch"
+    assert refused(replace(submission(), max_rows=3)) == "query-plan-mismatch"
+    assert refused(replace(submission(), model=b"{}")) == "query-model-invalid"
+
+
+def test_another_catalogue_is_refused() -> None:
+    other = CATALOGUE.model_copy(update={"version": CATALOGUE.version + 1})
+    assert refused(submission(), around=replace(AROUND, catalogues={"omop-5.4": other})) == "query-catalogue-mismatch"
+
+
+def test_an_expired_roster_stops_everything() -> None:
+    old = AROUND.roster.model_copy(update={"expires": NOW})
+    assert refused(submission(), around=replace(AROUND, roster=old)) == "policy-document-stale"
