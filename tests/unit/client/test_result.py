@@ -1,0 +1,122 @@
+"""A result is believed as far as the trusts' signatures carry it."""
+
+import base64
+import hashlib
+import struct
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.factories.documents import intent, node_entry, person, roster
+from trustquery.catalogue import load
+from trustquery.client.query import cost_of
+from trustquery.client.result import Result, by_reason, read_result
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import Answer, SigningKey
+from trustquery.language import compile_query
+from trustquery.planning import compile_plan
+
+CATALOGUE = load("omop-5.4")
+MODEL = compile_query("SELECT count(*) AS visits FROM visit_occurrence", CATALOGUE, epsilon=Decimal("0.5"))
+PLAN = compile_plan(MODEL, CATALOGUE)
+ADA = SigningKey.generate()
+KEYS = {ods: SigningKey.generate() for ods in ("RX1", "RX2", "RX3")}
+ROSTER = roster(
+    tuple(node_entry(ods, key) for ods, key in KEYS.items()),
+    (person("ann", SigningKey.generate()), person("bob", SigningKey.generate())),
+)
+INTENT = intent(ADA, query_hash=MODEL.sha256, plan_hash=PLAN.sha256, rho_nano=PLAN.rho_nano)
+Item = dict[str, Any]
+NO_ANSWER = Problem("node-no-answer").document()
+
+
+def answered(ods: str, number: int, *, shown: bool = True, key: SigningKey | None = None, **changed: Any) -> Item:
+    vector = struct.pack("<q", number)
+    fields: dict[str, Any] = {
+        "federation": "test", "release_id": INTENT.release_id, "query_hash": MODEL.sha256, "plan_hash": PLAN.sha256,
+        "node": ods, "data_version": 1, "policy_hash": "", "mode": "local", "status": "answer",
+        "vector_sha256": hashlib.sha256(vector).hexdigest(), "vector_length": 1, "rho_nano": PLAN.rho_nano,
+        "ledger_seq": 1, "reasons": (),
+    }  # fmt: skip
+    envelope = Answer(**(fields | changed)).sign(key or KEYS[ods]).encode().decode()
+    vector_text = base64.b64encode(vector).decode() if shown else None
+    return {"node": ods, "name": ods, "rho_nano": PLAN.rho_nano, "envelope": envelope, "vector": vector_text}
+
+
+ZERO = base64.b64encode(bytes(8)).decode()
+SILENT: Item = {"status": "no-answer", "vector_sha256": "", "vector_length": 0}
+
+
+def missing(ods: str, reason: dict[str, Any] = NO_ANSWER) -> dict[str, Any]:
+    return {"node": ods, "name": ods, "rho_nano": 0, "reasons": [reason], "envelope": None}
+
+
+def read(vector: list[str] | None, trusts: list[dict[str, Any]], absent: list[dict[str, Any]]) -> Result:
+    result = {"vector": vector, "trusts": trusts, "missing": absent, "no_rollback_protection": True}
+    return read_result(
+        {"query": INTENT.release_id, "result": result}, intent=INTENT, model=MODEL, plan=PLAN, catalogue=CATALOGUE,
+        roster=ROSTER, cost=cost_of(MODEL, PLAN, CATALOGUE), shares={},
+    )  # fmt: skip
+
+
+def refused(*arguments: Any) -> TrustQueryError:
+    with pytest.raises(TrustQueryError) as caught:
+        read(*arguments)
+    return caught.value
+
+
+def test_an_honest_result_is_read_and_its_sum_repeated() -> None:
+    found = read(["5"], [answered("RX1", 2), answered("RX2", 3)], [missing("RX3")])
+    assert found.to_arrow()["visits"].to_pylist() == [5.0]
+    assert found.to_pandas()["visits"].tolist() == [5.0]
+    assert found.merge_checked
+    assert (found.answered, [trust.node for trust in found.trusts]) == (2, ["RX1", "RX2", "RX3"])
+    assert found.trusts[2].reasons[0].reason == "no answer"
+    assert any("rollback" in note for note in found.notes)
+
+
+def test_without_the_vectors_the_result_says_that_the_sum_was_not_checked() -> None:
+    found = read(["5"], [answered("RX1", 2, shown=False), answered("RX2", 3)], [missing("RX3")])
+    assert not found.merge_checked
+    assert any("not independently checked" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("vector", "trusts", "absent"),
+    [
+        (["6"], [answered("RX1", 2), answered("RX2", 3)], [missing("RX3")]),
+        (["5"], [answered("RX1", 2, key=ADA), answered("RX2", 3)], [missing("RX3")]),
+        (["5"], [answered("RX1", 2) | {"vector": ZERO}, answered("RX2", 3)], [missing("RX3")]),
+        (["5"], [answered("RX1", 2, plan_hash="0f" * 32), answered("RX2", 3)], [missing("RX3")]),
+        (["5"], [answered("RX1", 2, rho_nano=PLAN.rho_nano + 1), answered("RX2", 3)], [missing("RX3")]),
+        (["4"], [answered("RX1", 2), answered("RX1", 2)], [missing("RX3")]),
+        (["5"], [answered("RX1", 2), answered("RX2", 3)], []),
+        (["5"], [answered("RX1", 2), answered("RX2", 3) | {"node": "RX9"}], [missing("RX3")]),
+        (["2"], [answered("RX1", 2), answered("RX2", 0, **SILENT)], [missing("RX3")]),
+    ],
+)
+def test_a_result_that_the_trusts_did_not_sign_is_refused(vector: Any, trusts: Any, absent: Any) -> None:
+    assert refused(vector, trusts, absent).code == "auth-document"
+
+
+def test_too_few_answers_give_the_trusts_own_reasons_first() -> None:
+    budget = Problem("budget-exhausted", "", {"scope": "project"}).document()
+    error = refused(None, [answered("RX1", 2)], [missing("RX2", budget), missing("RX3", budget)])
+    assert [(problem.code, problem.place) for problem in error.problems] == [
+        ("budget-exhausted", "RX2, RX3"),
+        ("query-too-few-trusts", ""),
+    ]
+    assert error.exit_status == 20
+    assert refused(None, [answered("RX1", 2)], [missing("RX2"), missing("RX3")]).exit_status == 14
+    # A vector made of fewer answers than the project needs is no result either.
+    assert refused(["2"], [answered("RX1", 2)], [missing("RX2"), missing("RX3")]).code == "query-too-few-trusts"
+
+
+def test_the_same_reason_is_told_once() -> None:
+    stop, scope = Problem("policy-stopped"), Problem("budget-exhausted", "", {"scope": "project"})
+    found = by_reason([("RX1", [stop]), ("RX2", [scope, stop]), ("RX3", [])])
+    assert [(problem.code, problem.place) for problem in found] == [
+        ("policy-stopped", "RX1, RX2"),
+        ("budget-exhausted", "RX2"),
+    ]

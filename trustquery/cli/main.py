@@ -1,0 +1,41 @@
+"""The ``tq`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from trustquery.cli import budget, datasets, federation, keys, login, permits, policies, projects, queries
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tq",
+    help="Ask questions of hospital data that never leaves the hospitals.\n\n"
+    "Start: tq login; tq project list; tq dataset show omop-5.4; then\n"
+    'tq query run --project P --epsilon 0.5 "SELECT count(DISTINCT person_id) FROM person"',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+app.command("login")(login.login)
+app.add_typer(projects.app, name="project")
+app.add_typer(datasets.app, name="dataset")
+app.add_typer(queries.app, name="query")
+app.add_typer(budget.app, name="budget")
+app.add_typer(policies.app, name="policy")
+app.add_typer(permits.app, name="permit")
+app.add_typer(federation.app, name="federation")
+app.add_typer(keys.app, name="key")
+
+
+def main() -> None:
+    """Entry point. A fault of ours gets an incident id; its details stay in a file on this machine."""
+    try:
+        app()
+    except Exception as error:
+        from trustquery.cli.faults import report_fault
+
+        report_fault(error)
+        sys.exit(1)

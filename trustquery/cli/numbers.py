@@ -1,0 +1,41 @@
+"""Numbers as people read them: commas over 999, and no more digits than the noise leaves meaning in."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trustquery.outputs import Estimate
+
+__all__ = ["estimate_text", "number_text", "share_text"]
+
+NONE = "too noisy to say"
+
+
+def _places(half_width: float) -> int:
+    """Decimal places that leave two figures of the half-width: 245 to 0, 4.7 to 1, 0.45 to 2."""
+    if not math.isfinite(half_width) or half_width <= 0:
+        return 0
+    return min(max(0, 1 - math.floor(math.log10(half_width))), 9)
+
+
+def number_text(value: float, half_width: float | None = None) -> str:
+    """A number with as many places as its half-width gives meaning to (its own size, when there is none)."""
+    places = _places(abs(value) if half_width is None else half_width)
+    text = f"{value:,.{places}f}"
+    # A noised count just below zero reads as 0, not as -0.
+    return text.removeprefix("-") if not text.strip("-0.,") else text
+
+
+def estimate_text(cell: Estimate) -> tuple[str, str]:
+    """An estimate and its interval: ("1,240", "1,210 to 1,270")."""
+    if cell.value is None or cell.low is None or cell.high is None:
+        return NONE, NONE
+    half = (cell.high - cell.low) / 2
+    return number_text(cell.value, half), f"{number_text(cell.low, half)} to {number_text(cell.high, half)}"
+
+
+def share_text(share: float) -> str:
+    """A share of a budget, rounded down so that it never promises more than there is."""
+    return f"{math.floor(share * 1000) / 10:.1f}%"

@@ -1,0 +1,207 @@
+"""What people see of a query: plan, cost, result."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from trustquery.cli.numbers import estimate_text, number_text, share_text
+from trustquery.cli.output import Format, data, data_json, say
+from trustquery.cli.progress import WORDS
+from trustquery.cli.tables import show_rows, stdout_console
+
+if TYPE_CHECKING:
+    from trustquery.client.preview import TrustPreview
+    from trustquery.client.query import Query
+    from trustquery.client.result import Cost, Result
+
+__all__ = ["cost_document", "moment", "show_cost", "show_plan", "show_result", "show_status"]
+
+
+def moment(seconds: int) -> str:
+    """A time as people write it, UTC."""
+    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{when.day} {when:%B %Y %H:%M}"
+
+
+def show_plan(query: Query) -> None:
+    """The plan in words and the expected error."""
+    found = query.explain()
+    for sentence in found.words:
+        say(f"- {sentence}")
+    for forecast in found.forecasts:
+        say(f"- {forecast.statistic}: about ±{number_text(forecast.half_width)} (95 %, noise only); {forecast.bound}.")
+
+
+def _cost_words(cost: Cost) -> str:
+    return (
+        f"rho {cost.rho_nano / 1e9:.6f}, which is epsilon {cost.epsilon} for a person at one trust and "
+        f"{cost.epsilon_federation} at up to {cost.max_trusts} (delta {cost.delta:.0e})"
+    )
+
+
+def show_cost(query: Query, found: Sequence[TrustPreview]) -> None:
+    """What it would cost, who would answer and what would be left."""
+    say(f"Cost at each trust: {_cost_words(query.cost)}.")
+    verdicts: dict[str, list[str]] = {}
+    for trust in found:
+        verdicts.setdefault(_verdict(trust), []).append(trust.node)
+    for verdict, nodes in verdicts.items():
+        say(f"  {', '.join(nodes)}: {verdict}")
+
+
+def _verdict(trust: TrustPreview) -> str:
+    if trust.accepted is None:
+        return "gives no reply" if trust.connected else "is not connected"
+    if not trust.accepted:
+        return "\n    ".join(
+            ["would refuse", *(f"{reason.code}: {reason.reason} (fix: {reason.fix})" for reason in trust.reasons)]
+        )
+    return "would answer" + (f"; left afterwards: {_left_words(trust.left)}" if trust.left else "")
+
+
+def _left_words(left: Mapping[str, float]) -> str:
+    return ", ".join(f"{scope} {share_text(share)}" for scope, share in sorted(left.items()))
+
+
+def cost_document(query: Query, found: Sequence[TrustPreview]) -> dict[str, Any]:
+    """The same as JSON data."""
+    explanation = query.explain()
+    return {
+        "format": "tq-cost-1",
+        "rho_nano": explanation.rho_nano,
+        "epsilon": str(explanation.epsilon),
+        "epsilon_federation": str(explanation.epsilon_federation),
+        "max_trusts": explanation.max_trusts,
+        "delta": str(explanation.delta),
+        "cells": explanation.cells,
+        "forecasts": [{"statistic": f.statistic, "half_width": f.half_width} for f in explanation.forecasts],
+        "trusts": [
+            {
+                "node": trust.node,
+                "connected": trust.connected,
+                "accepted": trust.accepted,
+                "reasons": [reason.document() for reason in trust.reasons],
+                "left": dict(trust.left),
+            }
+            for trust in found
+        ],
+    }
+
+
+def show_result(result: Result, form: Format) -> None:
+    """The table on stdout; who answered, what it cost and what is left on stderr."""
+    if form is Format.JSON:
+        data_json(_document(result))
+    elif form is Format.TABLE:
+        _table(result)
+    else:
+        flat = result.table.flat_columns()
+        rows = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
+        if form is Format.JSONL:
+            for row in rows:
+                data(json.dumps(row, ensure_ascii=False))
+        else:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, list(flat), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            data(text.getvalue().rstrip("\n"))
+    _footer(result)
+
+
+def _table(result: Result) -> None:
+    from rich.table import Table as Grid
+
+    from trustquery.outputs import Estimate, KeyCell
+
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for column in result.table.columns:
+        if column.kind == "key":
+            grid.add_column(column.name, overflow="fold")
+        else:
+            grid.add_column(column.name, justify="right", no_wrap=True)
+            grid.add_column("95 % interval", justify="right", no_wrap=True)
+    for row in result.table.rows:
+        cells: list[str] = []
+        for cell in row:
+            if isinstance(cell, KeyCell):
+                cells.append(f"{cell.text} {cell.label}" if cell.label and cell.label != cell.text else cell.text)
+            elif isinstance(cell, Estimate):
+                cells += estimate_text(cell)
+        grid.add_row(*cells)
+    stdout_console().print(grid)
+
+
+def _footer(result: Result) -> None:
+    say()
+    named = [trust.node for trust in result.trusts if trust.answered]
+    say(f"{result.answered} of {len(result.trusts)} trusts answered: {', '.join(named)}.")
+    for trust in result.trusts:
+        if not trust.answered:
+            why = "; ".join(reason.reason for reason in trust.reasons) or "no answer"
+            say(f"  missing: {trust.node} {trust.name}: {why}")
+    charged = sorted({trust.rho_nano for trust in result.trusts if trust.answered})
+    if charged == [result.cost.rho_nano]:
+        say(f"Charged at each of them: {_cost_words(result.cost)}.")
+    else:
+        rho = ", ".join(f"{trust.node} {trust.rho_nano / 1e9:.6f}" for trust in result.trusts if trust.rho_nano)
+        say(f"Charged: rho {rho or '0'}. At most: {_cost_words(result.cost)}.")
+    lefts: dict[str, list[str]] = {}
+    for node, left in sorted(result.shares.items()):
+        if left and node in named:
+            lefts.setdefault(_left_words(left), []).append(node)
+    for words, nodes in lefts.items():
+        say(f"Left at {', '.join(nodes)}: {words}.")
+    for note in result.notes:
+        say(note)
+    say(f"query {result.query_id[:12]}; again: tq query result {result.query_id[:12]}")
+
+
+def _document(result: Result) -> dict[str, Any]:
+    return {
+        "format": "tq-result-1",
+        "query": result.query_id,
+        "table": result.table.document(),
+        "trusts": [
+            {
+                "node": trust.node,
+                "name": trust.name,
+                "answered": trust.answered,
+                "rho_nano": trust.rho_nano,
+                "reasons": [reason.document() for reason in trust.reasons],
+            }
+            for trust in result.trusts
+        ],
+        "cost": {
+            "rho_nano": result.cost.rho_nano,
+            "epsilon": str(result.cost.epsilon),
+            "epsilon_federation": str(result.cost.epsilon_federation),
+            "max_trusts": result.cost.max_trusts,
+            "delta": str(result.cost.delta),
+        },
+        "left": {node: dict(left) for node, left in result.shares.items()},
+        "notes": list(result.notes),
+    }
+
+
+def show_status(view: Mapping[str, Any], form: Format) -> None:
+    """Where a query is."""
+    if form is Format.JSON:
+        data_json({key: value for key, value in view.items() if key not in ("intent", "model", "result")})
+        return
+    say(f"query {view['query'][:12]}: {view['state']}, asked {moment(view['created'])}")
+    rows = [
+        {
+            "node": trust["node"],
+            "name": trust["name"],
+            "status": WORDS.get(trust["status"], trust["status"]) + (" late, not counted" if trust["late"] else ""),
+            "why": "; ".join(str(reason.get("reason", "")) for reason in trust["reasons"]),
+        }
+        for trust in view["trusts"]
+    ]
+    show_rows(rows, {"node": "Trust", "name": "Name", "status": "Status", "why": "Why"}, form)

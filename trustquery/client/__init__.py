@@ -1,0 +1,36 @@
+"""The analyst's SDK: ``trustquery.connect(…).project("P").sql("SELECT …", epsilon=0.5).to_pandas()``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trustquery.client.connection import Connection
+
+__all__ = ["connect"]
+
+
+def connect(home: Path | str | None = None) -> Connection:
+    """Open the analyst's home folder and use the sign-in kept there; signs in anew when it has run out.
+
+    Args:
+        home: the folder that ``tq login`` made; ``TQ_HOME``, else ``~/.trustquery/client``, when None.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``auth-…``, ``node-unreachable``.
+
+    Example:
+        >>> import trustquery
+        >>> query = (
+        ...     trustquery.connect()
+        ...     .project("stay-lengths")
+        ...     .sql("SELECT count(DISTINCT person_id) FROM person", epsilon=0.5)
+        ... )  # doctest: +SKIP
+        >>> query.to_pandas()  # doctest: +SKIP
+    """
+    from trustquery.client.config import find_home
+    from trustquery.client.connection import Connection
+
+    return Connection.open(find_home(home))

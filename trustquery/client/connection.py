@@ -1,0 +1,97 @@
+"""A signed-in connection: projects, datasets, past queries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from trustquery.catalogue import Catalogue
+from trustquery.client.config import ClientHome, ClientSettings
+from trustquery.client.http import Http
+from trustquery.client.project import Project
+from trustquery.client.signin import open_http, resume
+from trustquery.errors import TrustQueryError
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """One analyst at one coordinator. Close it, or use it in a ``with`` statement."""
+
+    def __init__(self, home: ClientHome, settings: ClientSettings, http: Http) -> None:
+        self.home = home
+        self.settings = settings
+        self.http = http
+        self._catalogues: dict[str, Catalogue] = {}
+
+    @classmethod
+    def open(cls, home: ClientHome) -> Connection:
+        """Connect with the sign-in kept in a home folder.
+
+        Raises:
+            TrustQueryError: ``config-missing``, ``auth-…``, ``node-unreachable``.
+        """
+        settings = home.settings()
+        http = open_http(home, settings)
+        try:
+            resume(home, settings, http)
+        except BaseException:
+            http.close()
+            raise
+        return cls(home, settings, http)
+
+    def close(self) -> None:
+        """Close the connection; the sign-in stays."""
+        self.http.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def projects(self) -> list[dict[str, Any]]:
+        """Your projects: name, title, state, datasets, expiry."""
+        found = self.http.get("/v1/projects")["projects"]
+        return list(found)
+
+    def project(self, name: str) -> Project:
+        """One project, its permit and roster verified here.
+
+        Raises:
+            TrustQueryError: ``project-unknown``, ``auth-document``.
+        """
+        return Project.fetch(self, name)
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """The federation's datasets, in short."""
+        return list(self.http.get("/v1/datasets")["datasets"])
+
+    def dataset(self, name: str) -> Catalogue:
+        """One dataset's catalogue.
+
+        Raises:
+            TrustQueryError: ``query-unknown-dataset``.
+        """
+        if name not in self._catalogues:
+            found = self.http.get(f"/v1/datasets/{name}")
+            try:
+                catalogue = Catalogue.model_validate_json(json.dumps(found["catalogue"]))
+            except (ValueError, KeyError) as error:
+                raise TrustQueryError(
+                    "config-catalogue-invalid", catalogue=name, problem="it is not one that this version can read"
+                ) from error
+            self._catalogues[name] = catalogue
+        return self._catalogues[name]
+
+    def history(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Your queries, newest first."""
+        return list(self.http.get("/v1/queries", limit=limit)["queries"])
+
+    def status(self, query: str) -> dict[str, Any]:
+        """One of your queries, by id or the beginning of it (8 digits or more)."""
+        return self.http.get(f"/v1/queries/{query}")
+
+    def cancel(self, query: str) -> bool:
+        """Close one of your queries without a result; what was charged stays charged."""
+        return bool(self.http.post(f"/v1/queries/{query}/cancel", {})["cancelled"])

@@ -1,0 +1,96 @@
+"""HTTPS to the coordinator: TLS 1.3, one pinned authority, problems as exceptions."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import httpx
+
+from trustquery.errors import Problem, TrustQueryError
+
+__all__ = ["Http", "fetch_anchor"]
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+def _context(authority_pem: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=authority_pem)
+    return context
+
+
+class Http:
+    """One connection to one coordinator.
+
+    Args:
+        address: host:port.
+        authority_pem: the only authority whose certificates are believed; the system's store is not read.
+    """
+
+    def __init__(self, address: str, authority_pem: str) -> None:
+        self._address = address
+        self._client = httpx.Client(
+            base_url=f"https://{address}", verify=_context(authority_pem), timeout=TIMEOUT, trust_env=False
+        )
+        self.token = ""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def get(self, path: str, **parameters: int | str) -> dict[str, Any]:
+        """GET a JSON object."""
+        return self._send("GET", path, params=parameters)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST and receive a JSON object."""
+        return self._send("POST", path, json=body)
+
+    def _send(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            response = self._client.request(method, path, headers=headers, **rest)
+        except httpx.HTTPError as error:
+            raise TrustQueryError("node-unreachable", address=self._address) from error
+        return _read(response)
+
+
+def _read(response: httpx.Response) -> dict[str, Any]:
+    try:
+        data = response.json()
+    except ValueError:
+        data = None
+    if response.is_success and isinstance(data, dict):
+        return data
+    problems = data.get("problems") if isinstance(data, dict) else None
+    if isinstance(problems, list) and problems:
+        raise TrustQueryError.of([Problem.from_document(item) for item in problems])
+    raise TrustQueryError("internal-fault", incident=f"http-{response.status_code}")
+
+
+def fetch_anchor(address: str) -> dict[str, Any]:
+    """Fetch the authority's certificate and the root before there is anything to check them against.
+
+    The caller compares both with prints that came another way; until then nothing here is believed and nothing
+    secret is sent.
+
+    Raises:
+        TrustQueryError: ``node-unreachable``.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with httpx.Client(verify=context, timeout=TIMEOUT, trust_env=False) as client:
+            return _read(client.get(f"https://{address}/v1/enrolment/anchor"))
+    except httpx.HTTPError as error:
+        raise TrustQueryError("node-unreachable", address=address) from error

@@ -1,0 +1,46 @@
+"""An earlier query's result, verified again from the signed parts that the coordinator keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trustquery.client.query import cost_of
+from trustquery.client.result import Result, read_result
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Intent, SigningKey
+from trustquery.model import Query as Model
+from trustquery.planning import compile_plan
+
+if TYPE_CHECKING:
+    from trustquery.client.connection import Connection
+
+__all__ = ["past_result"]
+
+
+def past_result(connection: Connection, query: str) -> Result:
+    """The result of one of your queries.
+
+    Raises:
+        TrustQueryError: ``query-unknown``, ``query-no-answer`` while there is none, ``auth-document``.
+    """
+    view = connection.status(query)
+    key = SigningKey.load(connection.home.key_path(connection.settings))
+    intent, _, _ = Intent.verify(str(view["intent"]).encode(), {key.key_id: key.public}, 1)
+    model = Model.from_payload(str(view["model"]).encode())
+    if model.sha256 != intent.query_hash or intent.release_id != view["query"]:
+        raise TrustQueryError("auth-document", document="query", problem="it is not the one that you signed")
+    if view["result"] is None:
+        raise TrustQueryError("query-no-answer", query=str(view["query"])[:12])
+    project = connection.project(intent.project)
+    catalogue = connection.dataset(model.catalogue_id)
+    plan = compile_plan(model, catalogue)
+    return read_result(
+        view,
+        intent=intent,
+        model=model,
+        plan=plan,
+        catalogue=catalogue,
+        roster=project.roster,
+        cost=cost_of(model, plan, catalogue),
+        shares={},
+    )

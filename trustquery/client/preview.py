@@ -1,0 +1,59 @@
+"""Asking the trusts what they would say: from text, policy and budget alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trustquery.errors import Problem
+from trustquery.model import Query as Model
+
+if TYPE_CHECKING:
+    from trustquery.client.project import Project
+
+__all__ = ["TrustPreview", "ask_trusts"]
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class TrustPreview:
+    """What one trust would do.
+
+    Attributes:
+        accepted: None when it gave no reply in time.
+        left: share of each budget scope left after this query, 0 to 1, where its policy shows it.
+        cost: share of each that this query would take.
+    """
+
+    node: str
+    name: str
+    connected: bool
+    accepted: bool | None
+    reasons: tuple[Problem, ...]
+    left: Mapping[str, float]
+    cost: Mapping[str, float]
+
+
+def ask_trusts(project: Project, model: Model) -> tuple[TrustPreview, ...]:
+    """Ask every trust of the federation.
+
+    Raises:
+        TrustQueryError: ``project-…``, ``node-rate``.
+    """
+    body = {"project": project.name, "model": model.payload().decode("utf-8")}
+    return tuple(_read(item) for item in project.connection.http.post("/v1/queries/preview", body)["trusts"])
+
+
+def _read(item: Mapping[str, Any]) -> TrustPreview:
+    shares = {str(share["scope"]): share for share in item["shares"]}
+    return TrustPreview(
+        str(item["node"]),
+        str(item["name"]),
+        bool(item["connected"]),
+        item["accepted"],
+        tuple(Problem.from_document(reason) for reason in item["reasons"]),
+        {scope: share["left_millionths"] / MILLION for scope, share in shares.items()},
+        {scope: share["cost_millionths"] / MILLION for scope, share in shares.items()},
+    )

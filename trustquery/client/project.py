@@ -1,0 +1,107 @@
+"""A project as its member sees it: a permit signed by the committee, a roster signed by the root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from trustquery.client.verify import read_permit, read_roster
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Permit, Roster
+
+if TYPE_CHECKING:
+    from trustquery.client.connection import Connection
+    from trustquery.client.query import Query
+
+__all__ = ["Project"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project.
+
+    Attributes:
+        state: live or ended, as the coordinator says.
+        connected: nodes with a live stream at the time of asking.
+    """
+
+    connection: Connection
+    permit: Permit
+    roster: Roster
+    state: str
+    connected: tuple[str, ...]
+
+    @classmethod
+    def fetch(cls, connection: Connection, name: str) -> Project:
+        """Fetch and verify.
+
+        Raises:
+            TrustQueryError: ``project-unknown``, ``auth-document``, ``policy-document-stale``.
+        """
+        found = connection.http.get(f"/v1/projects/{name}")
+        roster = read_roster(connection.home, str(found["roster"]))
+        permit = read_permit(str(found["permit"]), roster, name)
+        return cls(connection, permit, roster, str(found["state"]), tuple(found["connected"]))
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.permit.project
+
+    def sql(
+        self,
+        sql: str,
+        *,
+        epsilon: float | str | Decimal,
+        dataset: str | None = None,
+        max_groups_per_person: int | None = None,
+        max_rows_per_group: int | None = None,
+        fresh: bool = False,
+    ) -> Query:
+        """Compile a question. Touches no data and spends nothing until its result is asked for.
+
+        Args:
+            sql: one SELECT.
+            epsilon: privacy loss to spend at most at each trust, dimensionless, > 0.
+            dataset: needed only where the project has several.
+            max_groups_per_person: contribution bound, cells; the catalogue's when None.
+            max_rows_per_group: contribution bound, rows per cell; the catalogue's when None.
+            fresh: draw and charge again, even for a question that was asked before.
+
+        Raises:
+            TrustQueryError: ``query-…``, each with its place in the text; ``project-dataset-not-permitted``.
+        """
+        from trustquery.client.query import Query
+
+        chosen = dataset or self.permit.datasets[0]
+        if dataset is None and len(self.permit.datasets) > 1:
+            raise TrustQueryError(
+                "usage-invalid", place="dataset", problem=f"say which dataset: {', '.join(self.permit.datasets)}"
+            )
+        if chosen not in self.permit.datasets:
+            raise TrustQueryError("project-dataset-not-permitted", project=self.name, dataset=chosen)
+        return Query.compile(
+            self,
+            sql,
+            self.connection.dataset(chosen),
+            _decimal(epsilon),
+            groups=max_groups_per_person,
+            rows=max_rows_per_group,
+            fresh=fresh,
+        )
+
+    def budget(self) -> dict[str, Any]:
+        """What this project was charged at each trust, according to the answers they signed."""
+        return self.connection.http.get(f"/v1/projects/{self.name}/budget")
+
+
+def _decimal(value: float | str | Decimal) -> Decimal:
+    """Epsilon as people write it: 0.1 is 0.1, not the nearest binary fraction."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation as error:
+        raise TrustQueryError("query-epsilon", "epsilon", limit=100) from error
+    if not found.is_finite():
+        raise TrustQueryError("query-epsilon", "epsilon", limit=100)
+    return found

@@ -1,0 +1,193 @@
+"""A result: the table, who answered, what it cost, what is left, and what to know before believing it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import Answer, Intent, Roster
+from trustquery.outputs import Estimate, Table, read
+from trustquery.protocol.answers import add_vectors, check_answer, check_vector
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+    from trustquery.catalogue import Catalogue
+    from trustquery.model import Query as Model
+    from trustquery.planning import Plan
+
+__all__ = ["Cost", "Result", "TrustOutcome", "by_reason", "read_result"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Privacy loss of one query.
+
+    Attributes:
+        rho_nano: charged at each trust that answers, in 1e-9 rho.
+        epsilon: the same at one trust, at ``delta``, rounded up.
+        epsilon_federation: for a person at ``max_trusts`` trusts.
+    """
+
+    rho_nano: int
+    epsilon: Decimal
+    epsilon_federation: Decimal
+    delta: Decimal
+    max_trusts: int
+
+
+@dataclass(frozen=True)
+class TrustOutcome:
+    """One trust named by the query. ``answered`` false: missing, never zero, for the ``reasons`` given."""
+
+    node: str
+    name: str
+    answered: bool
+    rho_nano: int
+    reasons: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came back.
+
+    Attributes:
+        notes: sentences that belong to every figure here.
+        shares: what is left of each budget scope, as the trusts showed it before the query: node to scope to share.
+        merge_checked: whether the sum was repeated here from the vectors that the trusts signed.
+    """
+
+    query_id: str
+    table: Table
+    trusts: tuple[TrustOutcome, ...]
+    cost: Cost
+    notes: tuple[str, ...]
+    shares: Mapping[str, Mapping[str, float]]
+    merge_checked: bool
+
+    @property
+    def answered(self) -> int:
+        """How many trusts answered."""
+        return sum(trust.answered for trust in self.trusts)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Keys and estimates as Arrow, with ``_low`` and ``_high`` columns for the 95 % interval."""
+        return self.table.to_arrow()
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The same as a data frame."""
+        found: pandas.DataFrame = self.to_arrow().to_pandas()
+        return found
+
+    @property
+    def intervals(self) -> dict[str, list[tuple[float | None, float | None]]]:
+        """95 % intervals by column, in row order; they cover the noise only."""
+        found: dict[str, list[tuple[float | None, float | None]]] = {}
+        for place, column in enumerate(self.table.columns):
+            if column.kind == "estimate":
+                cells = [row[place] for row in self.table.rows]
+                found[column.name] = [(cell.low, cell.high) for cell in cells if isinstance(cell, Estimate)]
+        return found
+
+
+def read_result(
+    view: Mapping[str, Any],
+    *,
+    intent: Intent,
+    model: Model,
+    plan: Plan,
+    catalogue: Catalogue,
+    roster: Roster,
+    cost: Cost,
+    shares: Mapping[str, Mapping[str, float]],
+) -> Result:
+    """Verify every signed answer in a closed query and read its table.
+
+    Raises:
+        TrustQueryError: ``auth-document``: the coordinator's result is not what the trusts signed;
+            ``query-too-few-trusts`` or the trusts' own refusals when there is no result.
+    """
+    result = view["result"]
+    outcomes = [_answered(item, intent, plan, roster) for item in result["trusts"]]
+    outcomes += [_missing(item) for item in result["missing"]]
+    names = [outcome.node for outcome in outcomes]
+    if sorted(names) != list(intent.nodes):
+        raise TrustQueryError("auth-document", document="result", problem="it lists other trusts than were asked")
+    trusts = tuple(sorted(outcomes, key=lambda outcome: outcome.node))
+    answered = sum(trust.answered for trust in trusts)
+    if result["vector"] is None or answered < intent.min_trusts:
+        raise _no_result(intent, trusts)
+    merged = [int(number) for number in result["vector"]]
+    checked = _merge_again(result["trusts"], intent, plan, roster, merged)
+    table = read(model, plan, merged, answered, catalogue)
+    return Result(str(view["query"]), table, trusts, cost, _notes(result, checked), shares, checked)
+
+
+def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Sequence[int]) -> bool:
+    """Repeat the sum from the vectors that the trusts signed; False when the coordinator does not show them all."""
+    vectors = []
+    for item in items:
+        if item.get("vector") is None:
+            return False
+        vector = base64.b64decode(item["vector"], validate=True)
+        check_vector(_read_answer(item, intent, plan, roster), vector)
+        vectors.append(vector)
+    if add_vectors(vectors, plan.length) != list(merged):
+        raise TrustQueryError("auth-document", document="result", problem="it is not the sum of what the trusts signed")
+    return True
+
+
+def _read_answer(item: Mapping[str, Any], intent: Intent, plan: Plan, roster: Roster) -> Answer:
+    entry = roster.node(str(item["node"]))
+    if entry is None:
+        raise TrustQueryError("auth-document", document="answer", problem="its trust is not on the roster")
+    return check_answer(str(item["envelope"]).encode(), node=entry, intent=intent, vector_length=plan.length)
+
+
+def _answered(item: Mapping[str, Any], intent: Intent, plan: Plan, roster: Roster) -> TrustOutcome:
+    answer = _read_answer(item, intent, plan, roster)
+    if answer.status != "answer":
+        raise TrustQueryError("auth-document", document="result", problem="it counts a trust that gave no answer")
+    return TrustOutcome(answer.node, str(item["name"]), True, answer.rho_nano)
+
+
+def _missing(item: Mapping[str, Any]) -> TrustOutcome:
+    reasons = tuple(Problem.from_document(reason) for reason in item["reasons"])
+    return TrustOutcome(str(item["node"]), str(item["name"]), False, int(item["rho_nano"]), reasons)
+
+
+def by_reason(found: Iterable[tuple[str, Sequence[Problem]]]) -> list[Problem]:
+    """The trusts' reasons, each once, with the names of the trusts that gave it as its place."""
+    places: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
+    for node, reasons in found:
+        for reason in reasons:
+            places.setdefault((reason.code, tuple(sorted(reason.fields.items()))), []).append(node)
+    return [Problem(code, ", ".join(nodes), dict(fields)) for (code, fields), nodes in places.items()]
+
+
+def _no_result(intent: Intent, trusts: tuple[TrustOutcome, ...]) -> TrustQueryError:
+    """The trusts' own reasons where they gave any: their code decides the exit status."""
+    given = [
+        problem
+        for problem in by_reason((trust.node, trust.reasons) for trust in trusts)
+        if problem.code != "node-no-answer"
+    ]
+    answered = sum(trust.answered for trust in trusts)
+    few = TrustQueryError("query-too-few-trusts", answered=answered, named=len(trusts), needed=intent.min_trusts)
+    return TrustQueryError.of([*given, few.problem])
+
+
+def _notes(result: Mapping[str, Any], checked: bool) -> tuple[str, ...]:
+    notes = ["Intervals are 95 % and cover the noise only."]
+    if result.get("no_rollback_protection"):
+        notes.append("No rollback protection: the federation has no witnesses yet.")
+    if checked:
+        notes.append("Checked here: each trust's signature, and that the result is the sum of what they signed.")
+    else:
+        notes.append("Each trust's signature was checked here; the sum itself was not independently checked.")
+    return tuple(notes)
