@@ -1,0 +1,58 @@
+"""Every query in the manual compiles, or is refused with the code that stands above it."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, Fence, fences, manual, name
+from trustquery.catalogue import available, load
+from trustquery.errors import CATALOGUE, TrustQueryError
+from trustquery.language import compile_query
+from trustquery.language.functions import FUNCTIONS
+from trustquery.planning import compile_plan
+
+PAGE = DOCS / "reference" / "query-language.md"
+HEAD = re.compile(r"-- (?P<catalogue>[a-z0-9.-]+)(, refused: (?P<code>[a-z-]+))?")
+
+
+def found() -> list[tuple[Path, Fence]]:
+    return [(page, fence) for page in manual() for fence in fences(page) if fence.language == "sql"]
+
+
+@pytest.mark.parametrize(("page", "fence"), found(), ids=lambda item: name(item) if isinstance(item, Path) else "")
+def test_query_in_the_manual(page: Path, fence: Fence) -> None:
+    head = HEAD.fullmatch(fence.text.splitlines()[0])
+    assert head, f"{name(page)}:{fence.line}: begin with '-- CATALOGUE' or '-- CATALOGUE, refused: CODE'"
+    catalogue = load(head["catalogue"])
+    if head["code"] is None:
+        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))
+        assert compile_plan(query, catalogue).length > 0
+    else:
+        with pytest.raises(TrustQueryError) as refused:
+            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))
+        assert refused.value.code == head["code"]
+
+
+def test_the_page_has_examples_of_both_kinds() -> None:
+    heads = [HEAD.fullmatch(fence.text.splitlines()[0]) for fence in fences(PAGE) if fence.language == "sql"]
+    refused = [head for head in heads if head and head["code"]]
+    assert len(refused) >= 10
+    assert len(heads) - len(refused) >= 8
+
+
+def test_codes_and_functions_that_the_page_names_exist() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for code in re.findall(r"`(query-[a-z-]+)`", text):
+        assert code in CATALOGUE
+    listed = (DOCS / "reference" / "functions.md").read_text(encoding="utf-8")
+    assert all(f"| `{function}` |" in listed for function in FUNCTIONS)
+
+
+def test_every_catalogue_has_its_page() -> None:
+    for catalogue in available():
+        text = (DOCS / "reference" / f"catalogue-{catalogue}.md").read_text(encoding="utf-8")
+        assert all(f"\n## {table.name}\n" in text for table in load(catalogue).tables)

@@ -1,0 +1,168 @@
+"""Tutorials and how-to pages are done, command by command, as their readers would: on the demonstration's four trusts.
+
+Over five seconds, and not marked slow all the same: a manual that is not run is not believed. One federation serves the
+whole file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.layout import GOVERNANCE
+from tests.docs.pages import DOCS, ROOT, Fence, fences
+from tests.lib.federation import LiveFederation
+
+pytestmark = pytest.mark.timeout(300)
+QUERY = DOCS / "tutorials" / "first-query.md"
+NODE = DOCS / "tutorials" / "first-node.md"
+HOW_TO = DOCS / "how-to"
+# Starting and stopping are the fixture's work: it uses the builder that `make demo` uses.
+FIRST, LAST = "make demo KEEP=1", "python -m demo --stop"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFederation]:
+    federation = LiveFederation(tmp_path_factory.mktemp("live"))
+    try:
+        federation.build()
+        yield federation
+    finally:
+        federation.close()
+
+
+@pytest.fixture(scope="module")
+def checkout(live: LiveFederation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like the root of a checkout after `make demo KEEP=1`."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / ".demo").symlink_to(live.layout.base)
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "policies").symlink_to(ROOT / "policies")
+    return folder
+
+
+class Reader:
+    """Types what a page says into one shell, block by block."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.exports = folder / f"exports-{os.urandom(4).hex()}.sh"
+        self.exports.touch()
+
+    def type(self, fence: Fence) -> subprocess.CompletedProcess[str]:
+        """One block; what it exports stays for the next."""
+        script = f"set -euo pipefail\n. {self.exports}\n{fence.text}\nexport -p > {self.exports}\n"
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=environment,
+            input="y\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def python(self, fence: Fence) -> subprocess.CompletedProcess[str]:
+        """A Python block, with the shell's variables."""
+        return self.type(Fence("sh", f"python - <<'END_OF_PAGE'\n{fence.text}\nEND_OF_PAGE", fence.line))
+
+    def read(self, page: Path) -> dict[int, subprocess.CompletedProcess[str]]:
+        """Every block of a page but the first and last of a tutorial; line number to what was said."""
+        done = {}
+        for fence in fences(page):
+            if fence.language in ("sh", "python") and fence.text not in (FIRST, LAST):
+                found = self.python(fence) if fence.language == "python" else self.type(fence)
+                where = f"{page.name}:{fence.line}"
+                assert found.returncode == 0, f"{where}\n{fence.text}\n{found.stdout}\n{found.stderr}"
+                done[fence.line] = found
+        return done
+
+    def at_trust(self, ods: str) -> None:
+        """Sit down at one trust's machine, with the keys of its two governance people."""
+        for person in GOVERNANCE:
+            shutil.copy(self.folder / f".demo/people/{ods}/{person}.pem", self.folder / f"{person}.pem")
+        home = f'export PATH="$PWD/.venv/bin:$PATH" TQ_NODE_HOME="$PWD/.demo/trusts/{ods}"'
+        assert self.type(Fence("sh", home, 0)).returncode == 0
+
+
+@pytest.mark.parametrize("page", [QUERY, NODE])
+def test_tutorials_begin_and_end_in_the_same_way(page: Path) -> None:
+    shell = [fence.text for fence in fences(page) if fence.language in ("sh", "python")]
+    assert (shell[0], shell[-1]) == (FIRST, LAST)
+
+
+def test_first_query(checkout: Path) -> None:
+    done = Reader(checkout).read(QUERY)
+    blocks = {fence.line: fence.text for fence in fences(QUERY)}
+    said = {blocks[line]: found for line, found in done.items()}
+
+    refused = next(found for text, found in said.items() if "exit status" in text)
+    assert "query-identifier-in-output" in refused.stderr
+    assert "exit status 10" in refused.stdout
+
+    runs = [found for line, found in done.items() if blocks[line].startswith("tq query run")]
+    assert len(runs) == 2
+    # "The figures are the same, digit for digit."
+    assert runs[0].stdout == runs[1].stdout
+    assert all("4 of 4 trusts answered" in re.sub(r"\s+", " ", found.stderr) for found in runs)
+
+    widths = [float(width) for found in done.values() for width in re.findall(r"about ±([\d.,]+)", found.stderr)]
+    # "Ask for a smaller epsilon and see the error grow."
+    assert widths[-1] > 2 * widths[-2]
+    assert "age" in next(found.stdout for text, found in said.items() if "to_pandas" in text)
+
+
+def test_first_node(checkout: Path) -> None:
+    done = Reader(checkout).read(NODE)
+    blocks = {fence.line: fence.text for fence in fences(NODE)}
+    statuses = [found.stdout for line, found in done.items() if "tq-node status" in blocks[line]]
+    assert re.search(r"^answering +yes$", statuses[0], re.MULTILINE)
+    assert re.search(r"^answering +no$", statuses[1], re.MULTILINE)
+    verified = next(found for line, found in done.items() if "ledger verify" in blocks[line])
+    assert "entries verified" in verified.stderr
+
+
+def test_write_and_sign_a_policy(checkout: Path) -> None:
+    reader = Reader(checkout)
+    reader.at_trust("RX2")
+    copied, checked, signed, activated = list(fences(HOW_TO / "write-and-sign-a-policy.md"))
+    assert reader.type(copied).returncode == 0
+    policy = checkout / "policy.toml"
+    text = policy.read_text(encoding="utf-8")
+    # What the page says to fill in; version 1 of this trust is in force already.
+    for key, value in (("federation", '"demo"'), ("trust", '"RX2"'), ("version", "2")):
+        text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+    policy.write_text(text, encoding="utf-8")
+    for fence in (checked, signed, activated):
+        found = reader.type(fence)
+        assert found.returncode == 0, f"{fence.text}\n{found.stderr}"
+    assert json.loads(found.stdout)["data"]["policy"]["version"] == 2
+
+
+def test_accept_a_project(checkout: Path) -> None:
+    reader = Reader(checkout)
+    reader.at_trust("RX3")
+    done = reader.read(HOW_TO / "accept-a-project.md")
+    said = [found.stdout + found.stderr for found in done.values()]
+    assert "accepted" in said[0]
+    assert "Does this trust accept exactly this?" in said[1]
+    assert "at most rho 0.5 " in said[2]
+    assert "refused from now on" in said[3]
+
+
+def test_stop_a_node(checkout: Path, live: LiveFederation) -> None:
+    reader = Reader(checkout)
+    reader.at_trust("RX4")
+    done = list(reader.read(HOW_TO / "stop-a-node.md").values())
+    assert re.search(r"^answering +no$", done[0].stdout, re.MULTILINE)
+    assert live.nodes["RX4"].process.wait(20) == 0

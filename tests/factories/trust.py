@@ -1,0 +1,256 @@
+"""One trust's world of signed documents, consistent with each other: a test changes one and signs it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from functools import cache, cached_property
+from typing import Any
+
+from tests.factories.catalogues import made_up
+from trustquery.catalogue import ColumnType
+from trustquery.identity import (
+    Acceptance,
+    Intent,
+    LawfulBasis,
+    Member,
+    NodeEntry,
+    Permit,
+    Person,
+    Root,
+    Roster,
+    SigningKey,
+)
+from trustquery.model import Aggregate, AggregateRef, ColumnRef, Key, KeyRef, Output, Query, Scan
+from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
+from trustquery.policy import Policy
+
+__all__ = ["NOW", "People", "key", "policy_text", "question"]
+
+NOW = 1_800_000_000
+DAY = 86_400
+
+
+@cache
+def key(name: str) -> SigningKey:
+    """One key a name, made once: keys of different names differ."""
+    return SigningKey.generate()
+
+
+def person(name: str) -> Person:
+    """A person with a key of their own."""
+    return Person(person=name, name=name.title(), key=key(name).public.hex())
+
+
+def question(*, rho_nano: int = 1_000_000, **changes: Any) -> Query:
+    """People by sex: three values and the two extra cells."""
+    catalogue = made_up()
+    values = tuple(item.value for item in catalogue.table("person").column("sex").domain)  # type: ignore[union-attr]
+    facts: dict[str, Any] = {
+        "catalogue_id": catalogue.id,
+        "catalogue_version": catalogue.version,
+        "catalogue_sha256": catalogue.sha256,
+        "relation": Scan("p", "person"),
+        "keys": (Key("sex", ColumnRef("p", "sex"), ColumnType.TEXT, values),),
+        "aggregates": (Aggregate("count_distinct_person"),),
+        "outputs": (Output("sex", KeyRef(0)), Output("people", AggregateRef(0))),
+        "groups": 1,
+        "rows": 1,
+        "rho_nano": rho_nano,
+        "as_of": "2000-01-01",
+    }
+    return Query(**(facts | changes))
+
+
+def policy_text(**changes: str) -> str:
+    """A policy in TOML; ``changes`` replaces the value of a key where it first stands."""
+    lines = POLICY.splitlines()
+    for name, value in changes.items():
+        place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} ="))
+        lines[place] = f"{name} = {value}"
+    return "\n".join(lines)
+
+
+POLICY = """
+format = "tq-policy-1"
+federation = "test"
+trust = "ash"
+version = 1
+bootstrap = true
+
+[budget.node_wide]
+rho_12_months = 0.5
+rho_lifetime = 2
+delta_12_months = 0
+delta_lifetime = 0
+
+[budget.project]
+rho_lifetime = 0.3
+delta_lifetime = 0
+
+[budget.analyst]
+rho_12_months = 0.2
+rho_lifetime = 1
+delta_12_months = 0
+delta_lifetime = 0
+
+[[dataset]]
+id = "made-up"
+tables = "all"
+
+[dataset.budget]
+rho_12_months = 0.4
+rho_lifetime = 2
+delta_12_months = 0
+delta_lifetime = 0
+
+[queries]
+aggregates = ["count", "count_distinct_person", "sum"]
+modes = ["local"]
+key_kinds = ["file"]
+max_rho = 0.1
+max_cells = 100
+opt_out_treatments = ["synthetic-data"]
+disclosure_profiles = ["none"]
+purposes = ["health-service-planning"]
+min_trusts = 2
+unknown_keys = false
+per_trust_figures = true
+show_budget_left = true
+max_queries_per_hour = 100
+min_training_days = 0
+review = false
+
+[deny]
+projects = []
+people = []
+organisations = []
+tables = []
+"""
+
+
+@dataclasses.dataclass
+class People:
+    """Everybody's documents.
+
+    Attributes:
+        roster, permit, member, acceptance, intent: changes to the fields of each.
+        policy: changes to the policy's text.
+    """
+
+    roster: dict[str, Any] = dataclasses.field(default_factory=dict)
+    permit: dict[str, Any] = dataclasses.field(default_factory=dict)
+    member: dict[str, Any] = dataclasses.field(default_factory=dict)
+    acceptance: dict[str, Any] = dataclasses.field(default_factory=dict)
+    intent: dict[str, Any] = dataclasses.field(default_factory=dict)
+    policy: dict[str, str] = dataclasses.field(default_factory=dict)
+    query: Query = dataclasses.field(default_factory=question)
+
+    @property
+    def root(self) -> Root:
+        """Two of three sign."""
+        return Root(federation="test", keys=tuple(key(f"root{n}").public.hex() for n in range(3)), threshold=2)
+
+    @cached_property
+    def the_roster(self) -> Roster:
+        """Nodes ash and birch, committee ann and bob."""
+        nodes = tuple(
+            NodeEntry(node=name, ods=f"RX{n}", name=name, key=key(name).public.hex(), tls_key_sha256="0" * 64)
+            for n, name in enumerate(("ash", "birch"))
+        )
+        facts: dict[str, Any] = {
+            "federation": "test",
+            "version": 1,
+            "issued": NOW - DAY,
+            "expires": NOW + DAY,
+            "coordinator_key": key("coordinator").public.hex(),
+            "nodes": nodes,
+            "committee": (person("ann"), person("bob")),
+            "committee_threshold": 2,
+        }
+        return Roster(**(facts | self.roster))
+
+    @cached_property
+    def the_permit(self) -> Permit:
+        """Project stays, with ada."""
+        member: dict[str, Any] = {
+            "person": "ada",
+            "name": "Ada",
+            "organisation": "University",
+            "role": "analyst",
+            "key": key("ada").public.hex(),
+            "key_kind": "file",
+            "training_body": "ONS",
+            "training_expires": NOW + 100 * DAY,
+        }
+        facts: dict[str, Any] = {
+            "federation": "test",
+            "project": "stays",
+            "version": 1,
+            "title": "Stays",
+            "lay_summary": "How long people stay",
+            "purpose": "health-service-planning",
+            "lawful_basis": LawfulBasis(article_6="6(1)(e)", article_9="9(2)(h)", common_law="anonymous"),
+            "members": (Member(**(member | self.member)),),
+            "datasets": ("made-up",),
+            "rho_nano": 10**9,
+            "delta_atto": 0,
+            "opt_out_treatment": "synthetic-data",
+            "disclosure_profile": "none",
+            "min_trusts": 2,
+            "valid_from": NOW - DAY,
+            "expires": NOW + 30 * DAY,
+        }
+        return Permit(**(facts | self.permit))
+
+    @cached_property
+    def the_acceptance(self) -> Acceptance:
+        """Ash says yes."""
+        facts: dict[str, Any] = {
+            "federation": "test",
+            "node": "ash",
+            "project": self.the_permit.project,
+            "permit_hash": self.the_permit.sha256,
+            "conditions": (),
+            "rho_nano": 10**9,
+            "accepted": NOW - 60,
+            "expires": NOW + 20 * DAY,
+        }
+        return Acceptance(**(facts | self.acceptance))
+
+    @cached_property
+    def the_policy(self) -> Policy:
+        """Ash's policy."""
+        return Policy.from_toml(policy_text(**self.policy))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The question's plan."""
+        return compile_plan(self.query, made_up())
+
+    def the_intent(self, name: str = "one", **changes: Any) -> Intent:
+        """Ada asks the question of ash and birch."""
+        facts: dict[str, Any] = {
+            "federation": "test",
+            "release_id": hashlib.sha256(name.encode()).hexdigest(),
+            "project": self.the_permit.project,
+            "permit_hash": self.the_permit.sha256,
+            "query_hash": self.query.sha256,
+            "plan_hash": self.plan.sha256,
+            "plan_format": PLAN_FORMAT,
+            "catalogue_hash": made_up().sha256,
+            "inputs": (),
+            "rho_nano": self.plan.rho_nano,
+            "delta_atto": 0,
+            "mode": "local",
+            "nodes": ("ash", "birch"),
+            "min_trusts": 2,
+            "reuse": "stored",
+            "opt_out_treatment": "synthetic-data",
+            "disclosure_profile": "none",
+            "as_of": "2000-01-01",
+            "not_after": NOW + 3_600,
+            "key_id": key("ada").key_id,
+            "key_kind": "file",
+        }
+        return Intent(**(facts | self.intent | changes))

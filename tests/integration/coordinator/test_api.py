@@ -1,0 +1,252 @@
+"""The HTTPS API without its sockets: who may see what, and that nothing unexpected gets in or out."""
+
+import asyncio
+import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from coordinator.api import make_app
+from coordinator.api.context import Api
+from coordinator.api.limits import RateLimit
+from coordinator.config import Home, parse_settings, sample_text
+from coordinator.enrolment import Desk
+from coordinator.fleet.links import Fleet
+from coordinator.fleet.previews import Previews
+from coordinator.queries import QueryService
+from coordinator.rosters import Rosters
+from coordinator.services import Base
+from coordinator.store import ProjectRow, Store
+from tests.factories.documents import NOW, node_entry, permit, person, root, roster
+from trustquery.identity import SigningKey
+from trustquery.identity.certificates import Authority
+from trustquery.protocol.enrolment import login_message
+
+HOLDERS = [SigningKey.generate() for _ in range(3)]
+ROOT = root(*HOLDERS)
+ADA, EVE, ANN, BOB, NODE = (SigningKey.generate() for _ in range(5))
+AUTHORITY = Authority.generate("test", datetime.datetime.fromtimestamp(NOW, datetime.UTC))
+
+
+@dataclass
+class Site:
+    """The application and a way to call it."""
+
+    base: Base
+    app: Any
+    token: str = ""
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def login(
+        self, user: str, key: SigningKey, change: Callable[[dict[str, str]], None] = lambda body: None
+    ) -> httpx.Response:
+        """Challenge and answer."""
+        challenge = self.call("POST", "/v1/login/challenge", json={"user": user}).json()["challenge"]
+        message = login_message("test", self.base.desk.authority_sha256(), user, challenge)
+        body = {"user": user, "challenge": challenge, "signature": key.sign(message).hex()}
+        change(body)
+        return self.call("POST", "/v1/login", json=body)
+
+
+@pytest.fixture
+def site(store: Store, tmp_path: Path) -> Site:
+    settings = parse_settings(sample_text().replace('"demo"', '"test"'))
+    rosters = Rosters(store, ROOT)
+    committee = (person("ann", ANN), person("bob", BOB))
+    rosters.install(roster((node_entry("RX1", NODE),), committee).sign(*HOLDERS[:2]).encode(), NOW)
+    base = Base(
+        Home(tmp_path), settings, ROOT, store, rosters, Desk(store, ROOT, AUTHORITY, "localhost:8443", lambda: NOW)
+    )
+    for name, key in (("ada", ADA), ("eve", EVE)):
+        store.people.add(name, key.public.hex(), NOW)
+    document = permit(ADA)
+    store.projects.put(
+        ProjectRow(
+            name="stays",
+            version=1,
+            permit=document.sign(ANN, BOB).encode(),
+            permit_hash=document.sha256,
+            state="live",
+            added=NOW,
+        )
+    )
+    fleet = Fleet()
+    rates = [RateLimit(burst=100, per_minute=1, clock=time.monotonic) for _ in range(2)]
+    queries = QueryService(store, rosters, fleet, lambda: NOW)
+    return Site(base, make_app(Api(base, fleet, Previews(fleet), queries, *rates)))
+
+
+@pytest.fixture
+def ada(site: Site) -> Site:
+    site.token = site.login("ada", ADA).json()["token"]
+    return site
+
+
+def code_of(response: httpx.Response) -> str:
+    return str(response.json()["problems"][0]["code"])
+
+
+def test_signing_in_gives_a_token_that_works_and_ends(ada: Site) -> None:
+    assert ada.call("GET", "/v1/projects").status_code == 200
+    assert ada.call("POST", "/v1/logout").status_code == 200
+    assert code_of(ada.call("GET", "/v1/projects")) == "auth-required"
+
+
+def test_the_token_is_stored_as_its_hash_only(ada: Site, tmp_path: Path) -> None:
+    assert ada.token.encode() not in (tmp_path / "store.sqlite").read_bytes()
+
+
+def test_a_stranger_and_a_wrong_key_look_the_same(site: Site) -> None:
+    replies = [site.login("ada", EVE), site.login("nobody", EVE), site.login("bob", ADA)]
+    assert {(reply.status_code, reply.text) for reply in replies} == {(401, replies[0].text)}
+    assert code_of(replies[0]) == "auth-failed"
+
+
+def test_a_challenge_serves_once_and_for_its_own_name(site: Site) -> None:
+    kept: dict[str, str] = {}
+    assert site.login("ada", ADA, kept.update).status_code == 200
+    again = site.call("POST", "/v1/login/challenge", json={"user": "ada"}).json()["challenge"]
+    message = login_message("test", site.base.desk.authority_sha256(), "eve", again)
+    body = {"user": "eve", "challenge": again, "signature": EVE.sign(message).hex()}
+    assert code_of(site.call("POST", "/v1/login", json=body)) == "auth-failed"
+
+
+def test_a_signature_for_another_federation_or_server_is_refused(site: Site) -> None:
+    for federation, authority in (("other", site.base.desk.authority_sha256()), ("test", "0" * 64)):
+        challenge = site.call("POST", "/v1/login/challenge", json={"user": "ada"}).json()["challenge"]
+        signature = ADA.sign(login_message(federation, authority, "ada", challenge)).hex()
+        body = {"user": "ada", "challenge": challenge, "signature": signature}
+        assert code_of(site.call("POST", "/v1/login", json=body)) == "auth-failed"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/projects"),
+        ("GET", "/v1/projects/stays"),
+        ("GET", "/v1/projects/stays/budget"),
+        ("GET", "/v1/datasets"),
+        ("GET", "/v1/datasets/omop-5.4"),
+        ("GET", "/v1/queries"),
+        ("GET", "/v1/queries/abababab"),
+        ("POST", "/v1/queries/abababab/cancel"),
+        ("POST", "/v1/queries"),
+        ("POST", "/v1/queries/preview"),
+        ("POST", "/v1/logout"),
+    ],
+)
+@pytest.mark.parametrize("header", ["", "Bearer x", "Basic abc", "Bearer "])
+def test_nothing_is_shown_without_a_session(site: Site, method: str, path: str, header: str) -> None:
+    reply = site.call(method, path, headers={"Authorization": header})
+    assert reply.status_code == 401
+    assert code_of(reply) == "auth-required"
+
+
+def test_only_members_see_a_project(site: Site) -> None:
+    site.token = site.login("eve", EVE).json()["token"]
+    assert site.call("GET", "/v1/projects").json() == {"projects": []}
+    hidden, absent = site.call("GET", "/v1/projects/stays"), site.call("GET", "/v1/projects/other")
+    assert (hidden.status_code, absent.status_code) == (404, 404)
+    assert hidden.text.replace("stays", "other") == absent.text
+
+
+def test_a_member_sees_the_signed_documents(ada: Site) -> None:
+    found = ada.call("GET", "/v1/projects/stays").json()
+    assert found["permit"].encode() == permit(ADA).sign(ANN, BOB).encode()
+    assert found["roster"].encode() == ada.base.rosters.envelope
+    assert found["connected"] == []
+    budget = ada.call("GET", "/v1/projects/stays/budget").json()
+    assert budget["trusts"] == [{"node": "RX1", "name": "Trust RX1", "spent_rho_nano": 0, "answers": 0}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"user": "ada", "colour": "red"},
+        {"user": 1},
+        {},
+        [],
+        {"user": "a" * 65},
+        {"user": "a b"},
+    ],
+)
+def test_a_body_with_anything_else_is_refused(site: Site, body: object) -> None:
+    reply = site.call("POST", "/v1/login/challenge", json=body)
+    assert reply.status_code == 400
+    assert code_of(reply) == "usage-invalid"
+
+
+def test_what_is_not_json_and_what_is_too_large_is_refused(site: Site) -> None:
+    headers = {"content-type": "application/json"}
+    assert site.call("POST", "/v1/login/challenge", content=b"{", headers=headers).status_code == 400
+    large = b'{"user": "' + b"a" * (2 * 1024 * 1024) + b'"}'
+    reply = site.call("POST", "/v1/login/challenge", content=large, headers=headers)
+    assert reply.status_code == 413
+    assert code_of(reply) == "usage-too-large"
+
+
+def test_unknown_places_and_methods_are_problem_documents(site: Site) -> None:
+    assert code_of(site.call("GET", "/nowhere")) == "usage-invalid"
+    assert site.call("DELETE", "/v1/queries").status_code == 405
+    assert site.call("GET", "/docs").status_code == 404
+
+
+def test_a_fault_shows_an_incident_and_nothing_else(ada: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("the secret detail")
+
+    monkeypatch.setattr(ada.base.store.projects, "everyone", broken)
+    reply = ada.call("GET", "/v1/projects")
+    assert reply.status_code == 500
+    assert code_of(reply) == "internal-fault"
+    assert "secret" not in reply.text
+
+
+def test_too_many_attempts_to_sign_in_are_slowed(site: Site) -> None:
+    replies = [site.call("POST", "/v1/login/challenge", json={"user": "ada"}) for _ in range(101)]
+    assert [reply.status_code for reply in replies[:100]] == [200] * 100
+    assert code_of(replies[100]) == "node-rate"
+
+
+def test_the_anchor_needs_no_sign_in(site: Site) -> None:
+    found = site.call("GET", "/v1/enrolment/anchor").json()
+    assert found["root"].encode() == ROOT.payload()
+    assert found["ca_pem"].encode() == AUTHORITY.certificate_pem
+    assert found["grpc_address"] == "localhost:8444"
+
+
+def test_an_enrolment_is_shown_to_the_holder_of_its_code_only(site: Site) -> None:
+    reply = site.call("GET", "/v1/enrolment/RX1", headers={"Authorization": "Bearer tqe1.RX1.x"})
+    assert reply.status_code == 403
+    assert code_of(reply) == "node-code-invalid"
+    assert code_of(site.call("GET", "/v1/enrolment/RX1")) == "auth-required"
+
+
+def test_a_preview_without_nodes_says_so(ada: Site) -> None:
+    from decimal import Decimal
+
+    from trustquery.catalogue import load
+    from trustquery.language import compile_query
+
+    model = compile_query("SELECT count(*) FROM person", load("omop-5.4"), epsilon=Decimal(1)).payload().decode()
+    reply = ada.call("POST", "/v1/queries/preview", json={"project": "stays", "model": model})
+    assert reply.json()["trusts"] == [
+        {"node": "RX1", "name": "Trust RX1", "connected": False, "accepted": None, "reasons": [], "shares": []}
+    ]
+    bad = ada.call("POST", "/v1/queries/preview", json={"project": "stays", "model": "{}"})
+    assert code_of(bad) == "query-model-invalid"

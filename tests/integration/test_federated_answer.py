@@ -1,0 +1,242 @@
+"""Coordinator, wire and client together: real processes' rooms over real TLS, with puppets for trusts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.lib.coordinator import EnrolledNode, LiveCoordinator
+from tests.lib.processes import wait_for
+from tests.lib.puppet import Puppet, connected
+from trustquery.client.config import find_home
+from trustquery.client.connection import Connection
+from trustquery.client.past import past_result
+from trustquery.client.signin import join, open_http, sign_in
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import LawfulBasis, Member, Permit, SigningKey
+from trustquery.protocol.enrolment import ConnectionCode
+
+SQL = "SELECT count(*) AS visits FROM visit_occurrence"
+TRUSTS = ("RX1", "RX2", "RX3", "RX4")
+
+
+@dataclass
+class World:
+    """A coordinator with four enrolled trusts, one project, one signed-in analyst."""
+
+    live: LiveCoordinator
+    nodes: dict[str, EnrolledNode]
+    connection: Connection
+
+    def puppet(self, ods: str, **strings: object) -> Puppet:
+        """A trust on strings."""
+        authority = (self.live.home / "authority.pem").read_bytes()
+        return Puppet(self.nodes[ods], f"localhost:{self.live.grpc_port}", authority, **strings)  # type: ignore[arg-type]
+
+
+def permit(key: SigningKey, now: int) -> Permit:
+    member = Member(
+        person="ada", name="Ada", organisation="University", role="lead", key=key.public.hex(), key_kind="file",
+        training_body="ONS", training_expires=now + 10_000,
+    )  # fmt: skip
+    basis = LawfulBasis(article_6="6(1)(e)", article_9="9(2)(j)", common_law="anonymous output")
+    return Permit(
+        federation="test", project="stays", version=1, title="Stays", lay_summary="How long people stay",
+        purpose="health-research", lawful_basis=basis, members=(member,), datasets=("omop-5.4",),
+        rho_nano=10**9, delta_atto=0, opt_out_treatment="synthetic-data", disclosure_profile="none", min_trusts=2,
+        valid_from=now - 10, expires=now + 20_000,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("federation")
+    committee = {name: SigningKey.generate() for name in ("ann", "bob")}
+    (folder / "committee.toml").write_text(
+        "".join(f'[[people]]\nperson = "{n}"\nname = "{n}"\nkey = "{k.public.hex()}"\n' for n, k in committee.items())
+    )
+    live = LiveCoordinator(folder)
+    try:
+        nodes = {ods: live.enrol(ods) for ods in TRUSTS}
+        live.install_roster()
+        home = find_home(folder / "analyst")
+        key = SigningKey.generate()
+        key.save(home.default_key)
+        signed = folder / "permit.dsse"
+        signed.write_bytes(permit(key, int(time.time())).sign(*committee.values()).encode())
+        live.cli("project", "add", "--permit", signed)
+        code = live.cli("user", "add", "ada", "--key", key.public.hex()).strip()
+        settings = join(home, ConnectionCode.parse(code), "ada", "key.pem")
+        with open_http(home, settings) as http:
+            sign_in(home, settings, http)
+        with Connection.open(home) as connection:
+            wait_for(lambda: _ready(connection), 5, "the roster to be in force")
+            yield World(live, nodes, connection)
+    finally:
+        live.end()
+
+
+def _ready(connection: Connection) -> bool:
+    try:
+        return len(connection.project("stays").roster.nodes) == len(TRUSTS)
+    except TrustQueryError:
+        return False
+
+
+def test_four_trusts_make_one_sum(world: World) -> None:
+    puppets = [world.puppet(ods, value=100 + place) for place, ods in enumerate(TRUSTS)]
+    with connected(*puppets):
+        query = world.connection.project("stays").sql(SQL, epsilon=0.5)
+        result = query.run(wait=20)
+        wait_for(lambda: all(puppet.acknowledged() == 1 for puppet in puppets), 5, "acknowledgements")
+    assert query.to_arrow()["visits"].to_pylist() == [406.0]
+    [(low, high)] = query.intervals["visits"]
+    assert low is not None
+    assert high is not None
+    assert low < 406 < high
+    assert [(trust.node, trust.answered) for trust in query.trusts] == [(ods, True) for ods in TRUSTS]
+    assert query.cost.rho_nano == query.plan.rho_nano
+    assert result.shares["RX1"] == {"project": 0.9}
+    assert any("rollback" in note for note in result.notes)
+    assert result.merge_checked
+    again = past_result(world.connection, result.query_id[:12])
+    assert again.table == result.table
+
+
+def test_a_silent_and_a_refusing_trust_are_missing_not_zero(world: World) -> None:
+    refusal = Problem("budget-exhausted", "", {"scope": "project"})
+    puppets = [
+        world.puppet("RX1", value=10),
+        world.puppet("RX2", value=20),
+        world.puppet("RX3", silent=True),
+        world.puppet("RX4", refuse=refusal),
+    ]
+    with connected(*puppets):
+        started = time.monotonic()
+        result = world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=2)
+    assert time.monotonic() - started < 10
+    assert result.to_arrow()["visits"].to_pylist() == [30.0]
+    missing = {trust.node: [reason.code for reason in trust.reasons] for trust in result.trusts if not trust.answered}
+    assert missing == {"RX3": ["node-no-answer"], "RX4": ["budget-exhausted"]}
+
+
+def test_too_few_would_answer_and_nothing_is_asked(world: World) -> None:
+    refusal = Problem("budget-exhausted", "", {"scope": "project"})
+    puppets = [world.puppet(ods, refuse=refusal) for ods in TRUSTS]
+    with connected(*puppets), pytest.raises(TrustQueryError) as caught:
+        world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=2)
+    assert caught.value.exit_status == 20
+    assert {problem.place for problem in caught.value.problems if problem.code == "budget-exhausted"} == {", ".join(TRUSTS)}
+
+
+def test_too_few_answers_make_no_result(world: World) -> None:
+    puppets = [world.puppet("RX1"), *(world.puppet(ods, silent=True) for ods in TRUSTS[1:])]
+    with connected(*puppets), pytest.raises(TrustQueryError) as caught:
+        world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=2)
+    assert caught.value.code == "query-too-few-trusts"
+    assert caught.value.exit_status == 14
+
+
+@pytest.mark.parametrize(
+    "strings",
+    [
+        {"twist": {"plan_hash": "cd" * 32}},
+        {"twist": {"release_id": "cd" * 32}},
+        {"twist": {"rho_nano": 10**14}},
+        {"twist": {"node": "RX2"}},
+        {"spoil": lambda vector: bytes(len(vector))},
+        {"spoil": lambda vector: vector + bytes(8)},
+    ],
+)
+def test_an_answer_that_was_tampered_with_is_not_merged(world: World, strings: dict[str, object]) -> None:
+    puppets = [world.puppet(ods, value=7) for ods in TRUSTS[:3]] + [world.puppet("RX4", **strings)]
+    with connected(*puppets):
+        result = world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=10)
+    assert result.to_arrow()["visits"].to_pylist() == [21.0]
+    assert [trust.node for trust in result.trusts if not trust.answered] == ["RX4"]
+
+
+def test_a_trust_that_comes_late_is_offered_what_is_open(world: World) -> None:
+    puppets = [world.puppet(ods, value=1) for ods in TRUSTS[:3]]
+    late = world.puppet("RX4", value=1)
+    with connected(*puppets):
+        seen: list[int] = []
+
+        def on_progress(view: object) -> None:
+            if not seen:
+                late.start()
+            seen.append(1)
+
+        result = world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=20, on_progress=on_progress)
+        late.stop()
+    assert result.answered == 4
+
+
+def test_a_restart_keeps_an_open_query(world: World) -> None:
+    puppets = [world.puppet(ods, silent=True) for ods in TRUSTS]
+    with connected(*puppets):
+        query = world.connection.project("stays").sql(SQL, epsilon=0.5)
+        _, query_id = query._submit(20)
+        wait_for(lambda: world.connection.status(query_id)["state"] == "offered", 5, "the offer")
+    world.live.process.end()
+    world.live.process.start("listening")
+    with connected(*(world.puppet(ods, value=2) for ods in TRUSTS)):
+        wait_for(lambda: world.connection.status(query_id)["state"] == "closed", 10, "the result")
+    assert past_result(world.connection, query_id).to_arrow()["visits"].to_pylist() == [8.0]
+
+
+def test_a_cancelled_query_keeps_late_answers_apart(world: World) -> None:
+    silent = world.puppet("RX1", silent=True)
+    with connected(silent, world.puppet("RX2", silent=True)):
+        _, query_id = world.connection.project("stays").sql(SQL, epsilon=0.5)._submit(20)
+        from trustquery.protocol.messages import Offer
+
+        wait_for(lambda: any(isinstance(message, Offer) for message in silent.received), 5, "the offer")
+        assert world.connection.cancel(query_id)
+        assert not world.connection.cancel(query_id)
+        offer = next(message for message in silent.received if isinstance(message, Offer))
+        silent.say(silent.answer(offer))
+        wait_for(lambda: silent.acknowledged() == 1, 5, "the acknowledgement")
+    view = world.connection.status(query_id)
+    assert view["state"] == "cancelled"
+    assert view["result"] is None
+    assert [(trust["node"], trust["late"]) for trust in view["trusts"] if trust["status"] == "answer"] == [
+        ("RX1", True)
+    ]
+
+
+def test_one_stream_per_node_the_newer_wins(world: World) -> None:
+    older, newer = world.puppet("RX1"), world.puppet("RX1")
+    with connected(older), connected(newer):
+        wait_for(lambda: older.status is not None, 5, "the older stream to end")
+        assert newer.status is None
+
+
+def test_a_new_permit_reaches_connected_nodes(world: World) -> None:
+    puppet = world.puppet("RX1")
+    with connected(puppet):
+        wait_for(lambda: len(puppet.documents()) == 1, 5, "documents")
+        assert puppet.documents()[0].roster
+        assert len(puppet.documents()[0].permits) == 1
+        world.live.cli("project", "end", "stays")
+        wait_for(lambda: len(puppet.documents()) == 2, 5, "documents again")
+        assert puppet.documents()[1].permits == ()
+    with pytest.raises(TrustQueryError) as caught:
+        world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=2)
+    assert caught.value.code == "project-ended"
+
+
+def test_a_revoked_node_is_cut_off(world: World) -> None:
+    import grpc
+
+    puppet = world.puppet("RX1")
+    with connected(puppet):
+        world.live.cli("node", "revoke", "RX1", "--yes")
+        wait_for(lambda: puppet.status is not None, 5, "the cut")
+        assert puppet.status is grpc.StatusCode.PERMISSION_DENIED
+    again = world.puppet("RX1").start()
+    assert again.status is grpc.StatusCode.PERMISSION_DENIED
+    again.stop()

@@ -1,0 +1,99 @@
+"""Enrolment of a node against the real coordinator: prints that do not match, repetition, approval."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node_agent.config import Home
+from node_agent.enrolment.enrol import complete, fetch_anchor, request
+from node_agent.enrolment.startup import certificate_days_left, check_certificate, load_startup
+from tests.lib.coordinator import LiveCoordinator
+from tests.lib.processes import free_port
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Root
+from trustquery.protocol.enrolment import EnrolmentCode
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCoordinator]:
+    coordinator = LiveCoordinator(tmp_path_factory.mktemp("coordinator"))
+    yield coordinator
+    coordinator.end()
+
+
+def invite(live: LiveCoordinator, ods: str) -> EnrolmentCode:
+    return EnrolmentCode.parse(live.cli("node", "invite", ods, "--name", f"Trust {ods}").strip())
+
+
+def code_of(action: object, *arguments: object) -> str:
+    with pytest.raises(TrustQueryError) as caught:
+        action(*arguments)  # type: ignore[operator]
+    return caught.value.code
+
+
+def test_the_whole_way_with_an_interruption(live: LiveCoordinator, tmp_path: Path) -> None:
+    code, home = invite(live, "RX1"), Home(tmp_path / "node")
+    enrolment = fetch_anchor(code)
+    assert enrolment.root == Root.from_payload((live.folder / "root.json").read_bytes())
+    words = request(enrolment, home, "Trust RX1")
+    assert len(words.split()) == 12
+    assert code_of(complete, enrolment, home, lambda: False) == "node-not-approved"
+    assert code_of(load_startup, home) == "config-missing"
+    # Run again: the same keys, the same words, no second request.
+    again = fetch_anchor(code)
+    assert request(again, home, "Trust RX1") == words
+    assert live.cli("node", "approve", "RX1", "--yes").strip() == words
+    node = complete(again, home, lambda: False)
+    startup = load_startup(home)
+    check_certificate(startup)
+    assert (startup.node, startup.federation) == (node, live.federation)
+    assert startup.coordinator.grpc_address == f"localhost:{live.grpc_port}"
+    assert certificate_days_left(startup, 0) > 0
+    for path in home.keys.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for path in home.path.rglob("*.pem"):
+        if b"PRIVATE" in path.read_bytes():
+            assert path.parent == home.keys
+
+
+def test_a_code_works_for_one_node_only(live: LiveCoordinator, tmp_path: Path) -> None:
+    code = invite(live, "RX2")
+    enrolment = fetch_anchor(code)
+    request(enrolment, Home(tmp_path / "one"), "Trust RX2")
+    thief = Home(tmp_path / "two")
+    words = request(enrolment, thief, "Trust RX2")
+    # The second holder of the code sees other words, and the certificate is not for its key.
+    approved = live.cli("node", "approve", "RX2", "--yes").strip()
+    assert words != approved
+    assert code_of(complete, enrolment, thief, lambda: False) == "auth-certificate"
+
+
+def test_a_print_that_is_not_the_authoritys_stops_at_once(live: LiveCoordinator) -> None:
+    code = invite(live, "RX3")
+    assert code_of(fetch_anchor, replace(code, authority_sha256="ab" * 32)) == "node-code-invalid"
+
+
+def test_a_wrong_secret_or_another_trusts_code(live: LiveCoordinator, tmp_path: Path) -> None:
+    code = invite(live, "RX4")
+    wrong = fetch_anchor(replace(code, secret="0" * 32))
+    assert code_of(request, wrong, Home(tmp_path / "a"), "Trust") == "node-code-invalid"
+    other = fetch_anchor(replace(code, ods="RX5"))
+    assert code_of(request, other, Home(tmp_path / "b"), "Trust") == "node-code-invalid"
+
+
+def test_nobody_at_the_address(live: LiveCoordinator) -> None:
+    code = replace(invite(live, "RX6"), address=f"localhost:{free_port()}")
+    assert code_of(fetch_anchor, code) == "node-unreachable"
+
+
+def test_a_home_with_keys_that_others_can_read(live: LiveCoordinator, tmp_path: Path) -> None:
+    home = Home(tmp_path / "node")
+    enrolment = fetch_anchor(invite(live, "RX7"))
+    request(enrolment, home, "Trust RX7")
+    (home.keys / "identity.pem").chmod(0o640)
+    assert code_of(request, enrolment, home, "Trust RX7") == "config-key-file"

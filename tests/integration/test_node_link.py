@@ -1,0 +1,358 @@
+"""The node's link over real mutual TLS, against a coordinator on strings; behind it the gate with fake ports."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+
+from node_agent.config import LinkConfig
+from node_agent.enrolment.startup import Coordinator, Startup
+from node_agent.gate.ports import Ports
+from node_agent.link.link import Link
+from node_agent.policy_store import DocumentStore
+from tests.factories.trust import key
+from tests.lib.gate_world import World
+from trustquery.identity import SigningKey
+from trustquery.identity.certificates import Authority, certificate_request, new_tls_key, spiffe_name
+from trustquery.protocol.messages import (
+    Ack,
+    AnswerMessage,
+    Cosignature,
+    Documents,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    Message,
+    Preview,
+    PreviewReply,
+    WitnessRequest,
+)
+from trustquery.protocol.session import Inbound, Outbound
+from trustquery.wire import SERVICE
+
+CONFIG = LinkConfig(heartbeat_ms=100, keepalive_ms=5_000, reconnect_ms=50, reconnect_max_ms=200)
+SECONDS = 20.0
+
+
+class Strings:
+    """A coordinator that says what a test tells it to.
+
+    Attributes:
+        sessions: one list a stream of what the node said.
+        quiet: do not answer heartbeats.
+        echo: change the nonce that is repeated.
+    """
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.sessions: list[list[Message]] = []
+        self.quiet = False
+        self.echo: Callable[[bytes], bytes] = bytes
+        self.say: list[Message] = []
+        self.hang_up_after: type[object] | None = None
+        self.acknowledge = True
+        self.port = 0
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        tls_key = new_tls_key()
+        certificate = self.authority.issue_server(tls_key, hosts=["localhost"], now=datetime.datetime.now(datetime.UTC))
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._session)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Session": handler}),))
+        credentials = grpc.ssl_server_credentials(
+            [(tls_key, certificate)], self.authority.certificate_pem, require_client_auth=True
+        )
+        self.port = self._server.add_secure_port(f"localhost:{self.port}", credentials)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.stop(0)
+
+    async def _session(self, _: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        heard: list[Message] = []
+        self.sessions.append(heard)
+        inbound, outbound = Inbound(sender="node"), Outbound()
+
+        async def tell(message: Message) -> None:
+            for frame in outbound.frames(message):
+                await context.write(frame)
+
+        while isinstance(frame := await context.read(), bytes):
+            message = inbound.receive(frame)
+            if message is None:
+                continue
+            heard.append(message)
+            if isinstance(message, Hello):
+                await tell(Hello((1,), "coordinator", bytes(32), self.echo(message.nonce)))
+                for line in self.say:
+                    await tell(line)
+            elif isinstance(message, Heartbeat) and not self.quiet:
+                await tell(Heartbeat())
+            elif isinstance(message, AnswerMessage) and self.acknowledge:
+                await tell(Ack(message.release_id))
+            if self.hang_up_after is not None and isinstance(message, self.hang_up_after):
+                return
+
+    def said(self, kind: type[Message]) -> list[Message]:
+        """Everything of one kind that the node said, over all sessions."""
+        return [message for heard in self.sessions for message in heard if isinstance(message, kind)]
+
+
+class Fixture:
+    """A node's link and the coordinator it dials."""
+
+    def __init__(self, folder: Path, authority: Authority | None = None) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        self.world = World()
+        self.strings = Strings(authority or Authority.generate("test", now))
+        self.trusted = self.strings.authority
+        self.documents = DocumentStore(folder / "documents", self.world.people.root)
+        self.connected: list[bool] = []
+        self.failures: list[BaseException] = []
+
+    def startup(self) -> Startup:
+        now = datetime.datetime.now(datetime.UTC)
+        tls_key = new_tls_key()
+        certificate = self.strings.authority.issue_node(
+            certificate_request(tls_key, "ash"), uri=spiffe_name("test", "ash"), now=now
+        )
+        address = f"localhost:{self.strings.port}"
+        return Startup(
+            root=self.world.people.root,
+            coordinator=Coordinator(format="tq-startup-1", node="ash", ods="RX1", grpc_address=address),
+            authority_pem=self.trusted.certificate_pem,
+            certificate_pem=certificate,
+            key=SigningKey.generate(),
+            tls_key_pem=tls_key,
+        )
+
+    def ports(self) -> Ports:
+        return replace(self.world.ports, send=lambda message: self.link.deliver(message))
+
+    async def run(self, story: Callable[[Fixture], Awaitable[None]]) -> None:
+        await self.strings.start()
+        self.link = Link(
+            self.startup(),
+            CONFIG,
+            self.ports(),
+            self.documents,
+            on_change=self.connected.append,
+            on_failure=self.failures.append,
+        )
+        dialling = asyncio.create_task(self.link.run())
+        try:
+            await asyncio.wait_for(story(self), SECONDS)
+        finally:
+            await self.link.close()
+            dialling.cancel()
+            await asyncio.gather(dialling, return_exceptions=True)
+            await self.strings.stop()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def test_an_offer_is_answered_and_an_acknowledged_answer_is_not_repeated(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    release_id = fixture.world.people.the_intent().release_id
+    fixture.strings.say = [fixture.world.offer()]
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: it.world.ledger.boxes.get(release_id, (b"", ""))[1] == "acknowledged")
+        it.strings.say = []
+        await it.strings.stop()
+        await it.strings.start()
+        await it.until(lambda: len(it.strings.sessions) == 2 and it.strings.said(Heartbeat))
+
+    asyncio.run(fixture.run(story))
+    (message,) = fixture.strings.said(AnswerMessage)
+    assert isinstance(message, AnswerMessage)
+    assert fixture.world.read(message).status == "answer"
+    assert message.no_rollback_protection
+    assert fixture.connected[:3] == [True, False, True]
+    assert fixture.failures == []
+
+
+def test_what_is_not_acknowledged_is_repeated_in_the_same_bytes(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    fixture.strings.say = [fixture.world.offer()]
+    fixture.strings.acknowledge = False
+    fixture.strings.hang_up_after = AnswerMessage
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: len(it.strings.said(AnswerMessage)) >= 3)
+
+    asyncio.run(fixture.run(story))
+    assert len(set(fixture.strings.said(AnswerMessage))) == 1
+    assert len(fixture.strings.sessions) >= 2
+    assert fixture.world.engine.runs == 1
+
+
+def test_the_greeting_must_repeat_the_nonce(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    fixture.strings.echo = lambda nonce: bytes(32)
+    fixture.strings.say = [fixture.world.offer()]
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: len(it.strings.sessions) >= 3)
+
+    asyncio.run(fixture.run(story))
+    assert fixture.connected == []
+    assert fixture.strings.said(AnswerMessage) == []
+    nonces = {message.nonce for message in fixture.strings.said(Hello) if isinstance(message, Hello)}
+    assert len(nonces) == len(fixture.strings.sessions)
+
+
+def test_another_authority_is_not_believed(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    fixture.trusted = Authority.generate("test", datetime.datetime.now(datetime.UTC))
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: len([event for event, _ in it.world.logged if event == "link down"]) >= 2)
+
+    asyncio.run(fixture.run(story))
+    assert fixture.strings.sessions == []
+    assert fixture.connected == []
+
+
+def test_a_silent_coordinator_is_left(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    fixture.strings.quiet = True
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: len(it.strings.sessions) >= 2)
+
+    asyncio.run(fixture.run(story))
+    assert fixture.connected[:2] == [True, False]
+
+
+def test_documents_previews_and_witness_requests(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    world = fixture.world
+    world.clock.wall = lambda: world.people.the_roster.issued + 1  # type: ignore[method-assign]
+    permit = world.people.the_permit.sign(key("ann"), key("bob")).encode()
+    fixture.strings.say = [
+        Documents(world.people.the_roster.sign(key("root0"), key("root1")).encode(), b"", (permit,)),
+        Preview(
+            bytes(32), world.people.query.payload(), permit, key("ada").key_id, "file", "synthetic-data", "none", 2
+        ),
+        WitnessRequest(bytes(32), "other", 0, b"x"),
+    ]
+
+    async def story(it: Fixture) -> None:
+        await it.until(
+            lambda: it.documents.projects() and it.strings.said(PreviewReply) and it.strings.said(Cosignature)
+        )
+
+    asyncio.run(fixture.run(story))
+    (reply,) = fixture.strings.said(PreviewReply)
+    assert isinstance(reply, PreviewReply)
+    assert len(reply.preview_id) == 32
+    (refusal,) = fixture.strings.said(Cosignature)
+    assert refusal == Cosignature(bytes(32), b"", "policy-witness-unavailable")
+
+
+def test_a_ledger_that_fails_ends_the_service_and_nothing_is_said(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    fixture.world.ledger.fail_on = "commit"
+    fixture.strings.say = [fixture.world.offer()]
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: it.failures)
+
+    asyncio.run(fixture.run(story))
+    assert "ledger-unwritable" in str(fixture.failures[0])
+    assert fixture.strings.said(AnswerMessage) == []
+
+
+def test_closing_says_goodbye(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: it.connected)
+        await it.link.close()
+        await it.until(lambda: it.strings.said(Goodbye))
+
+    asyncio.run(fixture.run(story))
+    assert fixture.strings.said(Goodbye) == [Goodbye("restart")]
+
+
+CLIENT = """
+import asyncio, sys
+from pathlib import Path
+from node_agent.config import LinkConfig, harden_transport
+harden_transport()
+from types import SimpleNamespace
+from node_agent.link.channel import open_channel
+folder, port = Path(sys.argv[1]), sys.argv[2]
+startup = SimpleNamespace(
+    authority_pem=(folder / "ca.pem").read_bytes(), certificate_pem=(folder / "node.crt").read_bytes(),
+    tls_key_pem=(folder / "node.key").read_bytes(), coordinator=SimpleNamespace(grpc_address=f"localhost:{port}"),
+)
+async def main():
+    channel = open_channel(startup, LinkConfig())
+    try:
+        await asyncio.wait_for(channel.channel_ready(), 3)
+    except TimeoutError:
+        pass
+    await channel.close()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.acceptance("TRN-02")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_node_speaks_tls_1_3_alone(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    authority = Authority.generate("test", now)
+    server_key, node_key = new_tls_key(), new_tls_key()
+    node = authority.issue_node(certificate_request(node_key, "ash"), uri=spiffe_name("test", "ash"), now=now)
+    for name, content in {
+        "ca.pem": authority.certificate_pem,
+        "server.key": server_key,
+        "server.crt": authority.issue_server(server_key, hosts=["localhost"], now=now),
+        "node.key": node_key,
+        "node.crt": node,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    context.set_alpn_protocols(["h2"])
+    outcome: list[str] = []
+
+    def serve(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(connection, server_side=True) as wrapped:
+                    outcome.append(wrapped.version() or "")
+            except (ssl.SSLError, OSError):
+                outcome.append("refused")
+
+    with socket.create_server(("localhost", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        subprocess.run(
+            [sys.executable, "-c", CLIENT, tmp_path, str(listener.getsockname()[1])],
+            check=True,
+            timeout=60,
+            stderr=subprocess.DEVNULL,
+        )
+    assert set(outcome) == {"refused" if version is ssl.TLSVersion.TLSv1_2 else "TLSv1.3"}

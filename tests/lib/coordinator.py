@@ -1,0 +1,100 @@
+"""A real coordinator process with one enrolled node, whose keys the test holds: to be spoken to by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.lib.processes import Process, command, free_port, run
+from trustquery.identity import SigningKey
+from trustquery.identity.certificates import Authority, certificate_request, new_tls_key
+from trustquery.protocol.enrolment import EnrolmentCode, proof_message
+
+__all__ = ["EnrolledNode", "LiveCoordinator"]
+
+
+@dataclass(frozen=True)
+class EnrolledNode:
+    """A node as the coordinator knows it."""
+
+    ods: str
+    key: SigningKey
+    tls_key: bytes
+    certificate: bytes
+
+
+class LiveCoordinator:
+    """Root, coordinator and process in one folder.
+
+    Args:
+        folder: an empty folder.
+    """
+
+    federation = "test"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "coordinator"
+        self.api_port, self.grpc_port = free_port(), free_port()
+        holders = [folder / f"holder{place}" for place in range(3)]
+        options = [item for holder in holders for item in ("--holder", holder)]
+        run(command("tq"), "federation", "init", self.federation, "--out", folder / "root.json", *options)
+        self.root_keys = [holder / "root.key.pem" for holder in holders]
+        self.cli("init", "--root", folder / "root.json", "--api", f"localhost:{self.api_port}",
+                 "--nodes", f"localhost:{self.grpc_port}")  # fmt: skip
+        self.process = Process([command("tq-coordinator"), "--home", self.home, "run"], folder / "coordinator.log")
+        self.process.start("listening")
+
+    def cli(self, *arguments: str | Path) -> str:
+        """Run ``tq-coordinator``; returns stdout."""
+        return run(command("tq-coordinator"), "--home", self.home, *arguments).stdout
+
+    @property
+    def authority(self) -> Authority:
+        """The transport authority, with its private key: what only an intruder at the centre would hold."""
+        return Authority((self.home / "authority.key.pem").read_bytes(), (self.home / "authority.pem").read_bytes())
+
+    def enrol(self, ods: str) -> EnrolledNode:
+        """Invite, request by hand, approve."""
+        code = self.cli("node", "invite", ods, "--name", f"Trust {ods}").strip()
+        key, tls_key = SigningKey.generate(), new_tls_key()
+        request = certificate_request(tls_key, ods)
+        proof = key.sign(proof_message(EnrolmentCode.parse(code), key.public, request)).hex()
+        body = {"code": code, "ods": ods, "name": f"Trust {ods}", "identity_key": key.public.hex(),
+                "csr": request.decode(), "proof": proof}  # fmt: skip
+        with self.http() as client:
+            client.post("/v1/enrolment", json=body).raise_for_status()
+            self.cli("node", "approve", ods, "--yes")
+            found = client.get(f"/v1/enrolment/{ods}", headers={"Authorization": f"Bearer {code}"}).raise_for_status()
+        return EnrolledNode(ods, key, tls_key, found.json()["certificate_pem"].encode())
+
+    def install_roster(self) -> None:
+        """Draft, sign by two root holders, install."""
+        committee = self.folder / "committee.toml"
+        if not committee.exists():
+            people = [("ann", SigningKey.generate()), ("bob", SigningKey.generate())]
+            committee.write_text(
+                "".join(f'[[people]]\nperson = "{n}"\nname = "{n}"\nkey = "{k.public.hex()}"\n' for n, k in people)
+            )
+        draft = self.folder / "roster.json"
+        draft.write_text(self.cli("roster", "draft", "--committee", committee))
+        json.loads(draft.read_text())
+        keys = [item for key in self.root_keys[:2] for item in ("--key", key)]
+        signed = self.folder / "roster.dsse"
+        run(command("tq"), "federation", "sign", draft, *keys, "--out", signed)
+        self.cli("roster", "install", signed)
+        signed.unlink()
+
+    def http(self) -> httpx.Client:
+        """A client of the HTTPS API that verifies the authority."""
+        import ssl
+
+        trusted = ssl.create_default_context(cadata=(self.home / "authority.pem").read_text())
+        return httpx.Client(base_url=f"https://localhost:{self.api_port}", verify=trusted, trust_env=False)
+
+    def end(self) -> None:
+        """Stop the process."""
+        self.process.end()

@@ -1,0 +1,162 @@
+"""A puppet trust: it speaks the real protocol over real TLS, but its vectors are the test's, without data or noise."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import queue
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import grpc
+
+from tests.lib.coordinator import EnrolledNode
+from trustquery.catalogue import load
+from trustquery.errors import Problem
+from trustquery.identity import Answer, Envelope, Intent
+from trustquery.model import Query
+from trustquery.planning import compile_plan
+from trustquery.protocol.messages import (
+    Ack,
+    AnswerMessage,
+    Documents,
+    Hello,
+    Message,
+    Offer,
+    Preview,
+    PreviewReply,
+    ScopeShare,
+)
+from trustquery.protocol.session import Inbound, Outbound
+from trustquery.wire import SESSION_METHOD
+
+__all__ = ["Puppet", "connected"]
+
+NONCE = b"\x05" * 32
+
+
+@dataclass
+class Puppet:
+    """One trust on strings.
+
+    Attributes:
+        value: what every cell of its vector holds.
+        refuse: the problem it answers with instead, also to a preview.
+        silent: it reads offers and says nothing.
+        twist: changes the answer's fields before they are signed.
+        spoil: changes the vector's bytes after they were signed.
+    """
+
+    node: EnrolledNode
+    address: str
+    authority_pem: bytes
+    value: int = 100
+    refuse: Problem | None = None
+    silent: bool = False
+    twist: dict[str, object] = field(default_factory=dict)
+    spoil: Callable[[bytes], bytes] = bytes
+    received: list[Message] = field(default_factory=list)
+    status: grpc.StatusCode | None = None
+
+    def start(self) -> Puppet:
+        """Dial in; returns once the coordinator has said Hello."""
+        self._queue: queue.Queue[bytes | None] = queue.Queue()
+        self._greeted = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._greeted.wait(10), self.status
+        return self
+
+    def stop(self) -> None:
+        """Hang up."""
+        self._queue.put(None)
+        self._channel.close()
+        self._thread.join(10)
+
+    def say(self, message: Message) -> None:
+        """Send a message."""
+        for frame in self._outbound.frames(message):
+            self._queue.put(frame)
+
+    def _frames(self) -> Iterator[bytes]:
+        while (frame := self._queue.get()) is not None:
+            yield frame
+
+    def _run(self) -> None:
+        credentials = grpc.ssl_channel_credentials(self.authority_pem, self.node.tls_key, self.node.certificate)
+        self._channel = grpc.secure_channel(self.address, credentials, options=[("grpc.use_local_subchannel_pool", 1)])
+        self._outbound = Outbound()
+        inbound = Inbound(sender="coordinator", echo=NONCE)
+        self.say(Hello((1,), self.node.ods, NONCE))
+        session: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(SESSION_METHOD)
+        call = session(self._frames())
+        try:
+            for frame in call:
+                message = inbound.receive(frame)
+                if message is not None:
+                    self.received.append(message)
+                    self._react(message)
+        except grpc.RpcError as error:
+            self.status = error.code()
+        except ValueError:
+            self.status = grpc.StatusCode.CANCELLED
+        self._greeted.set()
+
+    def _react(self, message: Message) -> None:
+        match message:
+            case Hello():
+                self._greeted.set()
+            case Preview():
+                reasons = (self.refuse.document(),) if self.refuse else ()
+                shares = (ScopeShare("project", 900_000, 20_000),)
+                self.say(PreviewReply(message.preview_id, not reasons, reasons, () if reasons else shares))
+            case Offer() if not self.silent:
+                self.say(self.answer(message))
+
+    def answer(self, offer: Offer) -> AnswerMessage:
+        """The signed answer to an offer."""
+        intent = Intent.from_payload(Envelope.decode(offer.intent, kind="intent").payload)
+        query = Query.from_payload(offer.model)
+        plan = compile_plan(query, load(query.catalogue_id))
+        vector = struct.pack(f"<{plan.length}q", *[self.value] * plan.length) if self.refuse is None else b""
+        fields: dict[str, object] = {
+            "federation": intent.federation,
+            "release_id": intent.release_id,
+            "query_hash": intent.query_hash,
+            "plan_hash": intent.plan_hash,
+            "node": self.node.ods,
+            "data_version": 1,
+            "policy_hash": "ab" * 32,
+            "mode": "local",
+            "status": "answer" if self.refuse is None else "refused",
+            "vector_sha256": hashlib.sha256(vector).hexdigest() if vector else "",
+            "vector_length": len(vector) // 8,
+            "rho_nano": plan.rho_nano if self.refuse is None else 0,
+            "ledger_seq": 1,
+            "reasons": () if self.refuse is None else (self.refuse.document(),),
+        }
+        document = Answer.model_validate(fields | self.twist)
+        return AnswerMessage(intent.release_id, document.sign(self.node.key).encode(), self.spoil(vector), True)
+
+    def acknowledged(self) -> int:
+        """How many answers the coordinator holds durably."""
+        return sum(isinstance(message, Ack) for message in self.received)
+
+    def documents(self) -> list[Documents]:
+        """Every Documents message so far."""
+        return [message for message in self.received if isinstance(message, Documents)]
+
+
+@contextlib.contextmanager
+def connected(*puppets: Puppet) -> Iterator[None]:
+    """All of them dialled in."""
+    started: list[Puppet] = []
+    try:
+        for puppet in puppets:
+            started.append(puppet.start())
+        yield
+    finally:
+        for puppet in started:
+            puppet.stop()

@@ -1,0 +1,323 @@
+"""Hypothesis strategy for questions of the accepted language about the made-up dataset.
+
+Every text drawn here must be accepted: a refusal is a failure of the test that drew it, except for the size of the
+sensitivity, which the text alone does not show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from tests.factories.catalogues import made_up
+from trustquery.catalogue import ColumnType, Role, Table
+from trustquery.errors import TrustQueryError
+from trustquery.language import compile_query
+from trustquery.model import Query
+from trustquery.planning import Plan, compile_plan
+
+__all__ = ["Question", "questions"]
+
+I, N, X, D, S, B = ColumnType  # integer, number, text, date, timestamp, boolean
+LITERALS = {
+    N: ["0", "1", "-1", "2.5", "0.1", "1e-7", "0.30000000000000004", "-123456.789", "9007199254740991", "NULL"],
+    I: ["0", "1", "2", "-3", "1950", "9007199254740991", "-9007199254740991", "NULL"],
+    X: ["''", "'F'", "'é'", "'nan'", "'E11'", "'other'", "'it''s'", "'a\\b\"c'", "NULL"],
+    D: ["DATE '2020-01-01'", "DATE '2020-02-29'", "DATE '1969-12-31'", "DATE '0001-01-01'", "DATE '9999-12-31'", "NULL"],
+    S: [
+        *("TIMESTAMP '2020-01-01'", "TIMESTAMP '1969-12-31 23:59:59.999999'", "TIMESTAMP '2020-12-31 12:30:00'"),
+        *("TIMESTAMP '0001-01-01'", "NULL"),
+    ],
+    B: ["true", "false", "NULL"],
+}
+DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Question:
+    """A text, what it was compiled to, and its plan."""
+
+    sql: str
+    query: Query
+    plan: Plan
+
+    def __repr__(self) -> str:
+        return f"Question({self.sql!r}, groups={self.query.groups}, rows={self.query.rows})"
+
+
+class _Writer:
+    """Writes one SELECT, drawing each choice."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.scope: dict[str, Table] = {}
+        self.ranges: list[str] = []
+
+    def one(self, *options: str) -> str:
+        return self.draw(st.sampled_from(options))
+
+    def chance(self, share: int) -> bool:
+        """True in about one of ``share`` draws; False is the simple choice."""
+        return self.draw(st.integers(0, share - 1)) == share - 1
+
+    # -- expressions
+
+    def columns(self, *types: ColumnType, bounded: bool = False) -> list[str]:
+        return [
+            f"{alias}.{column.name}"
+            for alias, table in self.scope.items()
+            for column in table.columns
+            if column.type in types and column.role in (Role.DIMENSION, Role.MEASURE)
+            if not bounded or (column.bounds and column.bounds[1] < 10_000)
+        ]
+
+    def leaf(self, *types: ColumnType) -> str:
+        columns = self.columns(*types)
+        if columns and not self.chance(4):
+            return self.one(*columns)
+        return self.one(*LITERALS[self.draw(st.sampled_from(types))])
+
+    def write(self, type: ColumnType, depth: int = DEPTH) -> str:
+        if type in (N, I):
+            return self.number(depth)
+        return {X: self.text, D: self.date, S: self.timestamp, B: self.condition}[type](depth)
+
+    def branches(self, type: ColumnType, depth: int) -> str:
+        """A value that is one of several of a type."""
+        first, second = self.write(type, depth), self.write(type, depth)
+        if first == "NULL":  # a CASE without any value is refused
+            first = LITERALS[type][0]
+        form = self.one("coalesce", "case", "if", "nullif", "switch")
+        if form == "coalesce":
+            return f"coalesce({first}, {second})"
+        if form == "nullif":
+            return f"nullif({first}, {second})"
+        if form == "if":
+            return f"if({self.condition(depth)}, {first}, {second})"
+        if form == "switch":
+            kind = self.draw(st.sampled_from([N, X, D, B]))
+            return f"CASE {self.write(kind, depth)} WHEN {self.write(kind, 0)} THEN {first} ELSE {second} END"
+        other = f" ELSE {second}" if self.chance(2) else ""
+        return f"CASE WHEN {self.condition(depth)} THEN {first} WHEN {self.condition(0)} THEN {second}{other} END"
+
+    def number(self, depth: int) -> str:
+        if depth <= 0:
+            return self.leaf(N, I)
+        depth -= 1
+        form = self.one("leaf", "leaf", "+", "-", "*", "/", "neg", "abs", "floor", "clamp", "branch", "diff", "part")
+        if form in "+-*/":
+            return f"({self.number(depth)} {form} {self.number(depth)})"
+        if form == "neg":
+            return f"(-{self.number(depth)})"
+        if form in ("abs", "floor"):
+            return f"{form}({self.number(depth)})"
+        if form == "clamp":
+            lo, hi = self.one("-2, 3", "0, 0", "-0.5, 100", "0.1, 0.2").split(", ")
+            return f"clamp({self.number(depth)}, {lo}, {hi})"
+        if form == "branch":
+            return self.branches(N, depth)
+        if form == "diff":
+            unit = self.one("day", "hour", "minute")
+            kinds = (D, S) if unit == "day" else (S,)
+            ends = [self.write(self.draw(st.sampled_from(kinds)), depth) for _ in range(2)]
+            return f"date_diff('{unit}', {', '.join(ends)})"
+        if form == "part":
+            part = self.one("year", "quarter", "month", "day", "isodow", "hour")
+            return f"{part}({self.write(S if part == 'hour' else self.draw(st.sampled_from([D, S])), depth)})"
+        return self.leaf(N, I)
+
+    def text(self, depth: int) -> str:
+        if depth <= 0:
+            return self.leaf(X)
+        depth -= 1
+        form = self.one("leaf", "leaf", "left", "band", "age", "branch")
+        if form == "left":
+            return f"left({self.text(depth)}, {self.one('1', '2', '3')})"
+        if form == "band":
+            return f"band({self.number(depth)}, {self.one('0', '-1, 0, 1', '18, 65', '1900, 1950, 2000')})"
+        if form == "age":
+            return f"age_band({self.number(depth)})"
+        return self.branches(X, depth) if form == "branch" else self.leaf(X)
+
+    def date(self, depth: int) -> str:
+        if depth <= 0:
+            return self.leaf(D)
+        depth -= 1
+        form = self.one("leaf", "leaf", "trunc", "cast", "branch")
+        if form == "trunc":
+            unit = self.one("year", "quarter", "month", "week", "day")
+            return f"date_trunc('{unit}', {self.write(self.draw(st.sampled_from([D, S])), depth)})"
+        if form == "cast":
+            return f"CAST({self.timestamp(depth)} AS DATE)"
+        return self.branches(D, depth) if form == "branch" else self.leaf(D)
+
+    def timestamp(self, depth: int) -> str:
+        if depth > 0 and self.chance(4):
+            return self.branches(S, depth - 1)
+        return self.leaf(S)
+
+    def condition(self, depth: int = DEPTH) -> str:
+        if depth <= 0:
+            return self.comparison(0)
+        depth -= 1
+        form = self.one("compare", "compare", "and", "or", "not", "null", "in", "between", "starts", "leaf", "branch", "is")
+        if form in ("and", "or"):
+            return f"({self.condition(depth)} {form} {self.condition(depth)})"
+        if form == "not":
+            return f"(NOT {self.condition(depth)})"
+        if form == "null":
+            kind = self.draw(st.sampled_from([N, X, D, S, B]))
+            return f"({self.write(kind, depth)} IS {self.one('', 'NOT ')}NULL)"
+        if form == "is":
+            return f"({self.condition(depth)} IS {self.one('TRUE', 'FALSE', 'NOT TRUE')})"
+        if form == "in":
+            kind = self.draw(st.sampled_from([N, X, D, S]))
+            values = self.draw(st.lists(st.sampled_from(LITERALS[kind][:-1]), min_size=1, max_size=4))
+            return f"({self.write(kind, depth)} {self.one('', 'NOT ')}IN ({', '.join(values)}))"
+        if form == "between":
+            kind = self.draw(st.sampled_from([N, X, D, S]))
+            value, low, high = (self.write(kind, depth) for _ in range(3))
+            return f"({value} BETWEEN {low} AND {high})"
+        if form == "starts":
+            prefix = self.one("''", "'E1'", "'e'", "'é'")
+            return f"starts_with({self.text(depth)}, {prefix})"
+        if form == "branch":
+            return self.branches(B, depth)
+        return self.leaf(B) if form == "leaf" else self.comparison(depth)
+
+    def comparison(self, depth: int) -> str:
+        kinds = self.draw(st.sampled_from([(N, N), (N, N), (X, X), (D, D), (S, S), (D, S), (S, D), (B, B)]))
+        operator = self.one("=", "<>", "<", "<=", ">", ">=")
+        return f"({self.write(kinds[0], depth)} {operator} {self.write(kinds[1], depth)})"
+
+    # -- clauses
+
+    def source(self) -> str:
+        names = ["event", "person", "dose"]
+        found = ""
+        always: list[str] = []
+        for place in range(self.draw(st.integers(1, 3))):
+            table = made_up().table(self.one(*names))
+            assert table is not None
+            alias = f"t{place}"
+            self.scope[alias] = table
+            if place == 0:
+                found = f"{table.name} {alias}"
+                always.append(alias)
+                continue
+            kind = self.one("JOIN", "LEFT JOIN")
+            extra = f" AND {self.join_condition(alias)}" if self.chance(2) else ""
+            on = f"ON {self.one(*always)}.pid = {alias}.pid{extra}"
+            if not extra and place == 1 and self.chance(2):
+                on = "USING (pid)"
+            found += f" {kind} {table.name} {alias} {on}"
+            if kind == "JOIN":
+                always.append(alias)
+        return found
+
+    def join_condition(self, alias: str) -> str:
+        shared = [
+            f"{other}.event_id = {alias}.event_id"
+            for other, table in self.scope.items()
+            if other != alias and table.name != "person" and self.scope[alias].name != "person"
+        ]
+        if shared and self.chance(2):
+            return self.one(*shared)
+        kind = self.draw(st.sampled_from([N, X, D, S, B]))
+        if self.chance(3):
+            return f"{self.leaf(kind)} IS NOT NULL"
+        return f"({self.leaf(kind)} {self.one('=', '<', '<>')} {self.leaf(kind)})"
+
+    def key(self) -> str:
+        """A key with a public domain."""
+        domains = [
+            f"{alias}.{column.name}"
+            for alias, table in self.scope.items()
+            for column in table.columns
+            if column.domain or column.type is B
+        ]
+        forms = ["band", "age", "condition", "case", "month"]
+        forms += ["domain", "domain"] if domains else []
+        forms += ["range"] if self.columns(D, S) else []
+        form = self.one(*forms)
+        if form == "domain":
+            return self.one(*domains)
+        if form == "band":
+            return f"band({self.number(1)}, {self.one('0', '1950, 2000', '-1, 0, 1, 2')})"
+        if form == "age":
+            return f"age_band({self.number(1)})"
+        if form == "condition":
+            return self.comparison(1)
+        if form == "month":
+            part = self.one("month", "quarter", "isodow", "day")
+            return f"{part}({self.write(self.draw(st.sampled_from([D, S])), 1)})"
+        if form == "case":
+            results = self.one("'a' 'b'", "1 2", "true false", "'other' ''", "DATE '2020-01-01' DATE '2020-02-29'").split(" ")
+            if len(results) > 2:
+                results = [" ".join(results[:2]), " ".join(results[2:])]
+            other = f" ELSE {results[1]}" if self.chance(2) else ""
+            return f"CASE WHEN {self.condition(1)} THEN {results[0]}{other} END"
+        column = self.one(*self.columns(D, S))
+        first, last = self.one("2019-12-29 2021-01-10", "2020-02-28 2020-03-02", "1969-12-30 1970-01-02").split(" ")
+        literal = self.one("DATE", "TIMESTAMP")
+        self.ranges.append(
+            self.one(
+                f"{column} BETWEEN {literal} '{first}' AND {literal} '{last}'",
+                f"{column} >= {literal} '{first}' AND {column} < {literal} '{last}'",
+                f"{literal} '{first}' <= {column} AND {column} <= {literal} '{last}'",
+            )
+        )
+        unit = self.one("week", "month", "quarter", "year", "day")
+        return self.one(f"date_trunc('{unit}', {column})", f"year({column})", f"CAST({column} AS DATE)")
+
+    def total(self) -> str:
+        bounded = self.columns(N, I, bounded=True)
+        value = f"clamp({self.number(2)}, {self.one('0, 10', '-3.5, 2.25', '-100, -1', '0, 0', '0.001, 1000000')})"
+        if bounded and not self.chance(3):
+            one, two = self.one(*bounded), self.one(*bounded)
+            value = self.one(
+                *(one, f"-{one}", f"{one} + {two}", f"{one} * {two}", f"abs({one} - {two})", f"floor({one} * 0.5)"),
+                *(f"CASE WHEN {self.condition(1)} THEN {one} ELSE 2.5 END", f"coalesce({one}, 1)"),
+            )
+        return f"{self.one('sum', 'avg')}({value})"
+
+    def aggregate(self) -> str:
+        form = self.one("count(*)", "people", "count", "sum", "sum")
+        if form == "people":
+            form = f"count(DISTINCT {self.one(*self.scope)}.pid)"
+        elif form == "count":
+            form = f"count({self.write(self.draw(st.sampled_from([N, X, D, S, B])), 2)})"
+        elif form == "sum":
+            form = self.total()
+        return f"{form} FILTER (WHERE {self.condition(2)})" if self.chance(4) else form
+
+    def select(self) -> str:
+        source = self.source()
+        keys = list(dict.fromkeys(self.key() for _ in range(self.draw(st.integers(0, 2)))))
+        aggregates = [self.aggregate() for _ in range(self.draw(st.integers(1, 3)))]
+        tests = [*self.ranges, *([self.condition(2)] if self.chance(2) else [])]
+        where = f" WHERE {' AND '.join(tests)}" if tests else ""
+        items = [f"{key} AS k{place}" for place, key in enumerate(keys)]
+        items += [f"{aggregate} AS a{place}" for place, aggregate in enumerate(aggregates)]
+        written = {"ordinal": [str(place + 1) for place in range(len(keys))], "text": keys}[self.one("ordinal", "text")]
+        group = f" GROUP BY {', '.join(written)}" if keys else ""
+        return f"SELECT {', '.join(items)} FROM {source}{where}{group}"
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """One accepted question with its plan."""
+    sql = _Writer(draw).select()
+    groups, rows = draw(st.sampled_from([(None, None), (None, None), (1, 1), (1, 3), (3, 1), (2, 2), (100, 100)]))
+    try:
+        query = compile_query(
+            sql, made_up(), epsilon=Decimal(1), max_groups_per_person=groups, max_rows_per_group=rows
+        )
+        plan = compile_plan(query, made_up())
+    except TrustQueryError as error:
+        assume(error.code not in ("query-sensitivity-too-large", "query-bounds-invalid"))
+        raise AssertionError(f"refused: {sql}\n{error}\n{error.problem.fix}") from error
+    return Question(sql, query, plan)

@@ -1,0 +1,60 @@
+"""The DuckDB engine equals the plain evaluator, integer for integer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories.catalogues import made_up
+from tests.factories.rows import awkward_rows
+from tests.lib.prepared import DATA_VERSION, RANK_KEY, Prepared, prepared
+from tests.property.budgets import examples
+from tests.property.questions import Question, questions
+from tests.property.rows import Rows, datasets
+from trustquery.reference import evaluate
+
+STORES = 4
+
+
+def expected(question: Question, rows: Rows) -> list[int]:
+    return evaluate(question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Prepared, Rows]]]:
+    """A few prepared sets of awkward rows, so that most examples cost a query and no refresh."""
+    with ExitStack() as stack:
+        found = []
+        for seed in range(STORES):
+            rows = awkward_rows(seed)
+            folder = tmp_path_factory.mktemp("store")
+            found.append((stack.enter_context(prepared(folder, made_up(), rows)), rows))
+        yield found
+
+
+@examples(ci=12, full=1_000)
+@given(rows=datasets(), asked=st.lists(questions(), min_size=4, max_size=4))
+def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder: Path = tmp_path_factory.getbasetemp()
+    with prepared(folder, made_up(), rows) as store:
+        for question in asked:
+            assert store.vector(question.query, question.plan) == expected(question, rows)
+
+
+@examples(ci=80, full=6_000)
+@given(question=questions(), place=st.integers(0, STORES - 1))
+def test_on_awkward_rows(question: Question, place: int, stores: list[tuple[Prepared, Rows]]) -> None:
+    store, rows = stores[place]
+    assert store.vector(question.query, question.plan) == expected(question, rows)
+
+
+@examples(ci=5, full=100)
+@given(question=questions(), place=st.integers(0, STORES - 1))
+def test_through_the_child_process(question: Question, place: int, stores: list[tuple[Prepared, Rows]]) -> None:
+    store, rows = stores[place]
+    assert store.through_child(question.query, question.plan) == expected(question, rows)
