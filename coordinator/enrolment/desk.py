@@ -108,7 +108,7 @@ class Desk:
         Raises:
             TrustQueryError: ``node-code-invalid``.
         """
-        row = self.store.nodes.get(ods) if self.store.nodes.invited(_hash(code_text), ods, self.clock()) else None
+        row = self.store.nodes.enrolled_by(_hash(code_text), ods, self.clock())
         if row is None:
             raise TrustQueryError("node-code-invalid", ods=ods if _ODS.fullmatch(ods) else "ODS")
         return row

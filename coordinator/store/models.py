@@ -84,6 +84,7 @@ class NodeRow(Base):
     serial: Mapped[str] = mapped_column(String(40), default="")
     status: Mapped[str] = mapped_column(String(16))
     words: Mapped[str] = mapped_column(String(200))
+    code_hash: Mapped[str] = mapped_column(String(64), default="")
     enrolled: Mapped[int]
     last_seen: Mapped[int] = mapped_column(default=0)
 

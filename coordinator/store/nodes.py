@@ -31,7 +31,7 @@ class Nodes:
             code = session.get(Invitation, code_hash, with_for_update=True)
             if code is None or code.used or code.expires <= now or code.ods != row.ods:
                 return False
-            code.used = now
+            code.used, row.code_hash = now, code_hash
             earlier = session.get(NodeRow, row.ods)
             if earlier is not None:
                 session.delete(earlier)
@@ -39,11 +39,16 @@ class Nodes:
             session.add(row)
             return True
 
-    def invited(self, code_hash: str, ods: str, now: int) -> bool:
-        """Whether this code was given to this trust, used or not, and has not expired."""
+    def enrolled_by(self, code_hash: str, ods: str, now: int) -> NodeRow | None:
+        """The node that this very code enrolled, while the code lasts; None for a code that has not been used.
+
+        An earlier enrolment of the same trust is not what a new code's holder is told about.
+        """
         with self._transaction() as session:
-            code = session.get(Invitation, code_hash)
-            return code is not None and code.ods == ods and code.expires > now
+            code, row = session.get(Invitation, code_hash), session.get(NodeRow, ods)
+            if code is None or row is None or code.ods != ods or code.expires <= now or row.code_hash != code_hash:
+                return None
+            return row
 
     def invitations(self, now: int) -> list[Invitation]:
         """Invitations that can still be used."""

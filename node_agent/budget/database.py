@@ -15,7 +15,7 @@ import apsw
 from node_agent.budget.schema import DDL, SCHEMA_VERSION
 from trustquery.errors import TrustQueryError
 
-__all__ = ["SQLITE_NEEDED", "Database", "check_sqlite"]
+__all__ = ["SQLITE_NEEDED", "Database", "check_sqlite", "is_in_use"]
 
 SQLITE_NEEDED = (3, 51, 3)
 """Earlier versions can corrupt a database in WAL mode."""
@@ -158,6 +158,21 @@ class Database:
         if self._guard is not None:
             os.close(self._guard)
             self._guard = None
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a process has the ledger open for writing: that is, whether the node runs."""
+    try:
+        handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _writer_lock(path: Path) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,12 +50,15 @@ def run(
 
 
 def _process(home: Home) -> dict[str, Any]:
-    """The link's last word, and whether its process still lives."""
+    """Whether a process has the ledger, and the link's last word."""
+    from node_agent.budget.database import is_in_use
+
+    if not is_in_use(home.ledger):
+        return {"running": False, "connected": False}
     try:
         found: dict[str, Any] = json.loads((home.path / "status.json").read_text())
-        os.kill(int(found["pid"]), 0)
-    except (OSError, ValueError, KeyError):
-        return {"running": False, "connected": False}
+    except (OSError, ValueError):
+        found = {}
     return {"running": True, "connected": bool(found.get("connected"))}
 
 
@@ -137,14 +141,25 @@ def pause(context: typer.Context) -> None:
         say("paused: nothing is answered. next: tq-node resume --key FILE --key FILE")
 
 
-def stop(context: typer.Context) -> None:
-    """Answer nothing from now on, and end the running node.
+def stop(
+    context: typer.Context,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the process to end.")] = 30,
+) -> None:
+    """Answer nothing from now on, and end the running node. Anybody here may, and it works at once.
 
     Example: tq-node stop
     """
     with reporting("stop"):
-        policies_of(home_of(context)).mark("stop")
-        say("stopped: nothing is answered, the process ends. next: tq-node resume --key FILE --key FILE")
+        from node_agent.budget.database import is_in_use
+
+        home = home_of(context)
+        policies_of(home).mark("stop")
+        say("stopped: nothing is answered from now on")
+        ends = time.monotonic() + wait
+        while is_in_use(home.ledger) and time.monotonic() < ends:
+            time.sleep(0.1)
+        say("the process still runs; it ends by itself" if is_in_use(home.ledger) else "no process runs")
+        say("next: tq-node resume --key FILE --key FILE; then tq-node run")
 
 
 def resume(

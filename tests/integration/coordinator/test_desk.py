@@ -105,6 +105,20 @@ def test_a_code_is_used_once_in_time_by_its_holder(desk: Desk, clock: Clock) -> 
         apply(desk, late)
 
 
+def test_a_second_enrolment_starts_anew_and_is_not_told_about_the_first(desk: Desk) -> None:
+    first = desk.invite("RX1", "Trust", 900)
+    apply(desk, first)
+    desk.approve("RX1")
+    second = desk.invite("RX1", "Trust", 900)
+    with pytest.raises(TrustQueryError) as caught:
+        desk.status(second, "RX1")
+    assert caught.value.code == "node-code-invalid"
+    apply(desk, second)
+    assert desk.status(second, "RX1").status == "pending"
+    with pytest.raises(TrustQueryError):
+        desk.status(first, "RX1")
+
+
 def test_what_is_not_an_ods_code_is_not_invited(desk: Desk) -> None:
     for ods in ("rx1", "R1", "RX1/..", ""):
         with pytest.raises(TrustQueryError) as caught:

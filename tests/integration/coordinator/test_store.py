@@ -80,8 +80,9 @@ def test_an_invitation_is_used_once_by_its_own_trust_in_time(store: Store) -> No
     assert not store.nodes.enrol("other", node("RX1"), NOW)
     assert store.nodes.enrol("c1", node("RX1"), NOW)
     assert not store.nodes.enrol("c1", node("RX1"), NOW)
-    assert store.nodes.invited("c1", "RX1", NOW)
-    assert not store.nodes.invited("c1", "RX2", NOW)
+    assert store.nodes.enrolled_by("c1", "RX1", NOW) is not None
+    assert store.nodes.enrolled_by("c1", "RX2", NOW) is None
+    assert store.nodes.enrolled_by("c1", "RX1", NOW + 100) is None
 
 
 def test_a_newer_invitation_ends_the_older(store: Store) -> None:

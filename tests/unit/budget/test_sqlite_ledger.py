@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from node_agent.budget import SqliteLedger, State
-from node_agent.budget.database import check_sqlite
+from node_agent.budget.database import check_sqlite, is_in_use
 from node_agent.budget.reader import LedgerReader
 from tests.factories.reservations import print_of, reservation, scopes
 from trustquery.errors import TrustQueryError
@@ -114,12 +114,15 @@ def test_a_damaged_file_does_not_open(path: Path) -> None:
 
 def test_one_process_writes_and_others_may_read(path: Path) -> None:
     ledger = SqliteLedger(path)
+    assert is_in_use(path)
     assert code(lambda: SqliteLedger(path)) == "ledger-locked"
     reader = LedgerReader(path)
     assert reader.totals() == ledger.totals()
     reader.close()
     ledger.close()
+    assert not is_in_use(path)
     SqliteLedger(path).close()
+    assert not is_in_use(path.with_name("none.sqlite"))
 
 
 def test_reading_a_ledger_that_is_not_there(tmp_path: Path) -> None:
