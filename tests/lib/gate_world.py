@@ -148,7 +148,8 @@ class World:
             "permit": self.people.the_permit.sign(key("ann"), key("bob")).encode(),
             "model": self.people.query.payload(),
         }
-        return Offer(**(parts | changes))
+        whole = parts | changes
+        return Offer(whole["intent"], whole["permit"], whole["model"])
 
     def ask(self, offer: Offer | None = None, *, authenticated: bool = True) -> Answer | None:
         """Pass an offer; returns the answer it brought, or None for silence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -234,7 +235,7 @@ def test_an_identical_question_gets_the_stored_vector_in_a_new_envelope() -> Non
     "change",
     [
         lambda world: world.people.the_intent("two", reuse="fresh"),
-        lambda world: setattr(world.engine, "data_version", 2) or world.people.the_intent("two"),
+        lambda world: (setattr(world.engine, "data_version", 2), world.people.the_intent("two"))[1],  # type: ignore[func-returns-value]
     ],
 )
 def test_a_fresh_draw_or_new_data_are_charged_again(change: Callable[[World], Any]) -> None:
@@ -271,7 +272,11 @@ def test_a_projects_cap_is_the_least_of_the_three(who: str) -> None:
         people.the_policy = people.the_policy.model_copy(
             update={
                 "budget": people.the_policy.budget.model_copy(
-                    update={"project": type(people.the_policy.budget.project)(rho_lifetime="0.002", delta_lifetime=0)}
+                    update={
+                        "project": type(people.the_policy.budget.project)(
+                            rho_lifetime=Decimal("0.002"), delta_lifetime=Decimal(0)
+                        )
+                    }
                 )
             }
         )
@@ -310,7 +315,12 @@ def test_an_acceptance_taken_back_withholds() -> None:
 
 def test_a_stopped_trust_says_nothing_of_a_no_answer_either() -> None:
     world = World()
-    world.trouble["noise"] = lambda: (setattr(world, "marked", True), boom())[1]
+
+    def stop_and_fail() -> None:
+        world.marked = True
+        boom()
+
+    world.trouble["noise"] = stop_and_fail
     assert world.ask() is None
     assert world.ledger.releases[ONE].state is State.DEAD
 

@@ -190,13 +190,18 @@ def test_a_flood_is_refused_and_does_not_fill_the_log() -> None:
     assert world.codes(world.read(world.sent[-1])) == ["node-rate"]
 
 
+def oversized(world: World, part: str, size: int) -> Offer:
+    whole = vars(world.offer()) | {part: b"x" * size}
+    return Offer(**whole)
+
+
 @pytest.mark.parametrize(("part", "limit"), [("intent", 65_536), ("permit", 2**20), ("model", 2**21)])
 def test_sizes_are_checked_before_anything_else(part: str, limit: int) -> None:
     world = World()
-    world.ask(world.offer(**{part: b"x" * (limit + 1)}))
+    world.ask(oversized(world, part, limit + 1))
     assert world.steps == ["authenticate", "admit"]
     world.steps.clear()
-    world.ask(world.offer(**{part: b"x" * limit}))
+    world.ask(oversized(world, part, limit))
     assert "decode" in world.steps
 
 

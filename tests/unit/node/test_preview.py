@@ -69,7 +69,7 @@ def test_every_exhausted_scope_is_named() -> None:
     for place in range(2):
         world.ask(world.offer(world.people.the_intent(f"r{place}", reuse="fresh")))
     reply = ask(world)
-    assert [reason["fields"] for reason in reply.reasons] == [{"scope": "analyst"}]  # type: ignore[index]
+    assert [reason["fields"] for reason in reply.reasons] == [{"scope": "analyst"}]
     assert reply.shares[3] == ScopeShare("analyst", 0, 500_000)
 
 
