@@ -63,7 +63,6 @@ def merge(
         "min_trusts": intent.min_trusts,
         "trusts": [_answered(nodes[name], *good[name], shown) for name in intent.nodes if name in good],
         "missing": [_missing(name, nodes.get(name), verified.get(name)) for name in intent.nodes if name not in good],
-        "no_rollback_protection": any(row.no_rollback_protection for _, row in good.values()),
     }
 
 
@@ -73,7 +72,6 @@ def _answered(entry: NodeEntry, answer: Answer, row: AnswerRow, shown: bool) -> 
         "name": entry.name,
         "rho_nano": answer.rho_nano,
         "data_version": answer.data_version,
-        "no_rollback_protection": row.no_rollback_protection,
         "envelope": row.envelope.decode("ascii"),
         "vector": base64.b64encode(row.vector).decode("ascii") if shown else None,
     }

@@ -112,7 +112,6 @@ class QueryService:
             vector=message.vector,
             status=status,
             rho_nano=rho_nano,
-            no_rollback_protection=message.no_rollback_protection,
             late=False,
             received=self.clock(),
         )

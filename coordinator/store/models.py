@@ -156,6 +156,5 @@ class AnswerRow(Base):
     vector: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[str] = mapped_column(String(16))
     rho_nano: Mapped[int]
-    no_rollback_protection: Mapped[bool]
     late: Mapped[bool]
     received: Mapped[int]

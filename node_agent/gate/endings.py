@@ -59,7 +59,7 @@ def refuse(case: Case, error: Exception, ports: Ports) -> None:
     if ports.rates.allows("refusal", ports.clock.monotonic()):
         ports.ledger.note_refusal(case.release_id, case.intent_hash, case.policy_hash, now)
     ports.log("refused", release=case.release_id, codes=[problem.code for problem in problems])
-    ports.send(AnswerMessage(case.release_id, sign.refusal(case, ports, problems), no_rollback_protection=True))
+    ports.send(AnswerMessage(case.release_id, sign.refusal(case, ports, problems)))
 
 
 def no_answer(case: Case, ports: Ports) -> None:

@@ -21,8 +21,7 @@ def message_of(release_id: str, ports: Ports) -> AnswerMessage:
     if content is None:
         raise TrustQueryError("ledger-state", found="no bytes", wanted="SENT")
     envelope, vector = unpack(content)
-    # Without witnesses this is always so; it becomes a fact of the release when they exist.
-    return AnswerMessage(release_id, envelope, vector, no_rollback_protection=True)
+    return AnswerMessage(release_id, envelope, vector)
 
 
 def send_release(release_id: str, ports: Ports) -> None:

@@ -36,6 +36,8 @@ def run(case: Case, ports: Ports) -> None:
         vector_sha256=hashlib.sha256(case.vector).hexdigest(),
         vector_length=len(case.vector) // 8,
         rho_nano=case.plan.rho_nano,
+        # Signed here, so that nobody on the way can leave it out.
+        reasons=(Problem("policy-bootstrap"),) if case.policy.bootstrap else (),
     )
     case.envelope = _signed(answer, ports)
 

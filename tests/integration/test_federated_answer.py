@@ -73,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         with open_http(home, settings) as http:
             sign_in(home, settings, http)
         with Connection.open(home) as connection:
-            wait_for(lambda: _ready(connection), 5, "the roster to be in force")
+            wait_for(lambda: _ready(connection), 20, "the roster to be in force")
             yield World(live, nodes, connection)
     finally:
         live.end()

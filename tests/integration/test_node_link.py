@@ -25,6 +25,7 @@ from tests.factories.trust import key
 from tests.lib.gate_world import World
 from trustquery.identity import SigningKey
 from trustquery.identity.certificates import Authority, certificate_request, new_tls_key, spiffe_name
+from trustquery.protocol.answers import has_rollback_protection
 from trustquery.protocol.messages import (
     Ack,
     AnswerMessage,
@@ -182,7 +183,7 @@ def test_an_offer_is_answered_and_an_acknowledged_answer_is_not_repeated(tmp_pat
     (message,) = fixture.strings.said(AnswerMessage)
     assert isinstance(message, AnswerMessage)
     assert fixture.world.read(message).status == "answer"
-    assert message.no_rollback_protection
+    assert not has_rollback_protection(fixture.world.read(message))
     assert fixture.connected[:3] == [True, False, True]
     assert fixture.failures == []
 

@@ -135,10 +135,10 @@ class Puppet:
             "vector_length": len(vector) // 8,
             "rho_nano": plan.rho_nano if self.refuse is None else 0,
             "ledger_seq": 1,
-            "reasons": () if self.refuse is None else (self.refuse.document(),),
+            "reasons": ((self.refuse or Problem("policy-bootstrap")).document(),),
         }
         document = Answer.model_validate(fields | self.twist)
-        return AnswerMessage(intent.release_id, document.sign(self.node.key).encode(), self.spoil(vector), True)
+        return AnswerMessage(intent.release_id, document.sign(self.node.key).encode(), self.spoil(vector))
 
     def acknowledged(self) -> int:
         """How many answers the coordinator holds durably."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer, Intent, Roster
 from trustquery.outputs import Estimate, Table, read
-from trustquery.protocol.answers import add_vectors, check_answer, check_vector
+from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection
 
 if TYPE_CHECKING:
     import pandas
@@ -113,8 +113,9 @@ def read_result(
             ``query-too-few-trusts`` or the trusts' own refusals when there is no result.
     """
     result = view["result"]
-    outcomes = [_answered(item, intent, plan, roster) for item in result["trusts"]]
-    outcomes += [_missing(item) for item in result["missing"]]
+    answers = [_read_answer(item, intent, plan, roster) for item in result["trusts"]]
+    outcomes = [_answered(answer, roster) for answer in answers]
+    outcomes += [_missing(item, intent, plan, roster) for item in result["missing"]]
     names = [outcome.node for outcome in outcomes]
     if sorted(names) != list(intent.nodes):
         raise TrustQueryError("auth-document", document="result", problem="it lists other trusts than were asked")
@@ -125,7 +126,7 @@ def read_result(
     merged = [int(number) for number in result["vector"]]
     checked = _merge_again(result["trusts"], intent, plan, roster, merged)
     table = read(model, plan, merged, answered, catalogue)
-    return Result(str(view["query"]), table, trusts, cost, _notes(result, checked), shares, checked)
+    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked), shares, checked)
 
 
 def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Sequence[int]) -> bool:
@@ -149,16 +150,27 @@ def _read_answer(item: Mapping[str, Any], intent: Intent, plan: Plan, roster: Ro
     return check_answer(str(item["envelope"]).encode(), node=entry, intent=intent, vector_length=plan.length)
 
 
-def _answered(item: Mapping[str, Any], intent: Intent, plan: Plan, roster: Roster) -> TrustOutcome:
-    answer = _read_answer(item, intent, plan, roster)
+def _name(node: str, roster: Roster) -> str:
+    entry = roster.node(node)
+    return entry.name if entry is not None else node
+
+
+def _answered(answer: Answer, roster: Roster) -> TrustOutcome:
     if answer.status != "answer":
         raise TrustQueryError("auth-document", document="result", problem="it counts a trust that gave no answer")
-    return TrustOutcome(answer.node, str(item["name"]), True, answer.rho_nano)
+    return TrustOutcome(answer.node, _name(answer.node, roster), True, answer.rho_nano)
 
 
-def _missing(item: Mapping[str, Any]) -> TrustOutcome:
-    reasons = tuple(Problem.from_document(reason) for reason in item["reasons"])
-    return TrustOutcome(str(item["node"]), str(item["name"]), False, int(item["rho_nano"]), reasons)
+def _missing(item: Mapping[str, Any], intent: Intent, plan: Plan, roster: Roster) -> TrustOutcome:
+    """A trust that is not in the sum, with the reason and the charge that it signed, if it signed any."""
+    node = str(item["node"])
+    silence = (Problem("node-no-answer"),)
+    if item.get("envelope") is None:
+        return TrustOutcome(node, _name(node, roster), False, 0, silence)
+    answer = _read_answer(item, intent, plan, roster)
+    reasons = tuple(Problem.from_document(reason) for reason in answer.reasons)
+    given = reasons if answer.status == "refused" else silence
+    return TrustOutcome(node, _name(node, roster), False, answer.rho_nano, given)
 
 
 def by_reason(found: Iterable[tuple[str, Sequence[Problem]]]) -> list[Problem]:
@@ -182,9 +194,9 @@ def _no_result(intent: Intent, trusts: tuple[TrustOutcome, ...]) -> TrustQueryEr
     return TrustQueryError.of([*given, few.problem])
 
 
-def _notes(result: Mapping[str, Any], checked: bool) -> tuple[str, ...]:
+def _notes(answers: Sequence[Answer], checked: bool) -> tuple[str, ...]:
     notes = ["Intervals are 95 % and cover the noise only."]
-    if result.get("no_rollback_protection"):
+    if not all(has_rollback_protection(answer) for answer in answers):
         notes.append("No rollback protection: the federation has no witnesses yet.")
     if checked:
         notes.append("Checked here: each trust's signature, and that the result is the sum of what they signed.")

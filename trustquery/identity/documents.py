@@ -351,7 +351,8 @@ class Answer(Document):
     """What a node says of one release; the vector's bytes travel beside it.
 
     ``status`` is ``answer``, ``no-answer`` (one code for kill, error and crash) or ``refused`` (decided before any
-    data were read). ``reasons`` holds problems as data, empty for an answer.
+    data were read). ``reasons`` holds problems as data; beside an answer only notes that belong to it, such as
+    ``policy-bootstrap``.
     """
 
     KIND: ClassVar[str] = "answer"

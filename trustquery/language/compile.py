@@ -43,15 +43,16 @@ __all__ = ["compile_query"]
 FRACTION_BITS = 8
 """Fixed-point precision of sums over values that are not whole, where none is declared: 1/256 of the unit."""
 MAX_SUM_BOUND = 2**40
+_LATER = "leave it out and sort, filter or cut the result afterwards"
 _CLAUSES = {
-    "having": "HAVING",
-    "order": "ORDER BY",
-    "limit": "LIMIT",
-    "offset": "OFFSET",
-    "distinct": "SELECT DISTINCT",
-    "qualify": "QUALIFY",
-    "windows": "WINDOW",
-    "with_": "WITH",
+    "having": ("HAVING", _LATER),
+    "order": ("ORDER BY", _LATER),
+    "limit": ("LIMIT", _LATER),
+    "offset": ("OFFSET", _LATER),
+    "distinct": ("SELECT DISTINCT", "use GROUP BY: each cell is one row"),
+    "qualify": ("QUALIFY", "use a plain aggregate"),
+    "windows": ("WINDOW", "use a plain aggregate"),
+    "with_": ("WITH", "write one SELECT and join its tables on the person key"),
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -129,13 +130,13 @@ class _Compiler:
 
     def draft(self) -> _Draft:
         """Everything but the numbers. Problems are noted; ``Refused`` ends what cannot go on."""
-        for name, words in _CLAUSES.items():
+        for name, (words, instead) in _CLAUSES.items():
             if self.tree.args.get(name):
                 self.reader.refuse(
                     "query-form-unsupported",
                     self.tree.args[name] if isinstance(self.tree.args[name], exp.Expr) else self.tree,
                     form=words,
-                    instead="leave it out and sort, filter or cut the result afterwards",
+                    instead=instead,
                 )
         self.reader.only(self.tree, "expressions", "from_", "joins", "where", "group", *_CLAUSES)
         group = self.tree.args.get("group")
@@ -221,9 +222,11 @@ class _Compiler:
     def _key_expression(self, written: exp.Expr) -> Expression:
         if isinstance(written, exp.Column) and isinstance(written.this, exp.Identifier):
             reference = self.reader.column(written)
-            column = self.reader.scope[reference.alias].column(reference.column)
+            table = self.reader.scope[reference.alias]
+            column = table.column(reference.column)
             if column is not None and column.role in (Role.PERSON_KEY, Role.JOIN_ONLY):
-                raise self.reader.refuse("query-identifier-in-output", written, column=_words(written))
+                key = table.person_key
+                raise self.reader.refuse("query-identifier-in-output", written, column=_words(written), key=key)
         return self.reader.read(written)
 
     def _no_domain(self, written: exp.Expr, expression: Expression, info: Info) -> None:
@@ -292,6 +295,14 @@ class _Compiler:
 
     def _count(self, call: exp.Count, where: Expression | None) -> Aggregate:
         self.reader.only(call, "this")
+        if call.this is None:
+            raise self.reader.refuse(
+                "query-arguments",
+                call,
+                function="count",
+                expected="*, DISTINCT person key or a column",
+                example="count(*)",
+            )
         if isinstance(call.this, exp.Star):
             self.reader.only(call.this)
             return Aggregate("count", None, where)

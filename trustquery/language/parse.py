@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import islice
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -42,7 +43,18 @@ class Source:
     def of(self, node: exp.Expr) -> tuple[int, int]:
         """Where a tree node begins: the first character of anything below it that has a place."""
         starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
-        return self.at(min(starts)) if starts else (1, 1)
+        if starts:
+            return self.at(min(starts))
+        # Keywords and placeholders carry no place: take that of the nearest thing around them that does.
+        around = node.parent
+        for _ in range(3):
+            if around is None:
+                break
+            near = (found.meta["start"] for found in islice(around.walk(bfs=False), 50) if "start" in found.meta)
+            if (start := next(near, None)) is not None:
+                return self.at(start)
+            around = around.parent
+        return (1, 1)
 
 
 def parse(text: str) -> tuple[exp.Select, Source]:
@@ -72,9 +84,11 @@ def parse(text: str) -> tuple[exp.Select, Source]:
         raise TrustQueryError("query-syntax", "line 1, column 1") from None
     # A comment after the semicolon is a tree of its own.
     trees = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
-    if len(trees) != 1 or not isinstance(trees[0], exp.Select):
-        raise TrustQueryError("query-statement-unsupported", "line 1, column 1", statement=tokens[0].text.upper()[:30])
-    return trees[0], source
+    tree = trees[0] if len(trees) == 1 else None
+    if not isinstance(tree, exp.Select):
+        statement = tree.key.upper() if tree is not None else tokens[0].text.upper()
+        raise TrustQueryError("query-statement-unsupported", "line 1, column 1", statement=statement[:30])
+    return tree, source
 
 
 def _tokens(text: str, source: Source) -> list[Token]:

@@ -79,8 +79,9 @@ def _scan(tree: exp.Expr, catalogue: Catalogue, reader: Reader) -> Scan:
 
 def _join(tree: exp.Join, left: Scan | Join, optional: set[str], catalogue: Catalogue, reader: Reader) -> Join:
     """One JOIN. ``optional`` holds the aliases whose rows may be missing (right sides of LEFT joins)."""
-    reader.only(tree, "this", "on", "using", "side", "kind")
+    reader.only(tree, "this", "on", "using", "side", "kind", "method")
     side, kind = str(tree.args.get("side") or ""), str(tree.args.get("kind") or "")
+    side = f"{tree.args.get('method') or ''} {side}".strip()
     if side not in ("", "LEFT") or kind not in ("", "INNER", "OUTER") or (kind == "OUTER" and side != "LEFT"):
         raise reader.refuse(
             "query-form-unsupported", tree, form=f"{side} {kind} JOIN".strip().replace("  ", " "),

@@ -38,9 +38,13 @@ _HINTS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Rand: ("random()", "leave it out: an answer must not depend on chance"),
     exp.Max: ("max", "use avg with clamp, or count rows above a limit"),
     exp.Min: ("min", "use avg with clamp, or count rows below a limit"),
+    exp.Rollup: ("ROLLUP", "group by one list of keys and add up the cells"),
+    exp.Cube: ("CUBE", "group by one list of keys and add up the cells"),
+    exp.GroupingSets: ("GROUPING SETS", "group by one list of keys and add up the cells"),
     exp.Placeholder: ("a placeholder", "write the literal value"),
     exp.Parameter: ("a parameter", "write the literal value"),
 }
+_CLOCKS = {"now", "today", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp", "age"}
 _BINARY: dict[type[exp.Expr], str] = {
     exp.EQ: "eq",
     exp.NEQ: "ne",
@@ -88,7 +92,7 @@ class Reader:
         self.problems = problems
         self.scope: dict[str, Table] = {}
         self._places: dict[int, tuple[object, tuple[int, int]]] = {}
-        self._inside = 0
+        self._around: list[exp.Expr] = []
 
     def place(self, node: object) -> tuple[int, int]:
         """Line and column where a model node was written, (0, 0) if it was not."""
@@ -120,12 +124,16 @@ class Reader:
         Raises:
             Refused: with the problem noted.
         """
-        self._inside += 1
+        if not isinstance(tree, exp.Expr):
+            # The parser accepts some operators without their operand, and leaves a hole.
+            self.problems.add("query-syntax", self.source.of(self._around[-1]) if self._around else (1, 1))
+            raise Refused
+        self._around.append(tree)
         try:
             node = self.mark(self._read(tree), tree)
         finally:
-            self._inside -= 1
-        if self._inside == 0 and depth_of(node) > MAX_DEPTH:
+            self._around.pop()
+        if not self._around and depth_of(node) > MAX_DEPTH:
             raise self.refuse("query-too-deep", tree, limit=MAX_DEPTH)
         return node
 
@@ -160,6 +168,9 @@ class Reader:
             )
         if isinstance(tree, exp.Anonymous | exp.Func):
             name = str(tree.this) if isinstance(tree, exp.Anonymous) else tree.sql_name()
+            if name.lower() in _CLOCKS:
+                form, instead = _HINTS[exp.CurrentDate]
+                return self.refuse("query-form-unsupported", tree, form=f"{name.lower()}()", instead=instead)
             close = nearest(name, [*FUNCTIONS, "count", "sum", "avg"]) or "clamp"
             return self.refuse("query-unknown-function", tree, function=name.lower()[:63], nearest=close)
         return self.refuse("query-form-unsupported", tree, form=tree.key.upper()[:60], instead=_LEGAL)

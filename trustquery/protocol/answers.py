@@ -10,7 +10,10 @@ from collections.abc import Iterable, Sequence
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Answer, Intent, NodeEntry, key_id
 
-__all__ = ["add_vectors", "check_answer", "check_vector", "read_vector"]
+__all__ = ["add_vectors", "check_answer", "check_vector", "has_rollback_protection", "read_vector"]
+
+NOTES = frozenset({"policy-bootstrap"})
+"""Codes that may stand beside an answer."""
 
 
 def _wrong(problem: str) -> TrustQueryError:
@@ -42,13 +45,19 @@ def check_answer(envelope: bytes, *, node: NodeEntry, intent: Intent, vector_len
     if answer.rho_nano > intent.rho_nano:
         raise _wrong("it charges more than was signed")
     if answer.status == "answer":
-        if answer.vector_length != vector_length or not answer.vector_sha256 or answer.reasons:
+        notes = {reason.get("code") for reason in answer.reasons}
+        if answer.vector_length != vector_length or not answer.vector_sha256 or not notes <= NOTES:
             raise _wrong("its vector has another shape")
     elif answer.vector_length or answer.vector_sha256:
         raise _wrong("it has a vector beside a refusal")
     if answer.status == "refused" and (not answer.reasons or answer.rho_nano):
         raise _wrong("a refusal has a reason and no charge")
     return answer
+
+
+def has_rollback_protection(answer: Answer) -> bool:
+    """Whether witnesses would notice a restored backup of the ledger behind this answer; the node signs if not."""
+    return all(reason.get("code") != "policy-bootstrap" for reason in answer.reasons)
 
 
 def check_vector(answer: Answer, vector: bytes) -> None:

@@ -108,7 +108,6 @@ class AnswerMessage:
     release_id: str
     envelope: bytes
     vector: bytes = field(default=b"", repr=False)
-    no_rollback_protection: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class Inbound:
 
     def _begin(self, head: AnswerHead) -> AnswerMessage | None:
         if head.parts == 0:
-            return AnswerMessage(head.release_id, head.envelope, b"", head.no_rollback_protection)
+            return AnswerMessage(head.release_id, head.envelope)
         if (head.parts - 1) * CHUNK_BYTES >= self._limit:
             raise _wrong("answer.vector")
         self._head = head
@@ -142,4 +142,4 @@ class Inbound:
         if len(vector) > self._limit:
             raise _wrong("answer.vector")
         self._head, self._parts = None, []
-        return AnswerMessage(head.release_id, head.envelope, vector, head.no_rollback_protection)
+        return AnswerMessage(head.release_id, head.envelope, vector)

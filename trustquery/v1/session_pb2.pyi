@@ -358,25 +358,21 @@ class Answer(_message.Message):
     RELEASE_ID_FIELD_NUMBER: _builtins.int
     ENVELOPE_FIELD_NUMBER: _builtins.int
     CHUNK_COUNT_FIELD_NUMBER: _builtins.int
-    NO_ROLLBACK_PROTECTION_FIELD_NUMBER: _builtins.int
     release_id: _builtins.bytes
     envelope: _builtins.bytes
     """The signed answer document."""
     chunk_count: _builtins.int
     """Parts of the vector that follow, each in a Chunk; 0 for an empty one."""
-    no_rollback_protection: _builtins.bool
-    """True when the node runs without witnesses: a restored backup would not be noticed."""
     def __init__(
         self,
         *,
         release_id: _builtins.bytes = ...,
         envelope: _builtins.bytes = ...,
         chunk_count: _builtins.int = ...,
-        no_rollback_protection: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "envelope", b"envelope", "no_rollback_protection", b"no_rollback_protection", "release_id", b"release_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "envelope", b"envelope", "release_id", b"release_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

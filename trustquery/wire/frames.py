@@ -44,7 +44,6 @@ class AnswerHead:
     release_id: str
     envelope: bytes
     parts: int
-    no_rollback_protection: bool
 
 
 @dataclass(frozen=True)
@@ -84,14 +83,7 @@ def _frames(message: Message) -> Iterator[pb.Frame]:
     if len(message.vector) % 8:
         raise TrustQueryError("node-message-invalid", place="answer.vector")
     count = -(-len(message.vector) // CHUNK_BYTES)
-    yield pb.Frame(
-        answer=pb.Answer(
-            release_id=release_id,
-            envelope=message.envelope,
-            chunk_count=count,
-            no_rollback_protection=message.no_rollback_protection,
-        )
-    )
+    yield pb.Frame(answer=pb.Answer(release_id=release_id, envelope=message.envelope, chunk_count=count))
     for index in range(count):
         data = message.vector[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
         yield pb.Frame(chunk=pb.Chunk(release_id=release_id, index=index, count=count, data=data))
@@ -125,9 +117,7 @@ def decode(data: bytes) -> tuple[int, Body]:
     if body == "answer":
         answer = frame.answer
         release_id = bodies.hex32(answer.release_id, "answer.release_id")
-        return frame.sequence, AnswerHead(
-            release_id, answer.envelope, answer.chunk_count, answer.no_rollback_protection
-        )
+        return frame.sequence, AnswerHead(release_id, answer.envelope, answer.chunk_count)
     return frame.sequence, bodies.read(frame, body)
 
 

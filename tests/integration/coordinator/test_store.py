@@ -36,7 +36,7 @@ def query(store: Store, release_id: str = "ab" * 32, state: State = State.ACCEPT
 def answer(release_id: str, node: str, rho_nano: int = 5, envelope: bytes = b"e") -> AnswerRow:
     return AnswerRow(
         release_id=release_id, node=node, envelope=envelope, vector=b"", status="answer", rho_nano=rho_nano,
-        no_rollback_protection=True, late=False, received=NOW,
+        late=False, received=NOW,
     )  # fmt: skip
 
 

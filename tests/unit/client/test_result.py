@@ -48,12 +48,19 @@ ZERO = base64.b64encode(bytes(8)).decode()
 SILENT: Item = {"status": "no-answer", "vector_sha256": "", "vector_length": 0}
 
 
-def missing(ods: str, reason: dict[str, Any] = NO_ANSWER) -> dict[str, Any]:
-    return {"node": ods, "name": ods, "rho_nano": 0, "reasons": [reason], "envelope": None}
+BOOTSTRAP = Problem("policy-bootstrap").document()
+
+
+def missing(ods: str, reason: dict[str, Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"node": ods, "name": ods, "rho_nano": 0, "reasons": [NO_ANSWER], "envelope": None}
+    if reason is not None:
+        signed = answered(ods, 0, **(SILENT | {"status": "refused", "rho_nano": 0, "reasons": (reason,)}))
+        found |= {"reasons": [reason], "envelope": signed["envelope"]}
+    return found
 
 
 def read(vector: list[str] | None, trusts: list[dict[str, Any]], absent: list[dict[str, Any]]) -> Result:
-    result = {"vector": vector, "trusts": trusts, "missing": absent, "no_rollback_protection": True}
+    result = {"vector": vector, "trusts": trusts, "missing": absent}
     return read_result(
         {"query": INTENT.release_id, "result": result}, intent=INTENT, model=MODEL, plan=PLAN, catalogue=CATALOGUE,
         roster=ROSTER, cost=cost_of(MODEL, PLAN, CATALOGUE), shares={},
@@ -67,13 +74,24 @@ def refused(*arguments: Any) -> TrustQueryError:
 
 
 def test_an_honest_result_is_read_and_its_sum_repeated() -> None:
-    found = read(["5"], [answered("RX1", 2), answered("RX2", 3)], [missing("RX3")])
+    found = read(["5"], [answered("RX1", 2), answered("RX2", 3, reasons=(BOOTSTRAP,))], [missing("RX3")])
     assert found.to_arrow()["visits"].to_pylist() == [5.0]
     assert found.to_pandas()["visits"].tolist() == [5.0]
     assert found.merge_checked
     assert (found.answered, [trust.node for trust in found.trusts]) == (2, ["RX1", "RX2", "RX3"])
     assert found.trusts[2].reasons[0].reason == "no answer"
-    assert any("rollback" in note for note in found.notes)
+    assert any("No rollback protection" in note for note in found.notes)
+
+
+def test_rollback_protection_is_what_the_trusts_sign_and_nobody_else_says() -> None:
+    found = read(["5"], [answered("RX1", 2), answered("RX2", 3)], [missing("RX3")])
+    assert not any("rollback" in note for note in found.notes)
+
+
+def test_a_reason_that_the_trust_did_not_sign_is_not_shown() -> None:
+    invented = missing("RX3") | {"reasons": [Problem("policy-stopped").document()]}
+    found = read(["5"], [answered("RX1", 2), answered("RX2", 3)], [invented])
+    assert [reason.code for reason in found.trusts[2].reasons] == ["node-no-answer"]
 
 
 def test_without_the_vectors_the_result_says_that_the_sum_was_not_checked() -> None:

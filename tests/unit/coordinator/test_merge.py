@@ -38,7 +38,7 @@ def row(ods: str, *numbers: int, late: bool = False, key: SigningKey | None = No
     document = Answer(**(fields | changed))
     return AnswerRow(
         release_id=INTENT.release_id, node=ods, envelope=document.sign(key or KEYS[ods]).encode(), vector=vector,
-        status=document.status, rho_nano=900, no_rollback_protection=False, late=late, received=NOW,
+        status=document.status, rho_nano=900, late=late, received=NOW,
     )  # fmt: skip
 
 
@@ -95,10 +95,3 @@ def test_late_forged_and_misshapen_answers_do_not_count() -> None:
     spoilt = row("RX3", 4)
     spoilt.vector = struct.pack("<q", 5)
     assert merge(INTENT, 1, [*good, spoilt], NODES)["vector"] == ["8"]
-
-
-def test_one_trust_without_rollback_protection_marks_the_result() -> None:
-    bare = row("RX2", 1)
-    bare.no_rollback_protection = True
-    assert merge(INTENT, 1, [row("RX1", 1), bare], NODES)["no_rollback_protection"]
-    assert not merge(INTENT, 1, [row("RX1", 1), row("RX2", 1)], NODES)["no_rollback_protection"]

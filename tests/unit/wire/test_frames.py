@@ -41,7 +41,7 @@ MESSAGES: dict[type, st.SearchStrategy[m.Message]] = {
     m.PreviewReply: st.builds(m.PreviewReply, b32, st.just(True), st.just(()), st.lists(shares, max_size=3).map(tuple))
     | st.builds(m.PreviewReply, b32, st.just(False), st.lists(problem, min_size=1, max_size=3).map(tuple)),
     m.Offer: st.builds(m.Offer, small, small, small, u32),
-    m.AnswerMessage: st.builds(m.AnswerMessage, h32, small, st.lists(b32, max_size=4).map(b"".join), st.booleans()),
+    m.AnswerMessage: st.builds(m.AnswerMessage, h32, small, st.lists(b32, max_size=4).map(b"".join)),
     m.Ack: st.builds(m.Ack, h32),
     m.Cancel: st.builds(m.Cancel, h32),
     m.WitnessRequest: st.builds(
@@ -90,7 +90,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 @pytest.mark.parametrize("length", [8, CHUNK_BYTES - 8, CHUNK_BYTES, CHUNK_BYTES + 8, 3 * CHUNK_BYTES])
 def test_a_vector_is_cut_and_put_together(length: int) -> None:
     hello = m.Hello((1,), "RX1", ID)
-    answer = m.AnswerMessage(H32, b"envelope", bytes(range(8)) * (length // 8), True)
+    answer = m.AnswerMessage(H32, b"envelope", bytes(range(8)) * (length // 8))
     outbound, inbound = Outbound(), Inbound(sender="node")
     assert inbound.receive(outbound.frames(hello)[0]) == hello
     frames = outbound.frames(answer)
