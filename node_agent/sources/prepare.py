@@ -144,6 +144,8 @@ def build(
     """
     reports = []
     with duckdb.connect(str(database), config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
+        # A moment with a time zone becomes UTC at every trust, whatever the machine's own zone.
+        connection.execute("SET TimeZone = 'UTC'")
         for place, (dataset, table, path) in enumerate(jobs):
             try:
                 reports.append(_prepare(connection, dataset, table, path, rank_key, data_version))
@@ -193,6 +195,10 @@ def _prepare(
 def _typed(column: Column, raw: exp.Expr) -> exp.Expr:
     """The source value in the catalogue's type, or NULL: NaN, infinite dates and years beyond 9999 are missing."""
     value: exp.Expr = exp.TryCast(this=raw.copy(), to=exp.DataType.build(ENGINE_TYPES[column.type], dialect=DIALECT))
+    if column.type is ColumnType.INTEGER:
+        # A cast would round 1.7 to 2 without a word; it is no integer, and is counted as unreadable.
+        number = "TRY_CAST(:0 AS DOUBLE)"
+        return fill(f"CASE WHEN {number} <> floor({number}) THEN NULL ELSE :1 END", raw, value)
     if column.type is ColumnType.NUMBER:
         return fill("nullif(:0, CAST('nan' AS DOUBLE)) + 0.0", value)
     if column.type in (ColumnType.DATE, ColumnType.TIMESTAMP):

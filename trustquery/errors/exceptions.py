@@ -69,8 +69,8 @@ class Problem:
     def from_document(cls, data: object) -> Problem:
         """Read a problem that another machine sent; anything unexpected becomes ``internal-fault``."""
         if isinstance(data, dict) and isinstance(data.get("fields"), dict):
-            fields = {str(key)[:64]: str(value)[:500] for key, value in data["fields"].items()}
             try:
+                fields = {str(key)[:64]: str(value)[:500] for key, value in data["fields"].items()}
                 return cls(str(data.get("code", ""))[:64], str(data.get("place", ""))[:200], fields)
             except ValueError:
                 pass

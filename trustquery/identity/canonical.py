@@ -30,7 +30,7 @@ def encode(data: Any) -> bytes:
     _refuse_floats(data, 0)
     try:
         return rfc8785.dumps(data)
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise TrustQueryError("auth-document", document="document", problem="it cannot be encoded") from error
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -44,11 +45,18 @@ def _private(pem: bytes) -> ec.EllipticCurvePrivateKey:
 
 
 def public_key_sha256(certificate_or_request_pem: bytes) -> str:
-    """SHA-256 of the SubjectPublicKeyInfo in a certificate or a request, hexadecimal."""
-    if b"CERTIFICATE REQUEST" in certificate_or_request_pem:
-        key = x509.load_pem_x509_csr(certificate_or_request_pem).public_key()
-    else:
-        key = x509.load_pem_x509_certificate(certificate_or_request_pem).public_key()
+    """SHA-256 of the SubjectPublicKeyInfo in a certificate or a request, hexadecimal.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        if b"CERTIFICATE REQUEST" in certificate_or_request_pem:
+            key = x509.load_pem_x509_csr(certificate_or_request_pem).public_key()
+        else:
+            key = x509.load_pem_x509_certificate(certificate_or_request_pem).public_key()
+    except (UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise ValueError("not a certificate or request that can be used") from error
     spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).hexdigest()
 
@@ -115,11 +123,11 @@ class Authority:
             request = x509.load_pem_x509_csr(request_pem)
             key = request.public_key()
             valid = request.is_signature_valid
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise TrustQueryError(
                 "auth-document", document="certificate request", problem="it cannot be read"
             ) from error
-        if not valid or not isinstance(key, ec.EllipticCurvePublicKey):
+        if not valid or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise TrustQueryError("auth-document", document="certificate request", problem="its key is not usable")
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)]
         return self._leaf(key, uri.rsplit("/", 1)[-1], names, ExtendedKeyUsageOID.CLIENT_AUTH, now, days)

@@ -83,6 +83,11 @@ class Envelope:
             raise TrustQueryError("auth-document", document=kind, problem="it has another form") from error
         if len(signatures) > _MAX_SIGNATURES:
             raise TrustQueryError("auth-document", document=kind, problem="it has too many signatures")
+        names = [name for name, _ in signatures]
+        if names != sorted(set(names)):
+            raise TrustQueryError(
+                "auth-document", document=kind, problem="each key signs once, in the order of key ids"
+            )
         envelope = cls(kind, payload, tuple(signatures))
         if envelope.encode() != data:
             raise TrustQueryError("auth-document", document=kind, problem="it is not canonical")

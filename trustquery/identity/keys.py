@@ -5,6 +5,7 @@ The only place besides ``client/`` that asks the operating system for randomness
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -64,16 +65,26 @@ def read_private_file(path: Path) -> bytes:
         TrustQueryError: ``config-missing``, ``config-key-file``.
     """
     try:
-        status = os.lstat(path)
+        # What is checked is what is read: the open file, not whatever has the name a moment later.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
+        if isinstance(error, PermissionError):
+            raise TrustQueryError("config-key-file", path=path, problem="it cannot be opened by this user") from error
+        if error.errno == errno.ELOOP:
+            raise TrustQueryError("config-key-file", path=path, problem="it is not a plain file") from error
         raise TrustQueryError("config-missing", path=path, instead="make the key first") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise TrustQueryError("config-key-file", path=path, problem="it is not a plain file")
-    if status.st_uid != os.geteuid():
-        raise TrustQueryError("config-key-file", path=path, problem="it belongs to another user")
-    if status.st_mode & 0o077:
-        raise TrustQueryError("config-key-file", path=path, problem="others can read it")
-    return path.read_bytes()
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise TrustQueryError("config-key-file", path=path, problem="it is not a plain file")
+        if status.st_uid != os.geteuid():
+            raise TrustQueryError("config-key-file", path=path, problem="it belongs to another user")
+        if status.st_mode & 0o077:
+            raise TrustQueryError("config-key-file", path=path, problem="others can read it")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 @dataclass(frozen=True)

@@ -68,20 +68,29 @@ class Table:
 
     def flat_columns(self) -> dict[str, list[Any]]:
         """Columns for data frames: a key gives its text (and ``_label`` where values have words), an estimate
-        gives its value, ``_low`` and ``_high``."""
+        gives its value, ``_low`` and ``_high``. Where the query itself names a column so, an underscore is added to
+        the derived one."""
         found: dict[str, list[Any]] = {}
+        taken = {column.name for column in self.columns}
+
+        def derived(name: str) -> str:
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            return name
+
         for place, column in enumerate(self.columns):
             cells = [row[place] for row in self.rows]
             keys = [cell for cell in cells if isinstance(cell, KeyCell)]
             if column.kind == "key":
                 found[column.name] = [cell.text for cell in keys]
                 if any(cell.label for cell in keys):
-                    found[f"{column.name}_label"] = [cell.label or cell.text for cell in keys]
+                    found[derived(f"{column.name}_label")] = [cell.label or cell.text for cell in keys]
                 continue
             estimates = [cell for cell in cells if isinstance(cell, Estimate)]
             found[column.name] = [cell.value for cell in estimates]
-            found[f"{column.name}_low"] = [cell.low for cell in estimates]
-            found[f"{column.name}_high"] = [cell.high for cell in estimates]
+            found[derived(f"{column.name}_low")] = [cell.low for cell in estimates]
+            found[derived(f"{column.name}_high")] = [cell.high for cell in estimates]
         return found
 
     def to_arrow(self) -> pyarrow.Table:

@@ -1,0 +1,28 @@
+"""Whether something was refused, and how: as a value, for tests where either outcome may be right."""
+
+from collections.abc import Callable
+
+from trustquery.errors import TrustQueryError
+
+__all__ = ["code_of", "codes_of", "refusal"]
+
+
+def refusal(call: Callable[[], object]) -> TrustQueryError | None:
+    """The refusal that a call ends in, or None when it succeeds. Any other exception passes through."""
+    try:
+        call()
+    except TrustQueryError as error:
+        return error
+    return None
+
+
+def code_of(call: Callable[[], object]) -> str:
+    """The code of the first problem, or "" when the call succeeds."""
+    error = refusal(call)
+    return error.code if error else ""
+
+
+def codes_of(call: Callable[[], object]) -> list[str]:
+    """The codes of all problems, in the order reported; empty when the call succeeds."""
+    error = refusal(call)
+    return [problem.code for problem in error.problems] if error else []
