@@ -11,12 +11,18 @@ pytest_plugins = ["tests.lib.acceptance_plugin"]
 # No deadline: two cores shared by several workers make single examples slow now and then. The default profile draws
 # the same examples each time, so that CI is repeatable; `--hypothesis-profile=full` (`make property`) draws new ones,
 # and many more where a test asks for them (tests/property/budgets.py).
-SLOW_MACHINE = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large]
 hypothesis.settings.register_profile(
-    "trustquery", deadline=None, print_blob=True, derandomize=True, database=None, suppress_health_check=SLOW_MACHINE
+    "trustquery",
+    deadline=None,
+    print_blob=True,
+    derandomize=True,
+    database=None,
+    # Explaining a failure traces every line, and takes minutes where an example runs a parser.
+    phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain],
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
 hypothesis.settings.register_profile(
-    "full", deadline=None, print_blob=True, max_examples=1_000, suppress_health_check=SLOW_MACHINE
+    "full", parent=hypothesis.settings.get_profile("trustquery"), derandomize=False, max_examples=1_000
 )
 hypothesis.settings.load_profile("trustquery")
 

@@ -39,6 +39,9 @@ DIALECT = "duckdb"
 MODULUS = 2**31 - 1
 MULTIPLIER = 1_000_003
 ROWS = "_rows"
+FEW = 32
+"""A key with more values than this is looked up by a join."""
+VALUE, PLACE = "_value", "_place"
 PERSON, U, H, ORDER = "_p", "_u", "_h", "_r"
 """Columns that preparing adds: person key as text, u, h, and the row's position in rank order."""
 
@@ -220,17 +223,28 @@ class _Layers:
         return select
 
 
-def _cell(keys: tuple[Key, ...], layers: _Layers) -> exp.Expr:
+def _cell(keys: tuple[Key, ...], layers: _Layers) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
+    """The cell of a row; and the look-ups it needs: alias, positions of a key's values, the key."""
     found: exp.Expr = _number(0)
-    for key in keys:
+    lookups: list[tuple[str, exp.Select, exp.Expr]] = []
+    for place, key in enumerate(keys):
         size = len(key.values)
         values = exp.Array(expressions=[literal(key.type, value) for value in key.values])
-        place = fill(
-            "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(list_position(:2, :0) - 1, :3) END",
-            layers.add(key.expression), _number(size + 1), values, _number(size),
-        )  # fmt: skip
-        found = fill(":0 * :1 + :2", found, _number(size + 2), place)
-    return exp.cast(found, "BIGINT", dialect=DIALECT)
+        value = layers.add(key.expression)
+        if size <= FEW:
+            position = fill("list_position(:1, :0) - 1", value, values)
+        else:
+            # A list is searched from its start for every row: a join finds the place at once.
+            alias = f"_k{place}"
+            rows = fill(f"SELECT unnest(:0) AS {VALUE}, unnest(range(:1)) AS {PLACE}", values, _number(size))
+            if isinstance(rows, exp.Select):
+                lookups.append((alias, rows, value))
+            position = _column(alias, PLACE)
+        where = fill(
+            "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(:2, :3) END", value, _number(size + 1), position, _number(size)
+        )
+        found = fill(":0 * :1 + :2", found, _number(size + 2), where)
+    return exp.cast(found, "BIGINT", dialect=DIALECT), lookups
 
 
 def _integer(aggregate: Aggregate, layers: _Layers) -> exp.Expr:
@@ -270,12 +284,16 @@ def rows_query(query: Query, catalogue: Catalogue) -> str:
         carried.append(exp.alias_(h, f"{H}{place}", quoted=True))
     layers = _Layers()
     items = [*_identifiers([PERSON, U, *(f"{H}{place}" for place in range(len(query.scans)))])]
-    items.append(exp.alias_(_cell(query.keys, layers), "_c", quoted=True))
+    cell, lookups = _cell(query.keys, layers)
+    items.append(exp.alias_(cell, "_c", quoted=True))
     for place, aggregate in enumerate(query.aggregates):
         items.append(exp.alias_(_integer(aggregate, layers), f"_a{place}", quoted=True))
     passes = layers.add(predicate) if predicate is not None else None
     below = layers.over(_sources(source, scope, catalogue.id), carried)
     select = exp.select(*items).from_(below.subquery("_below", copy=False))
+    for alias, rows, value in lookups:
+        on = exp.EQ(this=_column(alias, VALUE), expression=value.copy())
+        select = select.join(rows.subquery(alias, copy=False), on=on, join_type="LEFT", copy=False)
     if passes is not None:
         select = select.where(passes)
     temporary = exp.Properties(expressions=[exp.TemporaryProperty()])

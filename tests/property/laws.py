@@ -24,9 +24,7 @@ evaluator = importlib.import_module("trustquery.reference.evaluate")
 
 def exact(question: Question, rows: Rows) -> list[int]:
     """The exact vector by the plain evaluator."""
-    found: list[int] = evaluator.evaluate(
-        question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION
-    )
+    found: list[int] = evaluator.evaluate(question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
     return found
 
 
@@ -50,9 +48,7 @@ def sensitivity_holds(question: Question, rows: Rows) -> None:
 
 def _bounded(question: Question, rows: Rows) -> list[Counter[Any]]:
     """For each aggregate, the rows that count, told apart by person and h."""
-    records = evaluator.joined_rows(
-        question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION
-    )
+    records = evaluator.joined_rows(question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
     return [
         Counter(
             (record.person, record.h, cell, value)

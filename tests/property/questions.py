@@ -1,7 +1,7 @@
 """Hypothesis strategy for questions of the accepted language about the made-up dataset.
 
-Every text drawn here must be accepted: a refusal is a failure of the test that drew it, except for the size of the
-sensitivity, which the text alone does not show.
+Every text drawn here must be accepted: a refusal is a failure of the test that drew it. Two are let pass, because the
+text alone does not show them: a sensitivity that is too large, and date conditions that happen to exclude each other.
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ from trustquery.planning import Plan, compile_plan
 
 __all__ = ["Question", "questions"]
 
-I, N, X, D, S, B = ColumnType  # integer, number, text, date, timestamp, boolean
+W, N, X, D, S, B = ColumnType  # integer (whole), number, text, date, timestamp, boolean
 LITERALS = {
     N: ["0", "1", "-1", "2.5", "0.1", "1e-7", "0.30000000000000004", "-123456.789", "9007199254740991", "NULL"],
-    I: ["0", "1", "2", "-3", "1950", "9007199254740991", "-9007199254740991", "NULL"],
+    W: ["0", "1", "2", "-3", "1950", "9007199254740991", "-9007199254740991", "NULL"],
     X: ["''", "'F'", "'é'", "'nan'", "'E11'", "'other'", "'it''s'", "'a\\b\"c'", "NULL"],
-    D: ["DATE '2020-01-01'", "DATE '2020-02-29'", "DATE '1969-12-31'", "DATE '0001-01-01'", "DATE '9999-12-31'", "NULL"],
+    D: [
+        "DATE '2020-01-01'",
+        "DATE '2020-02-29'",
+        "DATE '1969-12-31'",
+        "DATE '0001-01-01'",
+        "DATE '9999-12-31'",
+        "NULL",
+    ],
     S: [
         *("TIMESTAMP '2020-01-01'", "TIMESTAMP '1969-12-31 23:59:59.999999'", "TIMESTAMP '2020-12-31 12:30:00'"),
         *("TIMESTAMP '0001-01-01'", "NULL"),
@@ -81,7 +88,7 @@ class _Writer:
         return self.one(*LITERALS[self.draw(st.sampled_from(types))])
 
     def write(self, type: ColumnType, depth: int = DEPTH) -> str:
-        if type in (N, I):
+        if type in (N, W):
             return self.number(depth)
         return {X: self.text, D: self.date, S: self.timestamp, B: self.condition}[type](depth)
 
@@ -105,7 +112,7 @@ class _Writer:
 
     def number(self, depth: int) -> str:
         if depth <= 0:
-            return self.leaf(N, I)
+            return self.leaf(N, W)
         depth -= 1
         form = self.one("leaf", "leaf", "+", "-", "*", "/", "neg", "abs", "floor", "clamp", "branch", "diff", "part")
         if form in "+-*/":
@@ -127,7 +134,7 @@ class _Writer:
         if form == "part":
             part = self.one("year", "quarter", "month", "day", "isodow", "hour")
             return f"{part}({self.write(S if part == 'hour' else self.draw(st.sampled_from([D, S])), depth)})"
-        return self.leaf(N, I)
+        return self.leaf(N, W)
 
     def text(self, depth: int) -> str:
         if depth <= 0:
@@ -163,7 +170,9 @@ class _Writer:
         if depth <= 0:
             return self.comparison(0)
         depth -= 1
-        form = self.one("compare", "compare", "and", "or", "not", "null", "in", "between", "starts", "leaf", "branch", "is")
+        form = self.one(
+            "compare", "compare", "and", "or", "not", "null", "in", "between", "starts", "leaf", "branch", "is"
+        )
         if form in ("and", "or"):
             return f"({self.condition(depth)} {form} {self.condition(depth)})"
         if form == "not":
@@ -255,7 +264,9 @@ class _Writer:
             part = self.one("month", "quarter", "isodow", "day")
             return f"{part}({self.write(self.draw(st.sampled_from([D, S])), 1)})"
         if form == "case":
-            results = self.one("'a' 'b'", "1 2", "true false", "'other' ''", "DATE '2020-01-01' DATE '2020-02-29'").split(" ")
+            results = self.one(
+                "'a' 'b'", "1 2", "true false", "'other' ''", "DATE '2020-01-01' DATE '2020-02-29'"
+            ).split(" ")
             if len(results) > 2:
                 results = [" ".join(results[:2]), " ".join(results[2:])]
             other = f" ELSE {results[1]}" if self.chance(2) else ""
@@ -274,7 +285,7 @@ class _Writer:
         return self.one(f"date_trunc('{unit}', {column})", f"year({column})", f"CAST({column} AS DATE)")
 
     def total(self) -> str:
-        bounded = self.columns(N, I, bounded=True)
+        bounded = self.columns(N, W, bounded=True)
         value = f"clamp({self.number(2)}, {self.one('0, 10', '-3.5, 2.25', '-100, -1', '0, 0', '0.001, 1000000')})"
         if bounded and not self.chance(3):
             one, two = self.one(*bounded), self.one(*bounded)
@@ -313,11 +324,9 @@ def questions(draw: st.DrawFn) -> Question:
     sql = _Writer(draw).select()
     groups, rows = draw(st.sampled_from([(None, None), (None, None), (1, 1), (1, 3), (3, 1), (2, 2), (100, 100)]))
     try:
-        query = compile_query(
-            sql, made_up(), epsilon=Decimal(1), max_groups_per_person=groups, max_rows_per_group=rows
-        )
+        query = compile_query(sql, made_up(), epsilon=Decimal(1), max_groups_per_person=groups, max_rows_per_group=rows)
         plan = compile_plan(query, made_up())
     except TrustQueryError as error:
-        assume(error.code not in ("query-sensitivity-too-large", "query-bounds-invalid"))
+        assume(error.code not in ("query-sensitivity-too-large", "query-bounds-invalid", "query-key-range-missing"))
         raise AssertionError(f"refused: {sql}\n{error}\n{error.problem.fix}") from error
     return Question(sql, query, plan)

@@ -1,4 +1,4 @@
-"""The laws have teeth: each classic mistake, planted in the evaluator, the engine or the planner, breaks one of them."""
+"""The laws have teeth: each classic mistake, planted in evaluator, engine or planner, breaks one of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_bounding_before_the_join(monkeypatch: pytest.MonkeyPatch) -> None:
         return kept
 
     def all_of_them(query: Any, aggregate: Any, records: Sequence[Any]) -> list[Any]:
-        values = [(record, evaluator._cell(query.keys, record), evaluator._integer(aggregate, record)) for record in records]
+        values = [
+            (record, evaluator._cell(query.keys, record), evaluator._integer(aggregate, record)) for record in records
+        ]
         return [found for found in values if found[2] is not None]
 
     def law(question: Question, rows: Rows) -> None:
@@ -114,13 +116,15 @@ def test_believing_that_a_table_has_one_row_a_person(monkeypatch: pytest.MonkeyP
     ranked, bounded = evaluator.ranked_rows, evaluator.bounded_rows
 
     def believed(rows: Any, table: Any, **options: Any) -> list[Any]:
-        return ranked(rows, table.model_copy(update={"one_row_per_person": False, "row_cap": 1000}), **options)
+        return list(ranked(rows, table.model_copy(update={"one_row_per_person": False, "row_cap": 1000}), **options))
 
     def skipped(query: Any, aggregate: Any, records: Sequence[Any]) -> list[Any]:
         tables = [made_up().table(name) for name in query.tables()]
         if not all(table is not None and table.one_row_per_person for table in tables):
             return list(bounded(query, aggregate, records))
-        values = [(record, evaluator._cell(query.keys, record), evaluator._integer(aggregate, record)) for record in records]
+        values = [
+            (record, evaluator._cell(query.keys, record), evaluator._integer(aggregate, record)) for record in records
+        ]
         return [found for found in values if found[2] is not None]
 
     monkeypatch.setattr(evaluator, "ranked_rows", believed)
@@ -129,9 +133,9 @@ def test_believing_that_a_table_has_one_row_a_person(monkeypatch: pytest.MonkeyP
 
 
 def test_an_engine_that_numbers_rows_as_they_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """Without an order the h of a row is its place in the file: the prepared ranks change when rows are shuffled."""
+    """Without a total order, h is a matter of the rows' places in the file: the ranks change when rows are shuffled."""
     own = prepare._position
-    monkeypatch.setattr(prepare, "_position", lambda partition, order, name: own(partition, order[:0] or order[-1:], name))
+    monkeypatch.setattr(prepare, "_position", lambda partition, order, name: own(partition, order[-1:], name))
     rows = awkward_rows(1)
     found = []
     for some in (rows, {table: held[::-1] for table, held in rows.items()}):

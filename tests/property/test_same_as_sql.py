@@ -1,0 +1,184 @@
+"""What we accept means what DuckDB itself would take it to mean: precedence, NULLs, and every construct.
+
+Texts without parentheses around their parts are compiled by us and run as written by DuckDB on plain rows, with bounds
+that nobody reaches. Rows are tame here (no NaN, no infinity, small numbers): on those our total functions and SQL's own
+agree by definition. ``clamp``, ``band`` and ``age_band`` are ours alone and left out.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tests.factories.catalogues import made_up
+from tests.lib.prepared import DATA_VERSION, RANK_KEY
+from tests.lib.refusals import refusal
+from tests.property.budgets import examples
+from trustquery.catalogue import Catalogue, ColumnType, Role
+from trustquery.language import compile_query
+from trustquery.reference import evaluate
+
+TAME: dict[ColumnType, list[Any]] = {
+    ColumnType.INTEGER: [-3, -1, 0, 1, 2, 3, None],
+    ColumnType.NUMBER: [-1.5, -1.0, 0.0, 0.5, 1.0, 2.0, None],
+    ColumnType.TEXT: ["", "a", "b", "ab", "B", None],
+    ColumnType.DATE: [datetime.date(2020, 1, 1), datetime.date(2020, 2, 29), datetime.date(2019, 12, 31), None],
+    ColumnType.TIMESTAMP: [datetime.datetime(2020, 1, 1), datetime.datetime(2020, 2, 29, 23, 59, 59), None],
+    ColumnType.BOOLEAN: [True, False, None],
+}
+NUMBERS = [
+    "kind",
+    "size",
+    "amount",
+    "cost",
+    "total",
+    "0",
+    "1",
+    "2.5",
+    "-1",
+    "- cost",
+    "NULL",
+    'hour("at")',
+    "month(day)",
+]
+TEXTS = ["code", "'a'", "''", "'B'", "left(code, 1)", "NULL"]
+DATES = [
+    "day",
+    'CAST("at" AS DATE)',
+    "DATE '2020-01-01'",
+    "date_trunc('month', day)",
+    "date_trunc('week', \"at\")",
+    '"at"',
+]
+FLAGS = ["flag", "true", "false", "NULL", "starts_with(code, 'a')"]
+
+
+def tame_rows(seed: int) -> list[dict[str, Any]]:
+    """Two hundred events of two hundred people."""
+    source = random.Random(seed)
+    table = made_up().table("event")
+    assert table is not None
+    rows = [{column.name: source.choice(TAME[column.type]) for column in table.columns} for _ in range(200)]
+    # A sum holds every value to the catalogue's bounds, which SQL knows nothing of: amounts are from 0 to 100.
+    within = [source.choice([0.0, 0.5, 1.0, 2.0, None]) for _ in rows]
+    return [row | {"pid": place, "amount": within[place]} for place, row in enumerate(rows)]
+
+
+ROWS = tame_rows(7)
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The rows as an ordinary table."""
+    types = {ColumnType.INTEGER: "BIGINT", ColumnType.NUMBER: "DOUBLE", ColumnType.TEXT: "VARCHAR"}
+    table = made_up().table("event")
+    assert table is not None
+    columns = ", ".join(
+        f'"{column.name}" {types.get(column.type, str(column.type).upper())}' for column in table.columns
+    )
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE event ({columns})")
+        places = ", ".join("?" for _ in table.columns)
+        connection.executemany(f"INSERT INTO event VALUES ({places})", [list(row.values()) for row in ROWS])
+        yield connection
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    words = [draw(st.sampled_from(NUMBERS))]
+    for _ in range(draw(st.integers(0, 2))):
+        words += [draw(st.sampled_from(["+", "-", "*"])), draw(st.sampled_from(NUMBERS))]
+    return " ".join(words)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> str:
+    kind = draw(st.sampled_from([numbers(), st.sampled_from(TEXTS), st.sampled_from(DATES), st.sampled_from(FLAGS)]))
+    left, right, third = draw(kind), draw(kind), draw(kind)
+    literal = {"0": "0", "'": "'a'"}.get(left[0], "1")
+    return draw(
+        st.sampled_from(
+            [
+                *(f"{left} {operator} {right}" for operator in ("=", "<>", "!=", "<", "<=", ">", ">=")),
+                f"{left} IS NULL",
+                f"{left} IS NOT NULL",
+                f"{left} BETWEEN {right} AND {third}",
+                f"{left} NOT BETWEEN {right} AND {third}",
+                f"{left} IN ({literal}, {literal})",
+                f"{left} NOT IN ({literal})",
+                f"coalesce({left}, {right}) = {third}",
+                f"nullif({left}, {right}) IS NULL",
+                f"CASE {left} WHEN {right} THEN flag ELSE true END",
+                f"CASE WHEN {left} = {right} THEN {third} END IS NULL",
+                f"if({left} < {right}, flag, false)",
+                left,
+            ]
+        )
+    )
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> str:
+    words = [draw(comparisons())]
+    for _ in range(draw(st.integers(0, 3))):
+        words += [
+            draw(st.sampled_from(["AND", "OR"])),
+            draw(st.sampled_from(["", "", "NOT ", "NOT NOT "])) + draw(comparisons()),
+        ]
+    if draw(st.integers(0, 3)) == 3:
+        place = draw(st.integers(0, len(words) // 2)) * 2
+        words[place:] = ["(" + " ".join(words[place:]) + ")"]
+    text = " ".join(words)
+    return draw(
+        st.sampled_from([text, f"NOT {text}", f"({text}) IS TRUE", f"({text}) IS NOT FALSE", f"({text}) IS NULL"])
+    )
+
+
+def ours(sql: str, catalogue: Catalogue) -> list[int]:
+    query = compile_query(sql, catalogue, epsilon=Decimal(1), max_rows_per_group=1000)
+    rows = {"event": ROWS, "person": [], "dose": []}
+    return evaluate(query, catalogue, rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
+
+
+@examples(ci=150, full=10_000)
+@given(condition=conditions())
+def test_a_condition(condition: str, plain: duckdb.DuckDBPyConnection) -> None:
+    for sql in (
+        f"SELECT count(*) FROM event WHERE {condition}",
+        f"SELECT count(*) FILTER (WHERE {condition}) FROM event",
+        f"SELECT count(CASE WHEN {condition} THEN 1 END) FROM event",
+    ):
+        error = refusal(lambda sql=sql: ours(sql, made_up()))  # type: ignore[misc]
+        assume(error is None or error.code not in ("query-type", "query-literal"))
+        assert error is None, f"{sql}: {error}"
+        assert ours(sql, made_up()) == [row[0] for row in plain.execute(sql).fetchall()], sql
+
+
+@examples(ci=100, full=5_000)
+@given(number=numbers(), bounds=st.sampled_from(["-2, 3", "0, 1", "-1, 100"]))
+def test_a_number(number: str, bounds: str, plain: duckdb.DuckDBPyConnection) -> None:
+    low, high = bounds.split(", ")
+    text = f"sum(clamp({number}, {low}, {high}))"
+    error = refusal(lambda: ours(f"SELECT {text} FROM event", made_up()))
+    assume(error is None or error.code != "query-type")
+    (total,) = ours(f"SELECT {text} FROM event", made_up())
+    # Tame values are multiples of 1/256 or whole, so that fixed point is exact whatever its precision.
+    query = compile_query(f"SELECT {text} FROM event", made_up(), epsilon=Decimal(1))
+    clamped = f"CASE WHEN v IS NULL THEN NULL ELSE greatest({low}, least({high}, v)) END"
+    statement = f"SELECT sum({clamped}) FROM (SELECT {number} AS v FROM event)"
+    ((found,),) = plain.execute(statement).fetchall()
+    assert total / 2 ** query.aggregates[0].fraction_bits == float(found or 0), statement
+
+
+def test_columns_used_here_are_there() -> None:
+    table = made_up().table("event")
+    assert table is not None
+    assert {column.type for column in table.columns if column.role is not Role.PERSON_KEY} == set(ColumnType)

@@ -1,0 +1,117 @@
+"""Whatever the text, it is compiled or refused by a code of the catalogue: nothing else ever comes out."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.factories.catalogues import made_up
+from tests.lib.refusals import refusal
+from tests.property.budgets import examples
+from trustquery.language import compile_query
+from trustquery.model import Query
+from trustquery.planning import compile_plan
+
+WORDS = """
+    SELECT FROM WHERE GROUP BY HAVING ORDER LIMIT JOIN LEFT INNER FULL CROSS NATURAL ON USING AS AND OR NOT IN IS
+    NULL LIKE
+    BETWEEN CASE WHEN THEN ELSE END DISTINCT ALL ANY EXISTS UNION WITH FILTER OVER PARTITION QUALIFY WINDOW VALUES
+    INTERVAL
+    DATE TIMESTAMP CAST TRY_CAST EXTRACT COLLATE LATERAL UNNEST PIVOT TABLESAMPLE EXCLUDE REPLACE COLUMNS ROLLUP
+    CUBE SETS
+    INSERT COPY ATTACH PRAGMA SET CALL EXPLAIN DESCRIBE TRUE FALSE ARRAY STRUCT MAP LAMBDA RETURNING RECURSIVE
+    ESCAPE FOR
+    count sum avg max min median clamp band age_band year month hour date_trunc date_diff coalesce nullif if left
+    abs floor
+    starts_with now current_date random quantile_cont list_filter read_csv query isodow quarter greatest
+    event person dose ward e d p pid kind code amount cost size total day at flag event_id sex born score
+    nhs_number drug
+    ( ) ( ) ( ) , , , . * + - / // % ** ^ | || & ~ ! = == <> != < <= > >= :: : ; -> => ? $1 $x @ # [ ] { } ' " `
+    0 1 -1 2.5 1e3 1e400 0x1F 1_000 .5 5. 9007199254740992 'a' '' 'it''s' '2020-01-01' "e" "a b" $$x$$ E'\\x'
+    N'x' é -- /* */
+""".split()  # noqa: SIM905 - a soup is read as words
+SHAPES = [
+    "SELECT {} FROM event e",
+    "SELECT count(*) FROM event e WHERE {}",
+    "SELECT count(*) FROM {}",
+    "SELECT count(*) FROM event e JOIN dose d ON {}",
+    "SELECT count(*) FROM event e {}",
+    "SELECT kind, {} FROM event e GROUP BY kind",
+    "SELECT {0}, count(*) FROM event e GROUP BY {0}",
+    "SELECT count(*) FILTER (WHERE {}) FROM event e",
+    "SELECT sum({}) FROM event e",
+    "{}",
+]
+WHOLE = (
+    "SELECT p . sex AS s , date_trunc ( 'month' , e . day ) AS m , count ( DISTINCT e . pid ) AS n , "
+    "avg ( clamp ( e . cost , 0 , 10 ) ) FILTER ( WHERE e . kind IN ( 1 , 2 ) ) FROM event e LEFT JOIN person p "
+    "ON p . pid = e . pid AND p . born > 1950 WHERE e . day >= DATE '2020-01-01' AND e . day < DATE '2021-01-01' "
+    "AND CASE WHEN e . flag THEN e . size ELSE 0 END < 3 GROUP BY s , m"
+)
+soups = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
+
+
+def total(sql: str) -> None:
+    """Compile, and carry an accepted query as far as its plan."""
+
+    def call() -> None:
+        query = compile_query(sql, made_up(), epsilon=Decimal(1))
+        assert Query.from_payload(query.payload()) == query
+        compile_plan(query, made_up())
+
+    error = refusal(call)
+    if error is not None:
+        assert error.problems
+        for problem in error.problems:
+            assert problem.code.startswith(("query-", "policy-"))
+            assert problem.fix
+            # What people read can be shown and sent, whatever was in the text.
+            assert len(problem.reason) + len(problem.fix) < 1_000
+            json.dumps(problem.document(), ensure_ascii=False).encode()
+
+
+@examples(ci=250, full=10_000)
+@given(shape=st.sampled_from(SHAPES), soup=soups)
+@example(shape="SELECT {} FROM event e", soup="count ( )")
+@example(shape="SELECT sum({}) FROM event e", soup="")
+@example(shape="SELECT count(*) FROM event e WHERE {}", soup="@")
+@example(shape="SELECT count(*) FROM event e WHERE {}", soup="e . kind = '\ud800'")
+@example(shape="SELECT count(*) FROM event e WHERE kind = 1 {}", soup="-- \ud800")
+def test_words_in_any_order(shape: str, soup: str) -> None:
+    total(shape.format(soup))
+
+
+@examples(ci=100, full=5_000)
+@given(text=st.text(max_size=60))
+def test_any_text(text: str) -> None:
+    total(text)
+
+
+@examples(ci=100, full=5_000)
+@given(shape=st.sampled_from(SHAPES), text=st.text(max_size=30))
+def test_any_text_inside_a_query(shape: str, text: str) -> None:
+    total(shape.format(text))
+
+
+@examples(ci=150, full=5_000)
+@given(data=st.data())
+def test_a_query_with_words_taken_out_put_in_or_swapped(data: st.DataObject) -> None:
+    words = WHOLE.split()
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(words) - 1))
+        match data.draw(st.sampled_from(["out", "in", "swap", "twice", "other"])):
+            case "out":
+                del words[place]
+            case "in":
+                words.insert(place, data.draw(st.sampled_from(WORDS)))
+            case "swap":
+                other = data.draw(st.integers(0, len(words) - 1))
+                words[place], words[other] = words[other], words[place]
+            case "twice":
+                words.insert(place, words[place])
+            case _:
+                words[place] = data.draw(st.sampled_from(WORDS))
+    total(" ".join(words))
