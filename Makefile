@@ -98,10 +98,10 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel scan-tools clean
+.PHONY: lock sbom wheel audit scan-tools clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime dev scan; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime dev scan audit; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
@@ -113,6 +113,12 @@ sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ 
 
 wheel: venv-dev ## Build the wheel twice, in two places, and require the same bytes
 	@tools/build_wheel.sh
+
+# Needs its advisory service: without --strict it reports success for packages that it could not look up.
+audit: venv-dev ## Known vulnerabilities of the runtime lock (needs the advisory service; fails where it cannot ask)
+	@[ -x .audit-venv/bin/python ] || $(PY) -m venv .audit-venv
+	@$(BIN)/uv pip install --quiet --python .audit-venv/bin/python --require-hashes -r requirements/audit.lock
+	@.audit-venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/runtime.lock
 
 scan-tools: venv-dev ## The TLS scanner, in a venv of its own (its pins disagree with ours)
 	@[ -x .scan-venv/bin/python ] || $(PY) -m venv .scan-venv

@@ -118,7 +118,7 @@ class _Writer:
         if form in "+-*/":
             return f"({self.number(depth)} {form} {self.number(depth)})"
         if form == "neg":
-            return f"(-{self.number(depth)})"
+            return f"(- {self.number(depth)})"  # two dashes would begin a comment
         if form in ("abs", "floor"):
             return f"{form}({self.number(depth)})"
         if form == "clamp":

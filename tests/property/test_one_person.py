@@ -1,4 +1,7 @@
-"""One person's rows change nobody else's, and the vector by no more than the plan says."""
+"""One person's rows change nobody else's, and the vector by no more than the plan says.
+
+The rows hold the values of tests/factories/rows.py: 2^63 and its neighbours, NaN, infinities, -0.0, 1e308, copies.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,14 @@ def test_taking_a_person_away_changes_no_other_bounded_row(rows: Rows, question:
     others_are_unchanged(question, rows)
 
 
+@pytest.mark.acceptance("PRV-07")
 @examples(ci=120, full=3_000)
 @given(rows=crowded() | datasets(), question=questions())
 def test_the_vector_changes_by_no_more_than_the_plan_says(rows: Rows, question: Question) -> None:
     sensitivity_holds(question, rows)
 
 
+@pytest.mark.acceptance("PRV-07")
 @examples(ci=30, full=500)
 @given(rows=datasets() | crowded(), question=questions(), seed=st.integers(0, 2**32))
 def test_the_order_of_rows_means_nothing(rows: Rows, question: Question, seed: int) -> None:
@@ -42,6 +47,7 @@ def test_the_order_of_rows_means_nothing(rows: Rows, question: Question, seed: i
     assert exact(question, shuffled) == exact(question, rows)
 
 
+@pytest.mark.acceptance("PRV-07")
 @examples(ci=5, full=250)
 @given(rows=crowded() | datasets(), asked=st.lists(questions(), min_size=3, max_size=3), seed=st.integers(0, 2**32))
 def test_the_same_holds_in_the_engine(

@@ -125,6 +125,11 @@ class Table(_Strict):
         keys = [column.name for column in self.columns if column.role is Role.PERSON_KEY]
         if len(keys) != (1 if self.kind == "person" else 0):
             raise ValueError(f"table {self.name}: a person table has exactly one person-key column, a public one none")
+        if any(
+            column.type not in (ColumnType.INTEGER, ColumnType.TEXT) for column in self.columns if column.name in keys
+        ):
+            # Keys are compared as text, and other types have more than one text.
+            raise ValueError(f"table {self.name}: a person key is an integer or text")
         return self
 
     @property

@@ -11,6 +11,8 @@ from trustquery.errors.catalogue import CATALOGUE, Entry
 
 __all__ = ["Problem", "Problems", "TrustQueryError", "nearest"]
 
+MAX_PROBLEMS = 100
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name closest to a mistyped one, or "" when none is close."""
@@ -125,13 +127,20 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[tuple[tuple[int, int], Problem]] = []
+        self._known: set[tuple[object, ...]] = set()
 
     def add(self, code: str, at: tuple[int, int] = (0, 0), /, **fields: object) -> None:
-        """Note one problem at a 1-based line and column ((0, 0): nowhere in particular)."""
+        """Note one problem at a 1-based line and column ((0, 0): nowhere in particular).
+
+        The same problem is noted once, and no more than ``MAX_PROBLEMS`` in all: nobody reads on, and a long text of
+        nothing else would make a refusal many times its own length.
+        """
         line, column = at
         place = f"line {line}, column {column}" if line else ""
         problem = Problem(code, place, {key: str(value) for key, value in fields.items()})
-        if (at, problem) not in self._found:
+        known = (at, code, *problem.fields.items())
+        if known not in self._known and len(self._found) < MAX_PROBLEMS:
+            self._known.add(known)
             self._found.append((at, problem))
 
     def __bool__(self) -> bool:

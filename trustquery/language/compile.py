@@ -27,12 +27,15 @@ from trustquery.model.nodes import (
     Call,
     ColumnRef,
     Expression,
+    Filter,
+    Join,
     Key,
     KeyRef,
     Output,
     OutputCall,
     OutputExpression,
     Relation,
+    walk,
 )
 from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
 from trustquery.planning.checker import check
@@ -231,7 +234,8 @@ class _Compiler:
 
     def _no_domain(self, written: exp.Expr, expression: Expression, info: Info) -> None:
         columns = list(written.find_all(exp.Column))
-        if info.temporal and columns:
+        yearly = isinstance(expression, Call) and expression.function == "year"
+        if (info.temporal or yearly) and columns:
             self.reader.refuse("query-key-range-missing", written, column=_words(columns[0]))
         else:
             self.reader.refuse("query-key-no-domain", written, expression=_words(written))
@@ -362,7 +366,12 @@ class _Compiler:
                 raise TrustQueryError("query-contribution-bound", name, name=name, limit=MAX_BOUND)
         events = [table for table in self.reader.scope.values() if not table.one_row_per_person]
         cells = math.prod(len(key.values) + 2 for key in draft.keys)
-        fixed = all(info.person_only for info in draft.key_infos)
+        loose = _conditional(draft.relation)
+        fixed = all(
+            info.person_only
+            and not loose & {node.alias for node in walk(key.expression) if isinstance(node, ColumnRef)}
+            for key, info in zip(draft.keys, draft.key_infos, strict=True)
+        )
         default_rows = math.prod(table.max_rows_per_group for table in events)
         default_groups = max((table.max_groups_per_person for table in events), default=1)
         if fixed or not events:
@@ -381,6 +390,17 @@ class _Compiler:
         if isinstance(written, exp.Count | exp.Sum | exp.Avg):
             name = written.key.lower()
         return name if _NAME.fullmatch(name) else otherwise
+
+
+def _conditional(relation: Relation) -> set[str]:
+    """Aliases that are there for some of a person's rows and missing for others: left-joined under a condition."""
+    found = set()
+    node = relation.source if isinstance(relation, Filter) else relation
+    while isinstance(node, Join):
+        if node.kind == "left" and node.condition is not None:
+            found.add(node.right.alias)
+        node = node.left
+    return found
 
 
 def _unalias(item: exp.Expr) -> tuple[exp.Expr, str]:

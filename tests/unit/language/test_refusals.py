@@ -12,7 +12,8 @@ from tests.lib.refusals import refusal
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
 
-SECONDS = 0.05
+# Processor time: a guard against text that runs away, not a measurement (a benchmark is for that).
+SECONDS = 0.5
 """A refusal takes less than this once the parser is warm."""
 
 
@@ -20,9 +21,9 @@ def refused(sql: str) -> TrustQueryError:
     """The refusal of a text, in time."""
     best, error = 1.0, None
     for _ in range(3):  # the quickest of three: other processes share the machine
-        started = time.perf_counter()
+        started = time.process_time()
         error = refusal(lambda: compile_query(sql, made_up(), epsilon=Decimal(1)))
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
         if best < SECONDS:
             break
     assert error is not None, f"accepted: {sql[:200]}"
@@ -197,7 +198,7 @@ KEYS = [
     ("SELECT date_trunc('month', day), count(*) FROM event GROUP BY 1", "query-key-range-missing", 8, "day < DATE"),
     (
         "SELECT year(day), count(*) FROM event WHERE day >= DATE '2020-01-01' GROUP BY 1",
-        "query-key-no-domain", 8, "literal date range",
+        "query-key-range-missing", 8, "WHERE day",
     ),
     (
         "SELECT day, count(*) FROM event WHERE day > DATE '2020-01-02' AND day < DATE '2020-01-01' GROUP BY 1",

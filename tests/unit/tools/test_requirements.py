@@ -22,7 +22,7 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def test_all_the_locks_are_here() -> None:
-    assert LOCKS == ["bootstrap.lock", "demo.lock", "dev.lock", "runtime.lock", "scan.lock"]
+    assert LOCKS == ["audit.lock", "bootstrap.lock", "demo.lock", "dev.lock", "runtime.lock", "scan.lock"]
 
 
 @pytest.mark.parametrize("name", LOCKS)
