@@ -16,6 +16,7 @@ import duckdb
 from sqlglot import exp
 
 from node_agent.config import SourceConfig
+from node_agent.engines.child import DISABLED_OPTIMIZERS
 from node_agent.engines.sql import DIALECT, ORDER, PERSON, H, U, fill, stored_name
 from node_agent.sources.store import RANK_KEY, Store, TableReport, install
 from trustquery.catalogue import Column, ColumnType, Table, load
@@ -143,7 +144,12 @@ def build(
         TrustQueryError: ``data-source-column``, ``data-prepare-failed``.
     """
     reports = []
-    with duckdb.connect(str(database), config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "preserve_insertion_order": "false",
+        "disabled_optimizers": DISABLED_OPTIMIZERS,
+    }
+    with duckdb.connect(str(database), config=config) as connection:
         # A moment with a time zone becomes UTC at every trust, whatever the machine's own zone.
         connection.execute("SET TimeZone = 'UTC'")
         for place, (dataset, table, path) in enumerate(jobs):

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from node_agent.config import EngineConfig
+from node_agent.engines.child import DISABLED_OPTIMIZERS
 from node_agent.engines.duckdb import DuckDBEngine
 from node_agent.engines.sql import block_queries, rows_query
 from node_agent.sources.prepare import build
@@ -95,7 +96,10 @@ def prepared(folder: Path, catalogue: Catalogue, tables: Rows) -> Iterator[Prepa
     database = folder / "data.duckdb"
     database.unlink(missing_ok=True)
     reports = build(jobs, database, rank_key=RANK_KEY, data_version=DATA_VERSION, threads=1)
-    config: dict[str, str | bool | int | float | list[str]] = {"threads": "1"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": "1",
+        "disabled_optimizers": DISABLED_OPTIMIZERS,
+    }
     with duckdb.connect(str(database), read_only=True, config=config) as connection:
         yield Prepared(catalogue, database, connection, tuple(reports))
     database.unlink()

@@ -6,7 +6,7 @@ text alone does not show them: a sensitivity that is too large, and date conditi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hypothesis import assume
@@ -48,11 +48,8 @@ class Question:
     """A text, what it was compiled to, and its plan."""
 
     sql: str
-    query: Query
-    plan: Plan
-
-    def __repr__(self) -> str:
-        return f"Question({self.sql!r}, groups={self.query.groups}, rows={self.query.rows})"
+    query: Query = field(repr=False)
+    plan: Plan = field(repr=False)
 
 
 class _Writer:

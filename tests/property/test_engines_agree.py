@@ -25,16 +25,22 @@ def expected(question: Question, rows: Rows) -> list[int]:
     return evaluate(question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
 
 
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Prepared, Rows]]]:
+class Stores:
     """A few prepared sets of awkward rows, so that most examples cost a query and no refresh."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.rows = [awkward_rows(seed) for seed in range(STORES)]
+        self.stores: list[Prepared] = []
+        for place, rows in enumerate(self.rows):
+            (folder / str(place)).mkdir()
+            self.stores.append(stack.enter_context(prepared(folder / str(place), made_up(), rows)))
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """All of them, open."""
     with ExitStack() as stack:
-        found = []
-        for seed in range(STORES):
-            rows = awkward_rows(seed)
-            folder = tmp_path_factory.mktemp("store")
-            found.append((stack.enter_context(prepared(folder, made_up(), rows)), rows))
-        yield found
+        yield Stores(tmp_path_factory.mktemp("stores"), stack)
 
 
 @examples(ci=12, full=1_000)
@@ -48,13 +54,13 @@ def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest
 
 @examples(ci=80, full=6_000)
 @given(question=questions(), place=st.integers(0, STORES - 1))
-def test_on_awkward_rows(question: Question, place: int, stores: list[tuple[Prepared, Rows]]) -> None:
-    store, rows = stores[place]
+def test_on_awkward_rows(question: Question, place: int, stores: Stores) -> None:
+    store, rows = stores.stores[place], stores.rows[place]
     assert store.vector(question.query, question.plan) == expected(question, rows)
 
 
 @examples(ci=5, full=100)
 @given(question=questions(), place=st.integers(0, STORES - 1))
-def test_through_the_child_process(question: Question, place: int, stores: list[tuple[Prepared, Rows]]) -> None:
-    store, rows = stores[place]
+def test_through_the_child_process(question: Question, place: int, stores: Stores) -> None:
+    store, rows = stores.stores[place], stores.rows[place]
     assert store.through_child(question.query, question.plan) == expected(question, rows)

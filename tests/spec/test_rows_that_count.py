@@ -161,6 +161,44 @@ EXAMPLES = [
         max_rows_per_group=100,
     ),
     Example(
+        "A missing text begins with nothing, not even with the empty text",
+        "SELECT count(*) AS n FROM event WHERE starts_with(nullif(code, 'a'), '')",
+        """
+        | n |
+        |---|
+        | 2 |
+        """,
+        {
+            "event": """
+            | pid | code |
+            |-----|------|
+            | 1   | a    |
+            | 2   | b    |
+            | 3   |      |
+            | 4   | ''   |
+            """
+        },
+    ),
+    Example(
+        "A condition on the results of CASE",
+        "SELECT count(*) AS n FROM event WHERE (CASE WHEN size < 0 THEN NULL ELSE 'x' END) IN ('x')",
+        """
+        | n |
+        |---|
+        | 3 |
+        """,
+        {
+            "event": """
+            | pid | size |
+            |-----|------|
+            | 1   | -1   |
+            | 2   | 1    |
+            | 3   |      |
+            | 4   |      |
+            """
+        },
+    ),
+    Example(
         "People are counted once, however many rows they have",
         "SELECT p.sex AS sex, count(DISTINCT p.pid) AS people FROM event e JOIN person p USING (pid) GROUP BY sex",
         """
