@@ -12,7 +12,6 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from node_agent.budget import SqliteLedger, State
@@ -205,6 +204,8 @@ def run(
     policies = PolicyStore(home, startup.federation, startup.node)
     if policies.must_exit():
         raise TrustQueryError("policy-stopped")
+    # Before any thread or channel exists: loading a native library beside gRPC's start has crashed a node.
+    warm_up()
     ledger = SqliteLedger(home.ledger)
     try:
         documents = DocumentStore(home.documents, startup.root)
@@ -213,7 +214,6 @@ def run(
         ended = ledger.recover(now)
         log("started", entries=ledger.size(), interrupted=len(ended), data=_note_data(service, now))
         _note_policy(policies, ledger, startup.node, now, log)
-        threading.Thread(target=partial(_quietly, warm_up), name="warm-up", daemon=True).start()
         ready()
         asyncio.run(service.main())
     finally:
@@ -223,13 +223,6 @@ def run(
             raise service.failure
         raise TrustQueryError("internal-fault", incident="service") from service.failure
     log("ended")
-
-
-def _quietly(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except Exception:
-        return
 
 
 def _note_data(service: Service, now: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import faulthandler
 import logging
 import resource
 import signal
@@ -98,6 +99,8 @@ def run(context: typer.Context) -> None:
     with reporting():
         # A core file would hold keys.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # Where a native library crashed: names of functions only.
+        faulthandler.enable()
         require_tls13()
         _log_to_stderr()
         base = opened(context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -40,6 +41,8 @@ def run(
         harden_transport()
         # A core dump would hold keys and exact counts.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # Where a native library crashed: names of functions only, to stderr, which stays at the trust.
+        faulthandler.enable()
         os.umask(0o077)
         from node_agent.logs import configure
         from node_agent.service import run as run_service

@@ -30,7 +30,7 @@ def _opendp() -> Any:
 
 
 def warm_up() -> None:
-    """Load the library ahead of the first answer, so that loading never races a slot."""
+    """Load the library at start, so that loading never races a slot and no node that cannot draw noise starts."""
     _opendp()
 
 
