@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from tests.factories.catalogues import made_up
-from trustquery.catalogue import ColumnType, Role, Table
+from trustquery.catalogue import ColumnType, Role
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
 from trustquery.model import Query
 from trustquery.planning import Plan, compile_plan
 
-__all__ = ["Question", "questions"]
+__all__ = ["Question", "Writer", "questions"]
 
 W, N, X, D, S, B = ColumnType  # integer (whole), number, text, date, timestamp, boolean
 LITERALS = {
@@ -52,12 +53,12 @@ class Question:
     plan: Plan = field(repr=False)
 
 
-class _Writer:
+class Writer:
     """Writes one SELECT, drawing each choice."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
-        self.scope: dict[str, Table] = {}
+        self.scope: dict[str, Any] = {}
         self.ranges: list[str] = []
 
     def one(self, *options: str) -> str:
@@ -318,7 +319,7 @@ class _Writer:
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
     """One accepted question with its plan."""
-    sql = _Writer(draw).select()
+    sql = Writer(draw).select()
     groups, rows = draw(st.sampled_from([(None, None), (None, None), (1, 1), (1, 3), (3, 1), (2, 2), (100, 100)]))
     try:
         query = compile_query(sql, made_up(), epsilon=Decimal(1), max_groups_per_person=groups, max_rows_per_group=rows)
