@@ -152,7 +152,7 @@ _ROWS: tuple[Function, ...] = (
     Function("sub", "difference", "infinity on overflow", _CORNERS, (2, 2), rules.arithmetic("-", lambda x, y: x - y), _real("-"), "a - b"),
     Function("mul", "product", "infinity on overflow", _CORNERS, (2, 2), rules.arithmetic("*", lambda x, y: x * y), _real("*"), "a * b"),
     Function("div", "quotient", _ZERO, f"{_CORNERS}, where the divisor cannot be 0", (2, 2), rules.quotient("/"), _duck(f"nullif({_X} / nullif({_Y}, 0), {_NAN})"), "a / b"),
-    Function("int_div", "the whole part of the quotient, cut towards 0", f"{_ZERO}; infinity on overflow", f"{_CORNERS}, where the divisor cannot be 0", (2, 2), rules.quotient("//", rules.truncated), _duck(f"trunc(nullif({_X} / nullif({_Y}, 0), {_NAN}))"), "a // b"),
+    Function("int_div", "the whole part of the quotient, cut towards 0", f"{_ZERO}; infinity on overflow (DuckDB would keep a fraction of fractions)", f"{_CORNERS}, where the divisor cannot be 0", (2, 2), rules.quotient("//", rules.truncated), _duck(f"trunc(nullif({_X} / nullif({_Y}, 0), {_NAN}))"), "a // b"),
     Function("mod", "what is left of the first after whole multiples of the second, with the first's sign", _ZERO, "no larger than the first, smaller than the second", (2, 2), rules.remainder, _duck(f"nullif({_X} % nullif({_Y}, 0), {_NAN})"), "a % b"),
     Function("neg", "minus the value", _NULL_TOTAL, "the argument's, turned round", (1, 1), rules.negate, _duck(f"0 - {_X}"), "-a"),
     Function("abs", "absolute value", _NULL_TOTAL, "from 0, or the end nearer to it", (1, 1), rules.absolute, _duck(f"abs({_X})"), "abs(a)"),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from trustquery.catalogue.schema import Catalogue, ColumnType, Table
 from trustquery.errors import Problems, TrustQueryError, nearest
+from trustquery.language.functions import FUNCTIONS
 from trustquery.language.types import Info
 from trustquery.model.facts import Scope, infer
 from trustquery.model.nodes import Call, Expression, Filter, Join, Relation, Scan, scans, walk
@@ -21,6 +22,7 @@ __all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "scope_of"]
 
 MAX_CELLS = 1_000_000
 MAX_VECTOR = 4_000_000
+MAX_WRITTEN = 1_000
 
 Place = Callable[[object], tuple[int, int]]
 """Where a node was written: 1-based line and column, or (0, 0)."""
@@ -111,6 +113,16 @@ def _small(node: Expression, report: Callable[..., None]) -> None:
             report(
                 "query-form-unsupported", part, form=f"{part.function} in a join condition", instead="use it in WHERE"
             )
+    if _written(node) > MAX_WRITTEN:
+        report("query-form-unsupported", node, form="a join condition of this length", instead="use it in WHERE")
+
+
+def _written(node: Expression) -> int:
+    """How many parts the text of an expression has when it is written in one piece: functions repeat arguments."""
+    if not isinstance(node, Call):
+        return 1
+    row = FUNCTIONS[node.function]
+    return 1 + sum(row.mentions(place) * _written(argument) for place, argument in enumerate(node.arguments))
 
 
 def _condition(node: Expression, scope: Scope, report: Callable[..., None]) -> None:

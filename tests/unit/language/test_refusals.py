@@ -484,6 +484,17 @@ def test_expressions_outside_the_language(condition: str) -> None:
     assert refused(f"SELECT count(*) FROM event e WHERE {condition}").code.startswith("query-")
 
 
+def test_a_join_condition_may_not_repeat_its_parts_without_end() -> None:
+    """It is written in one piece, and some functions write an argument several times: 3 to the power of 8 here."""
+    moved = "DATE '2020-01-01' + 1"
+    for _ in range(8):
+        moved = f"least({moved}, d.given)"
+    refusal = refused(f"SELECT count(*) FROM event e JOIN dose d ON e.pid = d.pid AND e.day < {moved}").problem
+    assert (refusal.code, refusal.fix) == (FORM, "use it in WHERE")
+    near = "SELECT count(*) FROM event e JOIN dose d ON e.pid = d.pid AND e.day <= d.started + INTERVAL 30 DAY"
+    compile_query(near, made_up(), epsilon=Decimal(1))
+
+
 HINTS = [
     ("regexp_matches(code, 'E')", "LIKE"),
     ("code ~ 'E'", "starts_with"),
