@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import random
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -101,9 +102,9 @@ def same(found: Any, expected: Any) -> bool:
     return type(found) is type(expected) and found == expected
 
 
-def by_reference(node: Expression, place: int, type: ColumnType) -> Any:
+def reference(node: Expression, row: dict[str, Any], type: ColumnType) -> Any:
     """The plain evaluator's value, as its static type: a date among timestamps is its midnight."""
-    (row,) = ranked_rows([ROWS[place]], catalogue().tables[0], rank_key=bytes(32), data_version=1)
+    (row,) = ranked_rows([row], catalogue().tables[0], rank_key=bytes(32), data_version=1)
     numbers = {node} if type is ColumnType.NUMBER else set()
     found = scalar(node, {("r", name): row[name] for name in COLUMNS}, numbers)
     if type is ColumnType.TIMESTAMP and found is not None and not isinstance(found, datetime.datetime):
@@ -127,7 +128,7 @@ def test_each_vector_on_each_engine(place: int, store: Prepared) -> None:
     assert isinstance(node, Call)
     assert node.function == name, vector
     expected = value(plain(vector.result), type)
-    assert same(by_reference(node, place, type), expected), vector
+    assert same(reference(node, ROWS[place], type), expected), vector
     assert same(by_engine(node, place, store), expected), vector
 
 
@@ -158,3 +159,81 @@ def test_every_row_says_what_people_read(name: str) -> None:
     fewest, most = row.arity
     assert fewest >= 1
     assert most is None or most >= fewest
+
+
+# -- between the vectors: every call of every vector, on rows drawn at random among awkward values
+
+DRAWN = 300
+PIECES = [
+    "",
+    "a",
+    "AB",
+    "%",
+    "_",
+    "é",
+    "e\u0301",
+    "𝒳",
+    " ",
+    ".",
+    "-",
+    "+",
+    "019",
+    "ß",
+    "\\",
+    "\t",
+    "E11",
+    "nan",
+    "1e5",
+    "٣",
+]
+
+
+def awkward(source: random.Random, type: str) -> Any:
+    """One value, missing about once in twelve."""
+    if source.random() < 1 / 12:
+        return None
+    if type == "integer":
+        return source.choice([source.randint(-20, 20), source.randint(-(2**63), 2**63 - 1)])
+    if type == "number":
+        tame = source.randint(-(10**6), 10**6) / source.choice([1, 2, 1000])
+        wild = [math.inf, -math.inf, 1e308, 5e-324, -0.0, 2.0**63, -(2.0**63), source.uniform(-1e18, 1e18)]
+        return source.choice([tame, tame, source.choice(wild)])
+    if type == "boolean":
+        return source.random() < 0.5
+    day = datetime.date.fromordinal(
+        source.choice([1, 3652059, source.randint(1, 3652059), source.randint(730_000, 740_000)])
+    )
+    clock = datetime.time(source.choice([0, 12, 23]), source.choice([0, 59]), 59, source.choice([0, 999_999]))
+    if type == "date":
+        return day
+    moment = datetime.datetime.combine(day, clock)
+    if type == "timestamp":
+        return moment
+    dated = f"{source.choice([0, 4, 1900, 2020]):04}-{source.randint(0, 13):02}-{source.randint(0, 32):02}"
+    number = f"{source.uniform(-(10.0 ** source.randint(0, 16)), 99):.{source.randint(0, 16)}f}"
+    joined = "".join(source.choices(PIECES, k=source.randint(0, 4)))
+    return source.choice(
+        [joined, joined, dated, number, moment.isoformat(source.choice(" T"))[: source.choice([16, 19])]]
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prepared, list[dict[str, Any]]]]:
+    source = random.Random(20)
+    rows = [
+        {"person": place} | {name: awkward(source, type) for name, type in COLUMNS.items()} for place in range(DRAWN)
+    ]
+    with prepared(tmp_path_factory.mktemp("drawn"), catalogue(), {"row": rows}) as found:
+        yield found, rows
+
+
+@pytest.mark.parametrize("call", dict.fromkeys(vector.call for _, vector in VECTORS))
+def test_each_call_on_rows_drawn_at_random(call: str, drawn: tuple[Prepared, list[dict[str, Any]]]) -> None:
+    store, rows = drawn
+    node, type = expression(call), result_type(call)
+    statement = f'SELECT _p, {inline(node).sql("duckdb")} FROM "spec/row" AS r'
+    found = dict(store.connection.execute(statement).fetchall())
+    assert len(found) == DRAWN
+    for row in rows:
+        expected = reference(node, row, type)
+        assert same(found[str(row["person"])], expected), row
