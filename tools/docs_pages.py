@@ -84,22 +84,64 @@ def errors() -> str:
 
 
 def functions() -> str:
-    """The one table of scalar functions."""
+    """The one table of scalar functions, with the vectors that hold every engine to it."""
     from trustquery.language.functions import FUNCTIONS
 
     rows = []
+    sections = []
     for row in FUNCTIONS.values():
         fewest, most = row.arity
         count = str(fewest) if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
         literals = "all after the first" if row.literals == "rest" else ", ".join(str(int(p) + 1) for p in row.literals)
-        rows.append([code(row.name), code(row.example), count, row.meaning, row.totality, literals])
+        rows.append([code(row.name), code(row.example), count, row.meaning, literals])
+        facts = [
+            f"- **Written as:** {code(row.example)}",
+            f"- **Result:** {row.meaning}",
+            f"- **On odd values:** {row.totality}",
+            f"- **Bounds:** {row.bounds}",
+            f"- **In DuckDB,** of {code(row.vectors[0].call)}: {code(_in_duckdb(row.vectors[0].call))}",
+        ]
+        vectors = [[code(v.call), code(v.arguments or " "), code(v.result or "NULL")] for v in row.vectors]
+        sections += [f"### {row.name}", "\n".join(facts), table(["Call", "Arguments", "Result"], vectors)]
     module = importlib.import_module("trustquery.language.functions")
+    written = importlib.import_module("trustquery.language.vectors")
     return join(
         paragraphs(doc(module).partition("\n\n")[2]),
         f"There are {len(FUNCTIONS)}. Any other function is refused with "
         "[`query-unknown-function`](errors.md#query-unknown-function).",
-        table(["Function", "Written as", "Arguments", "Result", "On odd values", "Must be literals"], rows),
+        table(["Function", "Written as", "Arguments", "Result", "Must be literals"], rows),
+        "## One by one",
+        paragraphs(doc(written).partition("\n\n")[2]),
+        "The columns are " + ", ".join(f"{code(name)} ({kind})" for name, kind in written.COLUMNS.items()) + ".",
+        *sections,
     )
+
+
+def _in_duckdb(call: str) -> str:
+    """The SQL that a call over the vectors' columns becomes."""
+    from decimal import Decimal
+
+    from node_agent.engines.sql import DIALECT, inline
+    from trustquery.catalogue import parse
+    from trustquery.language import compile_query
+    from trustquery.language.vectors import COLUMNS
+
+    columns = "\n".join(
+        f'{{ name = "{name}", type = "{kind}", role = "dimension", description = "-" }},'
+        for name, kind in COLUMNS.items()
+    )
+    made = parse(
+        'format = "trustquery-catalogue/1"\nid = "manual"\nversion = 1\ntitle = "-"\ndescription = "-"\n'
+        '[unit]\ndescription = "-"\ndeclared_people = 10\nmax_trusts = 1\n'
+        '[[tables]]\nname = "row"\ntitle = "-"\ndescription = "-"\ndeclared_rows = 10\ncolumns = [\n'
+        f'{{ name = "person", type = "integer", role = "person-key", description = "-" }},\n{columns}\n]',
+        name="manual",
+    )
+    text = f"SELECT count({call}) FROM row r"  # noqa: S608  # rules: allow sql - our own compiler reads it
+    (aggregate,) = compile_query(text, made, epsilon=Decimal(1)).aggregates
+    if aggregate.argument is None:
+        raise SystemExit(f"docs: {call} is no call")
+    return re.sub(r'"?r"?\."(\w+)"', r"\1", inline(aggregate.argument).sql(DIALECT))
 
 
 def catalogue(name: str) -> str:

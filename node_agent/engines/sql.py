@@ -166,6 +166,10 @@ def call(node: Call, parts: list[exp.Expr]) -> exp.Expr:
         word = exp.Literal.string(str(unit.value if isinstance(unit, Literal) else ""))
         # Cast, so that a bare NULL does not leave the choice of overload open.
         moments = [exp.cast(part, "TIMESTAMP", dialect=DIALECT) for part in parts[1:]]
+        if node.function == "date_diff" and word.this == "week":
+            # DuckDB 2.0 counts whole weeks between two days here, and boundaries for every other unit.
+            mondays = "CAST(date_diff('day', date_trunc('week', :0), date_trunc('week', :1)) AS DOUBLE) / 7"
+            return fill(mondays, *moments)
         dated = exp.Anonymous(this=node.function, expressions=[word, *moments])
         return exp.cast(dated, "DATE" if node.function == "date_trunc" else "DOUBLE", dialect=DIALECT)
     return fill(FUNCTIONS[node.function].sql[DIALECT], *parts)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
+from trustquery.language.functions import AGE_BANDS, FUNCTIONS
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
 from trustquery.model.nodes import Call, Expression
@@ -24,9 +25,7 @@ __all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "pinned_tables"]
 
 MAX_CELLS = 1_000_000
 MAX_VECTOR = 4_000_000
-MAX_PIECES = 5_000
-REPEATS = {"clamp": 8, "band": 100, "age_band": 20, "in": 2, "like": 4, "greatest": 4, "least": 4, "overlap_days": 4}
-"""How often the SQL of a function writes an argument down, at most; 1 where not named."""
+MAX_WRITTEN = 1_000
 
 Place = Callable[[object], tuple[int, int]]
 """Where a node was written: 1-based line and column, or (0, 0)."""
@@ -107,17 +106,20 @@ def pinned_tables(query: Query, catalogue: Catalogue, public: PublicTables | Non
 
 
 def _small(node: Expression, report: Callable[..., None]) -> None:
-    """Conditions of joins and marks run in one piece: a function that repeats an argument grows them."""
-    if _pieces(node) > MAX_PIECES:
-        report("query-form-unsupported", node, form="a join condition this large", instead="compute it in a subquery")
+    """Conditions of joins and marks run in one piece, and functions repeat their arguments."""
+    if _written(node) > MAX_WRITTEN:
+        report("query-form-unsupported", node, form="a join condition this long", instead="compute it in a subquery")
 
 
-def _pieces(node: Expression) -> int:
-    """How many pieces the condition has when it is written out."""
+def _written(node: Expression) -> int:
+    """How many parts the text of an expression has when it is written in one piece."""
     if not isinstance(node, Call):
         return 1
-    repeats = REPEATS.get(node.function, 1)
-    return min(1 + sum(repeats * _pieces(argument) for argument in node.arguments), MAX_PIECES + 1)
+    row = FUNCTIONS[node.function]
+    if node.function in ("band", "age_band"):
+        # Written as one comparison for each edge.
+        return (len(node.arguments) + len(AGE_BANDS)) * _written(node.arguments[0])
+    return 1 + sum(row.mentions(place) * _written(argument) for place, argument in enumerate(node.arguments))
 
 
 def _key_type(declared: ColumnType, info: Info, key: object, report: Callable[..., None]) -> None:
