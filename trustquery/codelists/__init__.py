@@ -1,0 +1,6 @@
+"""Public tables: codelists, calendars, populations. Versioned, pinned by hash in every model that reads one."""
+
+from trustquery.codelists.shipped import shipped
+from trustquery.codelists.table import Pin, PublicColumn, PublicTable, PublicTables
+
+__all__ = ["Pin", "PublicColumn", "PublicTable", "PublicTables", "shipped"]
