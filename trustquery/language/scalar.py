@@ -91,6 +91,8 @@ class Reader:
         self.source = source
         self.problems = problems
         self.scope: dict[str, Table] = {}
+        self.ctes: dict[str, exp.Expr] = {}
+        """What WITH names, by name."""
         self._places: dict[int, tuple[object, tuple[int, int]]] = {}
         self._around: list[exp.Expr] = []
 
@@ -164,14 +166,14 @@ class Reader:
                 "query-form-unsupported",
                 tree,
                 form=f"{tree.key} here",
-                instead="aggregates stand in the SELECT list: count(*), count(DISTINCT person key), sum, avg",
+                instead="aggregates stand in the SELECT list: count, sum, avg, var_samp, median, quantile_cont",
             )
         if isinstance(tree, exp.Anonymous | exp.Func):
             name = str(tree.this) if isinstance(tree, exp.Anonymous) else tree.sql_name()
             if name.lower() in _CLOCKS:
                 form, instead = _HINTS[exp.CurrentDate]
                 return self.refuse("query-form-unsupported", tree, form=f"{name.lower()}()", instead=instead)
-            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg"]) or "clamp"
+            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg", "median", "histogram"]) or "clamp"
             return self.refuse("query-unknown-function", tree, function=name.lower()[:63], nearest=close)
         return self.refuse("query-form-unsupported", tree, form=tree.key.upper()[:60], instead=_LEGAL)
 

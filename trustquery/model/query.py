@@ -16,20 +16,18 @@ from trustquery.model import codec
 from trustquery.model.nodes import (
     MAX_DEPTH,
     Aggregate,
-    AggregateRef,
     Expression,
     Filter,
     Key,
-    KeyRef,
     Output,
-    OutputCall,
-    OutputExpression,
     Relation,
     Scan,
     depth_of,
     invalid,
+    output_depth,
     scans,
 )
+from trustquery.model.post import NO_POST, Post, check_post
 
 __all__ = ["MODEL_FORMAT", "Query"]
 
@@ -55,6 +53,7 @@ class Query:
         delta_atto: for thresholded releases only; 0 here.
         mode: ``local``; ``secure-sum`` is reserved.
         as_of: ISO date that stands for "today"; never a clock.
+        post: what happens to the merged, noised table; no node evaluates it.
     """
 
     catalogue_id: str
@@ -70,6 +69,7 @@ class Query:
     as_of: str
     delta_atto: int = 0
     mode: str = "local"
+    post: Post = NO_POST
 
     def __post_init__(self) -> None:
         whole = (self.catalogue_version, self.groups, self.rows, self.rho_nano, self.delta_atto)
@@ -95,20 +95,11 @@ class Query:
             raise invalid()
         if any(depth_of(expression) > MAX_DEPTH for expression in self.expressions()):
             raise TrustQueryError("query-too-deep", limit=MAX_DEPTH)
-        for reference in self._references():
-            limit = len(self.keys) if isinstance(reference, KeyRef) else len(self.aggregates)
-            place = reference.key if isinstance(reference, KeyRef) else reference.aggregate
-            if not 0 <= place < limit:
-                raise invalid()
-
-    def _references(self) -> Iterator[KeyRef | AggregateRef]:
-        stack: list[OutputExpression] = [output.expression for output in self.outputs]
-        while stack:
-            node = stack.pop()
-            if isinstance(node, OutputCall):
-                stack.extend(node.arguments)
-            else:
-                yield node
+        if any(output_depth(output.expression) > MAX_DEPTH for output in self.outputs):
+            raise invalid()
+        if not isinstance(self.post, Post):
+            raise invalid()
+        check_post(self.post, self.keys, self.aggregates, self.outputs)
 
     @property
     def scans(self) -> tuple[Scan, ...]:
@@ -145,6 +136,7 @@ class Query:
             "keys": [codec.write_key(key) for key in self.keys],
             "aggregates": [codec.write_aggregate(aggregate) for aggregate in self.aggregates],
             "outputs": [codec.write_output(output) for output in self.outputs],
+            "post": self.post.document(),
             "bounds": {"groups": self.groups, "rows": self.rows},
             "rho_nano": self.rho_nano,
             "delta_atto": self.delta_atto,
@@ -166,9 +158,11 @@ class Query:
 
     @classmethod
     def _read(cls, data: object) -> Query:
-        (form, catalogue, inputs, relation, keys, aggregates, outputs, bounds, rho, delta, mode, as_of) = codec.members(
-            data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "bounds",
-            "rho_nano", "delta_atto", "mode", "as_of",
+        form, catalogue, inputs, relation, keys, aggregates, outputs, post, bounds, rho, delta, mode, as_of = (
+            codec.members(
+                data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "post", "bounds",
+                "rho_nano", "delta_atto", "mode", "as_of",
+            )
         )  # fmt: skip
         if form != MODEL_FORMAT or inputs != []:
             raise invalid()
@@ -188,6 +182,7 @@ class Query:
             as_of,
             delta,
             mode,
+            Post.from_document(post),
         )
 
     def payload(self) -> bytes:

@@ -71,7 +71,7 @@ def evaluate(
     vector: list[int] = []
     cells = math.prod(len(key.values) + 2 for key in query.keys)
     for aggregate in query.aggregates:
-        totals = [0] * cells
+        totals = [0] * (cells * (aggregate.bins.count if aggregate.bins is not None else 1))
         for _, cell, value in bounded_rows(query, aggregate, records):
             totals[cell] += value
         vector += [max(-CELL_LIMIT, min(CELL_LIMIT, total)) for total in totals]
@@ -92,7 +92,10 @@ def joined_rows(
 
 
 def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[_Record]) -> list[tuple[_Record, int, int]]:
-    """Rows that count for one aggregate after bounding: record, cell, integer added."""
+    """Rows that count for one aggregate after bounding: record, place in the block, integer added.
+
+    The place is the cell; of a histogram it is cell·bins + bin, and each row adds 1.
+    """
     rows = 1 if aggregate.kind == "count_distinct_person" else query.rows
     people: dict[str, dict[int, list[tuple[_Record, int]]]] = {}
     for record in records:
@@ -106,12 +109,16 @@ def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[_Record])
             found.sort(key=lambda item: item[0].rank)
         order = sorted(groups, key=lambda cell: (groups[cell][0][0].rank, cell))
         for cell in order[: query.groups]:
-            kept += [(record, cell, value) for record, value in groups[cell][:rows]]
+            if aggregate.bins is None:
+                kept += [(record, cell, value) for record, value in groups[cell][:rows]]
+            else:
+                first = cell * aggregate.bins.count
+                kept += [(record, first + place, 1) for record, place in groups[cell][:rows]]
     return kept
 
 
 def _integer(aggregate: Aggregate, record: _Record) -> int | None:
-    """The integer a row adds, or None when it is not eligible."""
+    """The integer a row adds (of a histogram: its bin), or None when it is not eligible."""
     if aggregate.filter is not None and record.value(aggregate.filter) is not True:
         return None
     if aggregate.argument is None:
@@ -119,6 +126,8 @@ def _integer(aggregate: Aggregate, record: _Record) -> int | None:
     value = record.value(aggregate.argument)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
+    if aggregate.bins is not None:
+        return aggregate.bins.place(float(value))
     if aggregate.kind != "sum":
         return 1
     scaled = float(value) * 2.0**aggregate.fraction_bits + 0.5
