@@ -297,8 +297,8 @@ class _Writer:
         """The one aggregate of a query that gives a row for each bin."""
         edges = self.one("[0]", "[-1, 0, 0.5, 100]", "[-3, 1e6]")
         form = self.one("histogram", "survival")
-        event = f", {self.condition(1)}" if form == "survival" else ""
-        found = f"{form}({self.number(2)}{event}, {edges})"
+        event = f", {self.comparison(1)}" if form == "survival" else ""
+        found = f"{form}(clamp({self.number(2)}, -100, 100){event}, {edges})"
         return f"{found} FILTER (WHERE {self.condition(1)})" if self.chance(4) else found
 
     def aggregate(self) -> str:

@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 
 from trustquery.model.nodes import Bins
 from trustquery.outputs.figures import UNDEFINED, Z95, Figure, constant, total
 from trustquery.outputs.table import KeyCell
 
-__all__ = ["at_risk", "bin_cell", "quantile", "survival"]
+__all__ = ["at_risk", "bin_cell", "bin_labels", "quantile", "survival"]
 
 
-def _plain(text: str) -> str:
-    return f"{float(text):g}" if abs(float(text)) < 1e15 and "." in text else text
+def _short(text: str) -> str:
+    return f"{float(text):g}"
 
 
-def bin_label(bins: Bins, place: int) -> str:
-    """Words for a bin: ``5``, ``10-19``, ``[0.5, 1)``; ``<18`` and ``>=65`` at the open ends."""
+def _exact(text: str) -> str:
+    return text
+
+
+def _label(bins: Bins, place: int, plain: Callable[[str], str]) -> str:
     low, high = _edges(bins, place)
     if low is None or high is None:
-        return f"<{_plain(str(high))}" if low is None else f">={_plain(str(low))}"
+        return f"<{plain(str(high))}" if low is None else f">={plain(str(low))}"
     last = place == bins.count - 1 and bins.ends is not None
     if bins.whole and float(low).is_integer() and float(high).is_integer():
         first, final = int(float(low)), int(float(high)) - (0 if last else 1)
         if first == final:
             return str(first)
         return f"{first}-{final}" if first >= 0 else f"{first} to {final}"
-    return f"[{_plain(low)}, {_plain(high)}{']' if last else ')'}"
+    return f"[{plain(low)}, {plain(high)}{']' if last else ')'}"
+
+
+@lru_cache(maxsize=64)
+def bin_labels(bins: Bins) -> tuple[str, ...]:
+    """Words for the bins, no two the same: ``5``, ``10-19``, ``[0.5, 1)``; ``<18`` and ``>=65`` at open ends."""
+    points = [*bins.cuts, *(bins.ends or ())]
+    # Six digits where they tell the edges apart, else all of them: two bins must never share a name.
+    short = len({_short(point) for point in points}) == len({float(point) for point in points})
+    return tuple(_label(bins, place, _short if short else _exact) for place in range(bins.count))
 
 
 def bin_cell(bins: Bins, place: int) -> KeyCell:
     """A bin as the value of a key; it sorts by its place."""
-    return KeyCell("value", bin_label(bins, place), order=place)
+    return KeyCell("value", bin_labels(bins)[place], order=place)
 
 
 def _edges(bins: Bins, place: int) -> tuple[str | None, str | None]:
