@@ -88,7 +88,8 @@ class OutputReader:
         if type(tree) in _UNARY:
             only(tree, "this")
             return self._all(_UNARY[type(tree)], tree.this)
-        if isinstance(tree, exp.Literal | exp.Boolean | exp.Null | exp.Cast):
+        dated = isinstance(tree, exp.Cast) and isinstance(tree.this, exp.Literal)
+        if dated or isinstance(tree, exp.Literal | exp.Boolean | exp.Null):
             return self._literal(tree)
         if isinstance(tree, exp.Round):
             only(tree, "this", "decimals")
@@ -130,8 +131,9 @@ class OutputReader:
         return self._otherwise(tree)
 
     def _otherwise(self, tree: exp.Expr) -> OutputExpression:
-        """Let the scalar reader refuse it, since it knows why; what only it can read has no place here."""
-        self.reader.read(tree)
+        """Refuse with the reason that the scalar reader has, where it could not read this either."""
+        if not isinstance(tree, exp.Expr) or self.reader.is_foreign(tree):
+            self.reader.read(tree)
         raise self.reader.refuse(
             "query-form-unsupported",
             tree,

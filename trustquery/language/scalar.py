@@ -157,6 +157,13 @@ class Reader:
             return reader(self, tree)
         raise self._unsupported(tree)
 
+    def is_foreign(self, tree: exp.Expr) -> bool:
+        """Whether a tree is of a kind that no scalar expression has, so that ``read`` refuses it with its reason."""
+        if isinstance(tree, exp.Anonymous):
+            return tree.name.lower() not in FUNCTIONS
+        known = type(tree) in _BINARY or type(tree) in _UNARY or type(tree) in _READERS
+        return type(tree) in _HINTS or (isinstance(tree, exp.Func) and not known)
+
     def _unsupported(self, tree: exp.Expr) -> Refused:
         if type(tree) in _HINTS:
             form, instead = _HINTS[type(tree)]
