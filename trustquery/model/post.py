@@ -274,8 +274,9 @@ class Field:
     Attributes:
         type: None for NULL and for histograms.
         noised: whether noise is in it.
-        form: how its interval is made: ``linear`` (exact for a sum of figures), ``ratio`` (Fieller's), ``bins`` (read
-            out of a histogram), ``first-order``; ``exact`` where there is no noise.
+        form: how its interval is made: ``linear`` (exact for a sum of figures), ``ratio`` (Fieller's, or the
+            ends of an interval mapped by a rising function), ``bins`` (read out of a histogram), ``first-order``;
+            ``exact`` where there is no noise.
         bins: of a histogram that stands by itself.
         people: whether people counted once a trust are in it.
         reads: names of special functions below, for caveats.
@@ -346,7 +347,8 @@ def _affine(node: OutputCall, parts: list[Field]) -> Any:
         return "linear"
     divides = node.function == "div" and parts[1].noised
     if len(noised) == 1 and not divides and node.function in ("add", "sub", "neg", "mul", "div", "round", "clamp"):
-        return noised[0].form
+        bent = node.function in ("round", "clamp") and noised[0].form == "linear"
+        return "ratio" if bent else noised[0].form
     if divides and all(form in ("exact", "linear") for form in forms):
         return "ratio"
     return "first-order"
@@ -395,7 +397,11 @@ def _choice(node: OutputCall, parts: list[Field]) -> Field:
     kind = _common(node, results)
     if kind is None:
         raise OutputTypeError(node, "the result", "NULL", "a value")
-    found = _joined(parts, kind)
+    forms = {part.form for part in (results[:1] if node.function == "nullif" else results) if part.noised}
+    form = next(iter(forms)) if len(forms) == 1 else "first-order"
+    if node.function in ("greatest", "least") and form == "linear":
+        form = "ratio" if sum(part.noised for part in results) == 1 else "first-order"
+    found = _joined(parts, kind, form)
     return found if kind is ColumnType.NUMBER else replace(found, key=True)
 
 

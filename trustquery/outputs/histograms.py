@@ -139,25 +139,29 @@ def quantile(bins: Bins, counts: Sequence[float], sd: float, share: float, draws
     return Figure(value, terms, False, ends)
 
 
-def at_risk(events: Sequence[Figure], censored: Sequence[Figure], place: int) -> Figure:
-    """How many have neither had the event nor left before the bin: all with a time in it or later."""
-    return total([*events[place:], *censored[place:]])
+def at_risk(events: Sequence[Figure], censored: Sequence[Figure]) -> list[Figure]:
+    """How many have neither had the event nor left before each bin: all with a time in it or later."""
+    found: list[Figure] = []
+    left = constant(0.0)
+    for one, other in zip(reversed(events), reversed(censored), strict=True):
+        left = total([left, one, other])
+        found.append(left)
+    return found[::-1]
 
 
-def survival(events: Sequence[Figure], censored: Sequence[Figure]) -> list[Figure]:
+def survival(events: Sequence[Figure], risks: Sequence[Figure]) -> list[Figure]:
     """The share without the event at the end of each bin: the product of 1 - events/at risk (Kaplan and Meier 1958).
 
     Each factor and the product are held to 0 to 1, which is post-processing; the interval is first-order, and cut the
     same way. Where the number at risk cannot be told from zero, that bin and all later ones are UNDEFINED.
+
+    Args:
+        events: in each bin.
+        risks: as ``at_risk`` gives them.
     """
     found: list[Figure] = []
     product = constant(1.0)
-    risks: list[Figure] = []
-    left = constant(0.0)
-    for one, other in zip(reversed(events), reversed(censored), strict=True):
-        left = total([left, one, other])
-        risks.append(left)
-    for event, risk in zip(events, reversed(risks), strict=True):
+    for event, risk in zip(events, risks, strict=True):
         factor = constant(1.0).plus(event.over(risk), -1.0)
         if factor.value is None:
             product = UNDEFINED

@@ -66,10 +66,15 @@ def apply_tail(
         known: list[tuple[Any, _Row]] = []
         unknown: list[tuple[Any, _Row]] = []
         for row in kept:
-            place = _place(cell(row, order.expression))
-            (known if place is not None else unknown).append((place, row))
-        # A list that is sorted in reverse keeps the order of what ties.
+            found = cell(row, order.expression)
+            place = _place(found)
+            if place is not None:
+                known.append((place, row))
+            else:
+                unknown.append((not (isinstance(found, KeyCell) and found.kind == "other"), row))
+        # A list that is sorted in reverse keeps the order of what ties; *other* stands before *missing* either way.
         known.sort(key=lambda item: item[0], reverse=order.descending)
+        unknown.sort(key=lambda item: item[0])
         parts = [unknown, known] if order.nulls_first else [known, unknown]
         kept = [row for part in parts for _, row in part]
     end = None if tail.limit is None else tail.offset + tail.limit

@@ -91,7 +91,7 @@ class _Release:
         self.sds = [block.sigma_float * math.sqrt(trusts) / 2.0**block.fraction_bits for block in plan.blocks]
         self.keys = [_key_cells(key, query, catalogue) for key in query.keys]
         self._strides = [math.prod(axis.cells for axis in plan.axes[place + 1 :]) for place in range(len(plan.axes))]
-        self._survival: tuple[Any, list[Figure]] = (None, [])
+        self._curve: tuple[Any, list[Figure], list[Figure]] = (None, [], [])
 
     def places(self) -> list[_Place]:
         """All rows in the plan's order."""
@@ -134,13 +134,12 @@ class _Release:
             return self._figure(blocks[0], cell, bin_place)
         if node.function == "quantile":
             return self._quantile(blocks[0], cell, node, alone)
-        events, censored = ([self._figure(block, cell, b) for b in range(block.width)] for block in blocks)
-        if node.function == "at_risk":
-            return histograms.at_risk(events, censored, bin_place)
-        name = (node, cell)
-        if self._survival[0] != name:
-            self._survival = (name, histograms.survival(events, censored))
-        return self._survival[1][bin_place]
+        name = (cell, node.arguments)
+        if self._curve[0] != name:  # rows of one cell follow one another
+            events, censored = ([self._figure(block, cell, b) for b in range(block.width)] for block in blocks)
+            risks = histograms.at_risk(events, censored)
+            self._curve = (name, risks, histograms.survival(events, risks))
+        return self._curve[1 if node.function == "at_risk" else 2][bin_place]
 
     def _figure(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
         """A cell's value in the statistic's own unit, with its own draw of noise."""
