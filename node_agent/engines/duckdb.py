@@ -101,7 +101,7 @@ def public_rows(table: PublicTable) -> dict[str, Any]:
 
 
 def _dense(output: bytes, plan: Plan) -> list[int]:
-    """The child's (cell, integer) pairs as the plan's vector; cells without rows are 0."""
+    """The child's (place, integer) pairs as the plan's vector; cells, and bins of cells, without rows are 0."""
     vector = [0] * plan.length
     position = 0
     for block in plan.blocks:

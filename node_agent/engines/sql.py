@@ -219,11 +219,26 @@ def fixed_point(value: exp.Expr, bits: int, lo: int, hi: int) -> exp.Expr:
     )  # fmt: skip
 
 
+def _bin(value: exp.Expr, cuts: tuple[str, ...], first: int = 0) -> exp.Expr:
+    """The bin of a number that is not NULL: ``first`` plus how many cuts are at or below it, by halving."""
+    if not cuts:
+        return exp.cast(number(first), "BIGINT", dialect=DIALECT)
+    middle = len(cuts) // 2
+    below = exp.LT(this=value.copy(), expression=literal(ColumnType.NUMBER, cuts[middle]))
+    case = exp.Case().when(below, _bin(value, cuts[:middle], first), copy=False)
+    return case.else_(_bin(value, cuts[middle + 1 :], first + middle + 1), copy=False)
+
+
 def integer_of(aggregate: Aggregate, layers: Adds) -> exp.Expr:
-    """The integer a row adds, NULL when it is not eligible."""
+    """The integer a row adds (of a histogram: its bin), NULL when it is not eligible."""
     one = exp.cast(number(1), "BIGINT", dialect=DIALECT)
     if aggregate.argument is None:
         found: exp.Expr = one
+    elif aggregate.bins is not None:
+        argument = layers.add(aggregate.argument)
+        real = exp.cast(argument, "DOUBLE", dialect=DIALECT)
+        missing = fill(":0 IS NULL OR isnan(CAST(:0 AS DOUBLE))", argument)
+        found = exp.Case().when(missing, exp.Null(), copy=False).else_(_bin(real, aggregate.bins.cuts), copy=False)
     elif aggregate.kind != "sum":
         # NaN needs no case of its own: scans and arithmetic make it NULL.
         found = fill("CASE WHEN :0 IS NULL THEN NULL ELSE :1 END", layers.add(aggregate.argument), one)
@@ -243,7 +258,7 @@ def _identifiers(names: list[str]) -> list[exp.Expr]:
 
 
 def block_queries(query: Query, plan: Plan) -> list[str]:
-    """One statement a block over ``_rows``; each gives (cell, integer) for the cells that have rows."""
+    """One statement a block over ``_rows``; each gives (place, integer) for the cells, or bins of cells, with rows."""
     ranks = [U, *(f"{H}{place}" for place in range(ties(query.relation)))]
     return [_block(block, ranks, plan.cells).sql(DIALECT) for block in plan.blocks]
 
@@ -296,15 +311,23 @@ def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
         )
         query = query.with_("_heads", as_=heads).with_("_kept", as_=both)
         source = "_kept"
+    where: exp.Expr = exp.column("_c", quoted=True)
+    added: exp.Expr = exp.column("_v", quoted=True)
+    if block.bins is not None:
+        # Each row is 1 in its bin; the selection above knew nothing of bins.
+        where = exp.cast(fill(":0 * :1 + :2", where, number(block.bins.count), added), "BIGINT", dialect=DIALECT)
+        added = exp.cast(number(1), "BIGINT", dialect=DIALECT)
     total = fill(
         "greatest(least(sum(CAST(:0 AS HUGEINT)), CAST(:1 AS HUGEINT)), CAST(:2 AS HUGEINT))",
-        exp.column("_v", quoted=True),
+        added,
         number(CELL_LIMIT),
         number(-CELL_LIMIT),
     )
-    cell = exp.column("_c", quoted=True)
     return (
-        query.select(cell, exp.alias_(exp.cast(total, "BIGINT", dialect=DIALECT), "_s", quoted=True))
+        query.select(
+            exp.alias_(where, "_c", quoted=True),
+            exp.alias_(exp.cast(total, "BIGINT", dialect=DIALECT), "_s", quoted=True),
+        )
         .from_(source)
-        .group_by(cell)
+        .group_by(where.copy())
     )

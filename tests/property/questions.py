@@ -385,7 +385,16 @@ class Writer:
                 *(one, f"-{one}", f"{one} + {two}", f"{one} * {two}", f"abs({one} - {two})", f"floor({one} * 0.5)"),
                 *(f"CASE WHEN {self.condition(1)} THEN {one} ELSE 2.5 END", f"coalesce({one}, 1)"),
             )
-        return f"{self.one('sum', 'avg')}({value})"
+        name = self.one("sum", "avg", "sum", "stddev", "var_samp", "median", "quantile_cont")
+        return f"{name}({value}{', 0.25' if name == 'quantile_cont' else ''})"
+
+    def tidy(self) -> str:
+        """The one aggregate of a query that gives a row for each bin."""
+        edges = self.one("[0]", "[-1, 0, 0.5, 100]", "[-3, 1e6]")
+        form = self.one("histogram", "survival")
+        event = f", {self.comparison(1)}" if form == "survival" else ""
+        found = f"{form}(clamp({self.number(2)}, -100, 100){event}, {edges})"
+        return f"{found} FILTER (WHERE {self.condition(1)})" if self.chance(4) else found
 
     def aggregate(self) -> str:
         form = self.one("count(*)", "people", "count", "sum", "sum")
@@ -401,6 +410,8 @@ class Writer:
         source = self.source()
         keys = list(dict.fromkeys(self.key() for _ in range(self.draw(st.integers(0, 2)))))
         aggregates = [self.aggregate() for _ in range(self.draw(st.integers(1, 3)))]
+        if self.chance(4):
+            aggregates.append(self.tidy())
         tests = [*self.ranges, *([self.condition(2)] if self.chance(2) else [])]
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         items = [f"{key} AS k{place}" for place, key in enumerate(keys)]

@@ -215,6 +215,7 @@ class Reader:
         self.tables = tables
         self.subqueries = subqueries
         self.ctes: dict[str, exp.Expr] = {}
+        """What WITH names, by name."""
         self.ranges: dict[ColumnRef, DateRange] = {}
         self._levels = [Level()]
         self._used: set[str] = set()
@@ -368,6 +369,13 @@ class Reader:
             return reader(self, tree)
         raise self._unsupported(tree)
 
+    def is_foreign(self, tree: exp.Expr) -> bool:
+        """Whether a tree is of a kind that no scalar expression has, so that ``read`` refuses it with its reason."""
+        if isinstance(tree, exp.Anonymous):
+            return tree.name.lower() not in FUNCTIONS
+        known = type(tree) in _BINARY or type(tree) in _UNARY or type(tree) in _READERS
+        return type(tree) in _HINTS or (isinstance(tree, exp.Func) and not known)
+
     def _unsupported(self, tree: exp.Expr) -> Refused:
         if type(tree) in _HINTS:
             form, instead = _HINTS[type(tree)]
@@ -377,7 +385,7 @@ class Reader:
                 "query-form-unsupported",
                 tree,
                 form=f"{tree.key} here",
-                instead="aggregates stand in the SELECT list: count(*), count(DISTINCT person key), sum, avg",
+                instead="aggregates stand in the SELECT list: count, sum, avg, var_samp, median, quantile_cont",
             )
         if isinstance(tree, exp.Anonymous | exp.Func):
             name = str(tree.this) if isinstance(tree, exp.Anonymous) else tree.sql_name()
@@ -387,7 +395,7 @@ class Reader:
             if name.lower() in _NAMED_HINTS:
                 instead = _NAMED_HINTS[name.lower()]
                 return self.refuse("query-form-unsupported", tree, form=f"{name.lower()}()", instead=instead)
-            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg"]) or "clamp"
+            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg", "median", "histogram"]) or "clamp"
             return self.refuse("query-unknown-function", tree, function=name.lower()[:63], nearest=close)
         return self.refuse("query-form-unsupported", tree, form=tree.key.upper()[:60], instead=_LEGAL)
 

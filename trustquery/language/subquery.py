@@ -410,7 +410,7 @@ class SubqueryReader:
             )
         argument = reader.read(inner)
         if kind in ("sum", "avg"):
-            bits, lo, hi = fixed_point(reader, call, argument)
+            bits, lo, hi = fixed_point(reader, call, call.key, argument)
             return reader.mark(PersonValue(name, kind, argument, where, bits, lo, hi), written)
         return reader.mark(PersonValue(name, kind, argument, where), written)
 
@@ -644,7 +644,7 @@ def bring_ctes(tree: exp.Expr, reader: Reader) -> None:
         )
     reader.only(written, "expressions")
     for cte in written.expressions:
-        reader.only(cte, "this", "alias")
+        reader.only(cte, "this", "alias", "materialized")
         reader.only(cte.args["alias"], "this")
         name = str(cte.alias).lower()
         if name in reader.ctes or reader.tables.shape(name) is not None:

@@ -76,18 +76,20 @@ def check(
             condition(aggregate.filter, scope, report)
         if aggregate.argument is not None:
             info = infer(aggregate.argument, scope, report)
-            if aggregate.kind == "sum" and info.type is not None and not info.numeric:
+            if aggregate.kind in ("sum", "histogram") and info.type is not None and not info.numeric:
                 report(
                     "query-type",
                     aggregate.argument,
-                    what="the argument of sum or avg",
+                    what="the argument of this aggregate",
                     found=info.type,
                     needed="integer or number",
-                    instead="sum a numeric column or expression",
+                    instead="use a numeric column or expression",
                 )
     cells = math.prod(len(key.values) + 2 for key in query.keys)
-    if cells > MAX_CELLS or cells * len(query.aggregates) > MAX_VECTOR:
-        report("query-too-many-cells", query, cells=cells, limit=MAX_CELLS)
+    width = sum(aggregate.bins.count if aggregate.bins is not None else 1 for aggregate in query.aggregates)
+    if cells > MAX_CELLS or cells * width > MAX_VECTOR:
+        limit = MAX_CELLS if cells > MAX_CELLS else MAX_VECTOR // width
+        report("query-too-many-cells", query, cells=cells, limit=limit)
     problems.raise_any()
     return scope
 

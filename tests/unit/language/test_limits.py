@@ -222,7 +222,6 @@ def test_several_problems_are_reported_together_in_order_of_place() -> None:
     assert found == [
         ("line 3, column 19", "query-unknown-column"),
         ("line 3, column 33", "query-unknown-function"),
-        ("line 5, column 7", "query-form-unsupported"),
     ]
     error = refusal(
         lambda: compiled(

@@ -322,24 +322,21 @@ def test_types_and_literals(condition: str, code: str) -> None:
     assert problem.place.startswith("line 1, column ")
 
 
-LATER = "afterwards"
 CLAUSES = [
-    ("SELECT count(*) AS n FROM event ORDER BY n", LATER),
-    ("SELECT count(*) FROM event LIMIT 5", LATER),
-    ("SELECT count(*) FROM event OFFSET 5", LATER),
-    ("SELECT kind, count(*) AS n FROM event GROUP BY kind HAVING n > 5", LATER),
+    ("SELECT count(*) FROM event LIMIT 5 PERCENT", ""),
+    ("SELECT count(*) AS n FROM event ORDER BY sum(n) OVER ()", ""),
     ("SELECT DISTINCT kind FROM event", "GROUP BY"),
     ("SELECT DISTINCT ON (kind) kind FROM event", "GROUP BY"),
     ("SELECT kind, count(*) FROM event GROUP BY kind WITH ROLLUP", ""),
     ("SELECT count(*) FROM event GROUP BY ROLLUP (kind)", "one list of keys"),
     ("SELECT count(*) FROM event GROUP BY CUBE (kind)", "one list of keys"),
     ("SELECT count(*) FROM event GROUP BY GROUPING SETS ((kind), ())", "one list of keys"),
-    ("SELECT count(*) FROM event GROUP BY ALL", ""),
     ("SELECT count(*) FROM event QUALIFY row_number() OVER () = 1", "plain aggregate"),
     ("SELECT count(*) OVER () FROM event", "in the SELECT list of a subquery"),
     ("SELECT row_number() OVER (PARTITION BY pid ORDER BY day) FROM event", "in the SELECT list of a subquery"),
     ("SELECT count(*) FROM event WINDOW w AS (PARTITION BY pid)", "plain aggregate"),
     ("WITH RECURSIVE e AS (SELECT 1 UNION ALL SELECT 1 FROM e) SELECT count(*) FROM event", "each step"),
+    ("WITH e AS (SELECT 1), e AS (SELECT 2) SELECT count(*) FROM event", "another name"),
     ("SELECT count(*) FROM event WHERE kind = (SELECT 1)", "person key"),
     ("SELECT count(*) FROM event WHERE kind IN (SELECT 1)", ""),
     ("SELECT count(*) FROM event WHERE EXISTS (SELECT 1)", "read a table"),
@@ -521,14 +518,43 @@ def test_near_misses_name_what_to_write(condition: str, fix: str) -> None:
     assert fix in refused(f"SELECT count(*) FROM event e WHERE {condition}").problem.fix
 
 
+TAILS = [
+    ("SELECT count(*) AS n FROM event ORDER BY 2", "number of a column"),
+    ("SELECT count(*) AS n FROM event ORDER BY 0", "number of a column"),
+    ("SELECT count(*) FROM event LIMIT count(*)", "whole number"),
+    ("SELECT count(*) FROM event LIMIT -1", "whole number"),
+    ("SELECT count(*) FROM event OFFSET 1.5", "whole number"),
+    ("SELECT kind, count(*) AS n FROM event GROUP BY kind HAVING amount > 5", "GROUP BY"),
+    ("SELECT kind, count(*) AS n FROM event GROUP BY kind HAVING count(*)", "compare"),
+    ("SELECT kind, count(*) AS n FROM event GROUP BY kind HAVING kind = 'x'", "compare"),
+    ("SELECT count(*) AS n, n + 'x' AS m FROM event", "compare"),
+]
+
+
+@pytest.mark.parametrize(("sql", "words"), TAILS)
+def test_what_follows_the_aggregates(sql: str, words: str) -> None:
+    problem = refused(sql).problem
+    assert problem.code in ("query-literal", "query-not-grouped", "query-type")
+    assert words in problem.fix
+
+
 AGGREGATES = [
-    "count(*) + 1", "count(*) / 2", "sum(amount) / count(*)", "-count(*)", "sum(count(*))", "count(*) * 1.0",
-    "(count(*), 1)", "max(amount)", "min(amount)", "median(amount)", "quantile_cont(amount, 0.5)", "mode(kind)",
-    "stddev(amount)", "var_samp(amount)", "approx_count_distinct(kind)", "sum(DISTINCT amount)",
+    "sum(count(*))", "(count(*), 1)", "max(amount)", "min(amount)", "mode(kind)", "count(*) // 2", "count(*) % 2",
+    "var_pop(amount)", "stddev_pop(amount)", "quantile(amount, 0.5)", "quantile_disc(amount, 0.5)",
+    "quantile_cont(amount, 1.5)", "quantile_cont(amount, kind)", "quantile_cont(amount, [0.1, 0.9])",
+    "quantile_cont(amount)", "median(cost)", "median(code)", "median(DISTINCT amount)", "stddev(cost)",
+    "percentile_cont(0.5) WITHIN GROUP (ORDER BY amount DESC)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY amount)",
+    "histogram(amount, [])", "histogram(amount, [2, 1])", "histogram(amount, [1, 1])", "histogram(amount, [size])",
+    "histogram(amount, 5)", "histogram()", "histogram(amount, [1], 2)", "histogram(code, [1])", "histogram(cost)",
+    "histogram(amount) / 2", "histogram(amount), histogram(size)", "survival(amount)", "survival(amount, size)",
+    "survival(amount, flag), histogram(size)", "histogram(amount) AS h, count(*) AS h_bin, histogram(size) AS h",
+    "approx_count_distinct(kind)", "sum(DISTINCT amount)", "count(*) + 'a'", "round(count(*), amount)",
+    "round(count(*), 99)", "clamp(count(*), 1)", "greatest(count(*))", "count(*) AND true", "NULL + NULL",
+    "CASE WHEN count(*) > 1 THEN 1 ELSE 'a' END", "CASE WHEN count(*) > 1 THEN NULL END", "left(count(*), 1)",
     "avg(DISTINCT amount)", "product(amount)", "bool_and(flag)", "bit_and(kind)", "sum(amount ORDER BY kind)",
     "count(kind, code)", "count()", "sum()", "avg(*)", "sum(*)", "count_if(flag)", "fsum(amount)",
     "sum_no_overflow(kind)", "kahan_sum(amount)", "entropy(kind)", "count(*) FILTER (WHERE count(*) > 1)",
-    "count(*) FILTER (amount > 1) OVER ()", "coalesce(count(*), 0)", "abs(sum(amount))",
+    "count(*) FILTER (amount > 1) OVER ()",
 ]  # fmt: skip
 
 
