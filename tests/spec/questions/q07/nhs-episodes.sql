@@ -1,5 +1,5 @@
 WITH spell AS (
-    SELECT discharge_date, discharge_method,
+    SELECT person_id, discharge_date, discharge_method,
            lead(admission_date) OVER (
                PARTITION BY person_id ORDER BY admission_date, admission_method, discharge_method, discharge_date
            ) AS next_date,
