@@ -52,6 +52,8 @@ def _run(job: dict[str, Any]) -> bytes:
     }
     connection = duckdb.connect(job["database"], read_only=True, config=config)
     connection.execute("SET lock_configuration = true")
+    for table in job["public"]:
+        connection.execute(table["statement"], table["values"])
     connection.execute(job["rows"])
     parts: list[bytes] = []
     for statement in job["blocks"]:

@@ -6,18 +6,31 @@ import json
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from node_agent.config import EngineConfig
-from node_agent.engines.sql import CELL_LIMIT, block_queries, rows_query
+from node_agent.engines.relation_sql import create_public, public_name
+from node_agent.engines.rows import rows_query
+from node_agent.engines.sql import CELL_LIMIT, H, U, block_queries
 from node_agent.sources.store import Store
-from trustquery.catalogue import Catalogue
+from trustquery.catalogue import Catalogue, ColumnType
+from trustquery.codelists import PublicTable, PublicTables, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.model import Query
 from trustquery.planning import Plan
+from trustquery.planning.checker import pinned_tables
 
-__all__ = ["DuckDBEngine"]
+__all__ = ["DuckDBEngine", "public_rows"]
 
+SQL_TYPES = {
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.NUMBER: "DOUBLE",
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.DATE: "DATE",
+    ColumnType.TIMESTAMP: "TIMESTAMP",
+    ColumnType.BOOLEAN: "BOOLEAN",
+}
 CHILD = "node_agent.engines.child"
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
@@ -29,6 +42,7 @@ class DuckDBEngine:
     store: Store
     limits: EngineConfig
     catalogue: Catalogue
+    public: PublicTables = field(default_factory=shipped)
 
     @property
     def data_version(self) -> int:
@@ -45,9 +59,11 @@ class DuckDBEngine:
         Raises:
             TrustQueryError: ``internal-fault`` for every failure: killed, too slow, too large, or broken.
         """
+        tables = pinned_tables(query, self.catalogue, self.public)
         job = {
             "database": str(self.store.database),
-            "rows": rows_query(query, self.catalogue),
+            "public": [public_rows(tables.public.pinned(pin)) for pin in query.inputs],
+            "rows": rows_query(query, tables),
             "blocks": block_queries(query, plan),
             "memory_mb": self.limits.memory_mb,
             "cpu_seconds": self.limits.cpu_seconds,
@@ -67,6 +83,21 @@ class DuckDBEngine:
             return _dense(done.stdout, plan)
         except (OSError, subprocess.SubprocessError, struct.error) as error:
             raise TrustQueryError("internal-fault", incident="engine") from error
+
+
+def public_rows(table: PublicTable) -> dict[str, Any]:
+    """A public table as the child makes it: the statement, and its values bound, a list for each column."""
+    columns: list[tuple[str, str, list[Any]]] = [
+        (column.name, SQL_TYPES[column.type], [row[place] for row in table.rows])
+        for place, column in enumerate(table.columns)
+    ]
+    columns.append((U, "BIGINT", list(table.ranks)))
+    columns.append((H, "BIGINT", list(range(1, len(table.rows) + 1))))
+    return {
+        "name": public_name(table.id),
+        "statement": create_public(table.id, [(name, kind) for name, kind, _ in columns]),
+        "values": [values for _, _, values in columns],
+    }
 
 
 def _dense(output: bytes, plan: Plan) -> list[int]:

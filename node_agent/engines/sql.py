@@ -10,29 +10,47 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
+from typing import Protocol
 
 import sqlglot
 from sqlglot import exp
 
-from trustquery.catalogue.schema import Catalogue, ColumnType, Table
+from trustquery.catalogue.schema import ColumnType
 from trustquery.language.functions import AGE_BANDS, FUNCTIONS, age_band_labels, band_labels
 from trustquery.model.nodes import (
     Aggregate,
     Call,
     ColumnRef,
     Expression,
-    Filter,
-    Join,
     Key,
     Literal,
-    Scan,
-    scans,
 )
 from trustquery.model.query import Query
-from trustquery.planning.checker import scope_of
+from trustquery.model.relations import ties
 from trustquery.planning.plan import Block, Plan
 
-__all__ = ["CELL_LIMIT", "ROWS", "block_queries", "rows_query", "stored_name"]
+__all__ = [
+    "CELL_LIMIT",
+    "DIALECT",
+    "MODULUS",
+    "MULTIPLIER",
+    "ORDER",
+    "PERSON",
+    "ROWS",
+    "H",
+    "U",
+    "block_queries",
+    "call",
+    "cell_of",
+    "fill",
+    "fixed_point",
+    "inline",
+    "integer_of",
+    "literal",
+    "number",
+    "stored_name",
+]
 
 CELL_LIMIT = 2**62
 DIALECT = "duckdb"
@@ -63,6 +81,13 @@ def fill(text: str, *parts: exp.Expr) -> exp.Expr:
     return _template(text).copy().transform(replace)
 
 
+class Adds(Protocol):
+    """Computes expressions in layers below."""
+
+    def add(self, node: Expression) -> exp.Expr:
+        """A plain column or literal that holds the expression's value."""
+
+
 def stored_name(dataset: str, table: str) -> str:
     """Name of a prepared table in the store."""
     return f"{dataset}/{table}"
@@ -72,7 +97,8 @@ def _column(alias: str, name: str) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True))
 
 
-def _number(value: int) -> exp.Expr:
+def number(value: int) -> exp.Expr:
+    """A whole number."""
     return exp.Neg(this=exp.Literal.number(str(-value))) if value < 0 else exp.Literal.number(str(value))
 
 
@@ -83,7 +109,7 @@ def literal(kind: ColumnType | None, value: int | str | bool | None) -> exp.Expr
     if kind is ColumnType.BOOLEAN:
         return exp.Boolean(this=bool(value))
     if kind is ColumnType.INTEGER:
-        return exp.cast(_number(int(value)), "BIGINT", dialect=DIALECT)
+        return exp.cast(number(int(value)), "BIGINT", dialect=DIALECT)
     if kind is ColumnType.NUMBER:
         # From text, which rounds once: a bare 0.1234567890123456789 would be a DECIMAL first.
         return exp.cast(exp.Literal.string(str(value)), "DOUBLE", dialect=DIALECT)
@@ -92,13 +118,17 @@ def literal(kind: ColumnType | None, value: int | str | bool | None) -> exp.Expr
     return exp.cast(exp.Literal.string(str(value)), str(kind).upper(), dialect=DIALECT)
 
 
-def inline(node: Expression) -> exp.Expr:
-    """The SQL of a join condition, in one piece; the checker keeps these small."""
+def inline(node: Expression, columns: Mapping[ColumnRef, exp.Column] | None = None) -> exp.Expr:
+    """The SQL of an expression in one piece; the checker keeps the conditions that need it small.
+
+    Args:
+        columns: the SQL of each column; ``alias.column`` when None.
+    """
     if isinstance(node, Literal):
         return literal(node.type, node.value)
     if isinstance(node, ColumnRef):
-        return _column(node.alias, node.column)
-    return call(node, [inline(argument) for argument in node.arguments])
+        return columns[node].copy() if columns is not None else _column(node.alias, node.column)
+    return call(node, [inline(argument, columns) for argument in node.arguments])
 
 
 def call(node: Call, parts: list[exp.Expr]) -> exp.Expr:
@@ -142,90 +172,16 @@ def call(node: Call, parts: list[exp.Expr]) -> exp.Expr:
 
 
 def _band(value: exp.Expr, edges: list[int], labels: tuple[str, ...]) -> exp.Expr:
-    number = exp.cast(value, "DOUBLE", dialect=DIALECT)
+    real = exp.cast(value, "DOUBLE", dialect=DIALECT)
     case = exp.Case().when(exp.Is(this=exp.Paren(this=value.copy()), expression=exp.Null()), exp.Null(), copy=False)
     for edge, label in zip(edges, labels, strict=False):
-        case = case.when(exp.LT(this=number.copy(), expression=_number(edge)), exp.Literal.string(label), copy=False)
+        case = case.when(exp.LT(this=real.copy(), expression=number(edge)), exp.Literal.string(label), copy=False)
     return case.else_(exp.Literal.string(labels[-1]), copy=False)
 
 
-# -- rows --------------------------------------------------------------------------------------------------------
-
-
-def _scan(scan: Scan, table: Table, dataset: str) -> exp.Subquery:
-    cap = 1 if table.one_row_per_person else table.row_cap
-    stored = exp.to_identifier(stored_name(dataset, table.name), quoted=True)
-    select = (
-        exp.select("*")
-        .from_(exp.Table(this=stored))
-        .where(exp.LTE(this=exp.column(ORDER, quoted=True), expression=_number(cap)))
-    )
-    return select.subquery(exp.to_identifier(scan.alias, quoted=True), copy=False)
-
-
-def _sources(node: Scan | Join, scope: dict[str, Table], dataset: str) -> exp.Select:
-    """SELECT without its list: FROM and JOINs."""
-    if isinstance(node, Scan):
-        return exp.Select().from_(_scan(node, scope[node.alias], dataset), copy=False)
-    select = _sources(node.left, scope, dataset)
-    same = exp.EQ(this=_column(scans(node.left)[0].alias, PERSON), expression=_column(node.right.alias, PERSON))
-    on = same if node.condition is None else exp.And(this=same, expression=exp.Paren(this=inline(node.condition)))
-    kind = "LEFT" if node.kind == "left" else "INNER"
-    return select.join(_scan(node.right, scope[node.right.alias], dataset), on=on, join_type=kind, copy=False)
-
-
-def _rank(scans: tuple[Scan, ...]) -> exp.Expr:
-    """The combined u of a joined row."""
-    found = fill("CAST(:0 AS BIGINT)", _column(scans[0].alias, U))
-    for scan in scans[1:]:
-        found = fill(
-            "(:0 * :1 + COALESCE(:2, 0)) % :3", found, _number(MULTIPLIER), _column(scan.alias, U), _number(MODULUS)
-        )
-    return found
-
-
-class _Layers:
-    """Expressions over joined rows, each distinct call computed once, in a layer above its arguments."""
-
-    def __init__(self) -> None:
-        self._columns: dict[ColumnRef, str] = {}
-        self._calls: dict[Call, str] = {}
-        self._layers: list[list[exp.Expr]] = []
-
-    def add(self, node: Expression) -> exp.Expr:
-        """A plain column or literal that holds the expression's value in the topmost layer."""
-        return self._add(node)[0]
-
-    def _add(self, node: Expression) -> tuple[exp.Expr, int]:
-        if isinstance(node, Literal):
-            return literal(node.type, node.value), 0
-        if isinstance(node, ColumnRef):
-            name = self._columns.setdefault(node, f"_v{len(self._columns)}")
-            return exp.column(name, quoted=True), 0
-        known = self._calls.get(node)
-        if known is None:
-            parts = [self._add(argument) for argument in node.arguments]
-            level = max((height for _, height in parts), default=0)
-            known = f"_e{len(self._calls)}.{level + 1}"
-            self._calls[node] = known
-            while len(self._layers) <= level:
-                self._layers.append([])
-            value = call(node, [part for part, _ in parts])
-            self._layers[level].append(exp.alias_(value, known, quoted=True))
-        return exp.column(known, quoted=True), int(known.rsplit(".", 1)[1])
-
-    def over(self, sources: exp.Select, carried: list[exp.Expr]) -> exp.Select:
-        """The topmost layer: ``carried`` columns of the sources, raw columns, and every call."""
-        raw = [exp.alias_(_column(ref.alias, ref.column), name, quoted=True) for ref, name in self._columns.items()]
-        select = sources.select(*carried, *raw, copy=False)
-        for layer in self._layers:
-            select = exp.select("*", *layer).from_(select.subquery("_below", copy=False))
-        return select
-
-
-def _cell(keys: tuple[Key, ...], layers: _Layers) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
+def cell_of(keys: tuple[Key, ...], layers: Adds) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
     """The cell of a row; and the look-ups it needs: alias, positions of a key's values, the key."""
-    found: exp.Expr = _number(0)
+    found: exp.Expr = number(0)
     lookups: list[tuple[str, exp.Select, exp.Expr]] = []
     for place, key in enumerate(keys):
         size = len(key.values)
@@ -236,68 +192,43 @@ def _cell(keys: tuple[Key, ...], layers: _Layers) -> tuple[exp.Expr, list[tuple[
         else:
             # A list is searched from its start for every row: a join finds the place at once.
             alias = f"_k{place}"
-            rows = fill(f"SELECT unnest(:0) AS {VALUE}, unnest(range(:1)) AS {PLACE}", values, _number(size))
+            rows = fill(f"SELECT unnest(:0) AS {VALUE}, unnest(range(:1)) AS {PLACE}", values, number(size))
             if isinstance(rows, exp.Select):
                 lookups.append((alias, rows, value))
             position = _column(alias, PLACE)
         where = fill(
-            "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(:2, :3) END", value, _number(size + 1), position, _number(size)
+            "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(:2, :3) END", value, number(size + 1), position, number(size)
         )
-        found = fill(":0 * :1 + :2", found, _number(size + 2), where)
+        found = fill(":0 * :1 + :2", found, number(size + 2), where)
     return exp.cast(found, "BIGINT", dialect=DIALECT), lookups
 
 
-def _integer(aggregate: Aggregate, layers: _Layers) -> exp.Expr:
+def fixed_point(value: exp.Expr, bits: int, lo: int, hi: int) -> exp.Expr:
+    """min(max(floor(x·2^f + 0.5), lo), hi) in IEEE double; NaN is NULL, infinities meet the bound."""
+    scaled = "CAST(:0 AS DOUBLE) * CAST(:1 AS DOUBLE) + 0.5"
+    return fill(
+        "CASE WHEN :0 IS NULL OR isnan(CAST(:0 AS DOUBLE)) THEN NULL"
+        f" WHEN {scaled} >= :3 THEN CAST(:3 AS BIGINT)"
+        f" WHEN {scaled} <= :2 THEN CAST(:2 AS BIGINT)"
+        f" ELSE CAST(floor({scaled}) AS BIGINT) END",
+        value, number(2**bits), number(lo), number(hi),
+    )  # fmt: skip
+
+
+def integer_of(aggregate: Aggregate, layers: Adds) -> exp.Expr:
     """The integer a row adds, NULL when it is not eligible."""
-    one = exp.cast(_number(1), "BIGINT", dialect=DIALECT)
+    one = exp.cast(number(1), "BIGINT", dialect=DIALECT)
     if aggregate.argument is None:
         found: exp.Expr = one
     elif aggregate.kind != "sum":
         # NaN needs no case of its own: scans and arithmetic make it NULL.
         found = fill("CASE WHEN :0 IS NULL THEN NULL ELSE :1 END", layers.add(aggregate.argument), one)
     else:
-        # min(max(floor(x·2^f + 0.5), lo), hi) in IEEE double; NaN is NULL, infinities meet the bound.
-        scaled = "CAST(:0 AS DOUBLE) * CAST(:1 AS DOUBLE) + 0.5"
-        found = fill(
-            "CASE WHEN :0 IS NULL OR isnan(CAST(:0 AS DOUBLE)) THEN NULL"
-            f" WHEN {scaled} >= :3 THEN CAST(:3 AS BIGINT)"
-            f" WHEN {scaled} <= :2 THEN CAST(:2 AS BIGINT)"
-            f" ELSE CAST(floor({scaled}) AS BIGINT) END",
-            layers.add(aggregate.argument), _number(2**aggregate.fraction_bits), _number(aggregate.lo),
-            _number(aggregate.hi),
-        )  # fmt: skip
+        value = layers.add(aggregate.argument)
+        found = fixed_point(value, aggregate.fraction_bits, aggregate.lo, aggregate.hi)
     if aggregate.filter is None:
         return found
     return fill("CASE WHEN :0 THEN :1 ELSE NULL END", layers.add(aggregate.filter), found)
-
-
-def rows_query(query: Query, catalogue: Catalogue) -> str:
-    """Makes ``_rows``: person, u, each h, cell and integers of each joined row that passes WHERE."""
-    scope = scope_of(query.scans, catalogue)
-    relation = query.relation
-    predicate = relation.predicate if isinstance(relation, Filter) else None
-    source = relation.source if isinstance(relation, Filter) else relation
-    carried = [exp.alias_(_column(query.scans[0].alias, PERSON), PERSON, quoted=True)]
-    carried.append(exp.alias_(_rank(query.scans), U, quoted=True))
-    for place, scan in enumerate(query.scans):
-        h = fill("CAST(COALESCE(:0, 0) AS BIGINT)", _column(scan.alias, H))
-        carried.append(exp.alias_(h, f"{H}{place}", quoted=True))
-    layers = _Layers()
-    items = [*_identifiers([PERSON, U, *(f"{H}{place}" for place in range(len(query.scans)))])]
-    cell, lookups = _cell(query.keys, layers)
-    items.append(exp.alias_(cell, "_c", quoted=True))
-    for place, aggregate in enumerate(query.aggregates):
-        items.append(exp.alias_(_integer(aggregate, layers), f"_a{place}", quoted=True))
-    passes = layers.add(predicate) if predicate is not None else None
-    below = layers.over(_sources(source, scope, catalogue.id), carried)
-    select = exp.select(*items).from_(below.subquery("_below", copy=False))
-    for alias, rows, value in lookups:
-        on = exp.EQ(this=_column(alias, VALUE), expression=value.copy())
-        select = select.join(rows.subquery(alias, copy=False), on=on, join_type="LEFT", copy=False)
-    if passes is not None:
-        select = select.where(passes)
-    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-    return exp.Create(this=exp.to_table(ROWS), kind="TABLE", expression=select, properties=temporary).sql(DIALECT)
 
 
 # -- selection and sum -------------------------------------------------------------------------------------------
@@ -309,7 +240,7 @@ def _identifiers(names: list[str]) -> list[exp.Expr]:
 
 def block_queries(query: Query, plan: Plan) -> list[str]:
     """One statement a block over ``_rows``; each gives (cell, integer) for the cells that have rows."""
-    ranks = [U, *(f"{H}{place}" for place in range(len(query.scans)))]
+    ranks = [U, *(f"{H}{place}" for place in range(ties(query.relation)))]
     return [_block(block, ranks, plan.cells).sql(DIALECT) for block in plan.blocks]
 
 
@@ -333,7 +264,7 @@ def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
     kept = (
         exp.select(*_identifiers(["_p", "_c", "_v", *ranks, "_n"]))
         .from_("_in_group")
-        .where(exp.LTE(this=exp.column("_n", quoted=True), expression=_number(block.bound.rows)))
+        .where(exp.LTE(this=exp.column("_n", quoted=True), expression=number(block.bound.rows)))
     )
     query = exp.Select().with_("_eligible", as_=eligible)
     query = query.with_("_in_group", as_=in_group.from_("_eligible")).with_("_rows_kept", as_=kept)
@@ -343,7 +274,7 @@ def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
         heads = (
             exp.select(*_identifiers(["_p", "_c"]), _numbered(["_p"], [*ranks, "_c"], "_g"))
             .from_("_rows_kept")
-            .where(exp.EQ(this=exp.column("_n", quoted=True), expression=_number(1)))
+            .where(exp.EQ(this=exp.column("_n", quoted=True), expression=number(1)))
         )
         both = (
             exp.select(
@@ -357,15 +288,15 @@ def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
                     expression=exp.EQ(this=_column("k", "_c"), expression=_column("g", "_c")),
                 ),
             )
-            .where(exp.LTE(this=_column("g", "_g"), expression=_number(block.bound.groups)))
+            .where(exp.LTE(this=_column("g", "_g"), expression=number(block.bound.groups)))
         )
         query = query.with_("_heads", as_=heads).with_("_kept", as_=both)
         source = "_kept"
     total = fill(
         "greatest(least(sum(CAST(:0 AS HUGEINT)), CAST(:1 AS HUGEINT)), CAST(:2 AS HUGEINT))",
         exp.column("_v", quoted=True),
-        _number(CELL_LIMIT),
-        _number(-CELL_LIMIT),
+        number(CELL_LIMIT),
+        number(-CELL_LIMIT),
     )
     cell = exp.column("_c", quoted=True)
     return (

@@ -50,6 +50,7 @@ def question(*, rho_nano: int = 1_000_000, **changes: Any) -> Query:
         "catalogue_id": catalogue.id,
         "catalogue_version": catalogue.version,
         "catalogue_sha256": catalogue.sha256,
+        "inputs": (),
         "relation": Scan("p", "person"),
         "keys": (Key("sex", ColumnRef("p", "sex"), ColumnType.TEXT, values),),
         "aggregates": (Aggregate("count_distinct_person"),),

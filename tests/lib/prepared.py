@@ -18,13 +18,16 @@ import pyarrow.parquet as pq
 
 from node_agent.config import EngineConfig
 from node_agent.engines.child import DISABLED_OPTIMIZERS
-from node_agent.engines.duckdb import DuckDBEngine
-from node_agent.engines.sql import block_queries, rows_query
+from node_agent.engines.duckdb import DuckDBEngine, public_rows
+from node_agent.engines.rows import rows_query
+from node_agent.engines.sql import block_queries
 from node_agent.sources.prepare import build
 from node_agent.sources.store import Store, TableReport
 from trustquery.catalogue import Catalogue, ColumnType, Table
+from trustquery.codelists import PublicTables, shipped
 from trustquery.model import Query
 from trustquery.planning import Plan
+from trustquery.planning.checker import pinned_tables
 
 __all__ = ["ARROW_TYPES", "Prepared", "Rows", "prepared", "write_parquet"]
 
@@ -59,11 +62,17 @@ class Prepared:
     database: Path
     connection: duckdb.DuckDBPyConnection
     reports: tuple[TableReport, ...]
+    public: PublicTables
 
     def vector(self, query: Query, plan: Plan) -> list[int]:
         """The engine's exact vector, in this process."""
+        tables = pinned_tables(query, self.catalogue, self.public)
         self.connection.execute("DROP TABLE IF EXISTS _rows")
-        self.connection.execute(rows_query(query, self.catalogue))
+        for pin in query.inputs:
+            table = public_rows(tables.public.pinned(pin))
+            self.connection.execute(f'DROP TABLE IF EXISTS "{table["name"]}"')
+            self.connection.execute(table["statement"], table["values"])
+        self.connection.execute(rows_query(query, tables))
         vector = [0] * plan.length
         for block, statement in zip(plan.blocks, block_queries(query, plan), strict=True):
             for cell, value in self.connection.execute(statement).fetchall():
@@ -75,7 +84,7 @@ class Prepared:
         """The engine's exact vector, the way a node gets it."""
         tables = frozenset(report.table for report in self.reports)
         store = Store(DATA_VERSION, self.database, {self.catalogue.id: tables})
-        return DuckDBEngine(store, EngineConfig(), self.catalogue).vector(query, plan)
+        return DuckDBEngine(store, EngineConfig(), self.catalogue, self.public).vector(query, plan)
 
     def ranks(self, table: str) -> list[tuple[Any, ...]]:
         """All columns of one prepared table, sorted."""
@@ -84,7 +93,9 @@ class Prepared:
 
 
 @contextmanager
-def prepared(folder: Path, catalogue: Catalogue, tables: Rows) -> Iterator[Prepared]:
+def prepared(
+    folder: Path, catalogue: Catalogue, tables: Rows, public: PublicTables | None = None
+) -> Iterator[Prepared]:
     """Write the rows as Parquet, prepare them as a refresh does, and open the result; the files go at the end."""
     jobs = []
     for name, rows in tables.items():
@@ -101,5 +112,5 @@ def prepared(folder: Path, catalogue: Catalogue, tables: Rows) -> Iterator[Prepa
         "disabled_optimizers": DISABLED_OPTIMIZERS,
     }
     with duckdb.connect(str(database), read_only=True, config=config) as connection:
-        yield Prepared(catalogue, database, connection, tuple(reports))
+        yield Prepared(catalogue, database, connection, tuple(reports), public if public is not None else shipped())
     database.unlink()

@@ -22,7 +22,7 @@ from tests.property.rows import Rows, crowded
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
 from trustquery.planning import compiler
-from trustquery.reference import rank
+from trustquery.reference import rank, relations
 
 Law = Callable[[Question, Rows], None]
 QUICK = settings(phases=[Phase.generate], max_examples=400, database=None, derandomize=True)
@@ -44,7 +44,7 @@ def breaks(law: Law) -> bool:
 
 def test_bounding_before_the_join(monkeypatch: pytest.MonkeyPatch) -> None:
     """R rows of each table instead of R joined rows: a join multiplies them."""
-    ranked, limit = evaluator.ranked_rows, 1
+    ranked, limit = relations.ranked_rows, 1
 
     def few(*args: Any, **options: Any) -> list[Any]:
         kept, seen = [], dict[str, int]()
@@ -66,7 +66,7 @@ def test_bounding_before_the_join(monkeypatch: pytest.MonkeyPatch) -> None:
         limit = question.query.rows
         sensitivity_holds(question, rows)
 
-    monkeypatch.setattr(evaluator, "ranked_rows", few)
+    monkeypatch.setattr(relations, "ranked_rows", few)
     monkeypatch.setattr(evaluator, "bounded_rows", all_of_them)
     assert breaks(law)
 
@@ -113,7 +113,7 @@ def test_the_square_root_of_r_in_the_sensitivity(monkeypatch: pytest.MonkeyPatch
 
 def test_believing_that_a_table_has_one_row_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
     """No cut and no bounding where the catalogue promises one row: the data do not keep the promise."""
-    ranked, bounded = evaluator.ranked_rows, evaluator.bounded_rows
+    ranked, bounded = relations.ranked_rows, evaluator.bounded_rows
 
     def believed(rows: Any, table: Any, **options: Any) -> list[Any]:
         return list(ranked(rows, table.model_copy(update={"one_row_per_person": False, "row_cap": 1000}), **options))
@@ -127,7 +127,7 @@ def test_believing_that_a_table_has_one_row_a_person(monkeypatch: pytest.MonkeyP
         ]
         return [found for found in values if found[2] is not None]
 
-    monkeypatch.setattr(evaluator, "ranked_rows", believed)
+    monkeypatch.setattr(relations, "ranked_rows", believed)
     monkeypatch.setattr(evaluator, "bounded_rows", skipped)
     assert breaks(sensitivity_holds)
 

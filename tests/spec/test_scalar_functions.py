@@ -26,6 +26,7 @@ from trustquery.language import compile_query
 from trustquery.language.functions import FUNCTIONS
 from trustquery.model import Call, Expression
 from trustquery.model.facts import infer
+from trustquery.model.scope import shape_of_table
 from trustquery.reference.rank import ranked_rows
 from trustquery.reference.scalars import scalar
 
@@ -324,7 +325,7 @@ def expression(call: str) -> Expression:
 
 def result_type(call: str) -> ColumnType:
     """The type that the call is known to have."""
-    scope = {"r": catalogue().tables[0]}
+    scope = {"r": shape_of_table(catalogue().tables[0])}
     found = infer(expression(call), scope, lambda *_, **__: pytest.fail("a problem")).type
     assert found is not None
     return found

@@ -14,11 +14,13 @@ from functools import cached_property
 from sqlglot import exp
 
 from trustquery.catalogue.schema import Catalogue, ColumnType, Role
+from trustquery.codelists import Pin, PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
 from trustquery.language.parse import parse
 from trustquery.language.ranges import DateRange, date_ranges, key_values
-from trustquery.language.relation import read_relation
+from trustquery.language.relation import read_relation, with_marks
 from trustquery.language.scalar import Reader, Refused
+from trustquery.language.subquery import SubqueryReader, bring_ctes
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
 from trustquery.model.nodes import (
@@ -27,17 +29,15 @@ from trustquery.model.nodes import (
     Call,
     ColumnRef,
     Expression,
-    Filter,
-    Join,
     Key,
     KeyRef,
     Output,
     OutputCall,
     OutputExpression,
-    Relation,
-    walk,
 )
 from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
+from trustquery.model.relations import Relation, scans
+from trustquery.model.scope import Tables, rows_of
 from trustquery.planning.checker import check
 from trustquery.privacy.budget import delta_for, rho_nano_of
 
@@ -55,7 +55,6 @@ _CLAUSES = {
     "distinct": ("SELECT DISTINCT", "use GROUP BY: each cell is one row"),
     "qualify": ("QUALIFY", "use a plain aggregate"),
     "windows": ("WINDOW", "use a plain aggregate"),
-    "with_": ("WITH", "write one SELECT and join its tables on the person key"),
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -68,6 +67,7 @@ def compile_query(
     max_groups_per_person: int | None = None,
     max_rows_per_group: int | None = None,
     as_of: datetime.date | None = None,
+    public: PublicTables | None = None,
 ) -> Query:
     """Compile one SELECT to the frozen model.
 
@@ -77,6 +77,7 @@ def compile_query(
         epsilon: privacy loss to spend at most at each trust, at the catalogue's display delta; > 0, ≤ 100.
         max_groups_per_person: contribution bound G, cells; the catalogue's when None.
         max_rows_per_group: contribution bound R, rows a cell; the catalogue's when None.
+        public: public tables at hand; those that ship when None.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
 
     Raises:
@@ -84,7 +85,8 @@ def compile_query(
     """
     tree, source = parse(sql)
     problems = Problems()
-    compiler = _Compiler(tree, catalogue, Reader(source, problems), problems)
+    tables = Tables(catalogue, public or shipped())
+    compiler = _Compiler(tree, catalogue, Reader(source, problems, tables, SubqueryReader()), problems)
     try:
         draft = compiler.draft()
     except RecursionError:
@@ -99,6 +101,7 @@ def compile_query(
         catalogue.id,
         catalogue.version,
         catalogue.sha256,
+        _pins(draft.relation, tables),
         draft.relation,
         tuple(draft.keys),
         tuple(draft.aggregates),
@@ -108,7 +111,7 @@ def compile_query(
         rho_nano_of(epsilon, delta_for(catalogue.unit.declared_people)),
         (as_of or datetime.date(2000, 1, 1)).isoformat(),
     )
-    check(query, catalogue, compiler.reader.place)
+    check(query, catalogue, tables.public, compiler.reader.place)
     return query
 
 
@@ -141,13 +144,14 @@ class _Compiler:
                     form=words,
                     instead=instead,
                 )
-        self.reader.only(self.tree, "expressions", "from_", "joins", "where", "group", *_CLAUSES)
+        self.reader.only(self.tree, "expressions", "from_", "joins", "where", "group", "with_", *_CLAUSES)
+        bring_ctes(self.tree, self.reader)
         group = self.tree.args.get("group")
         for what, parts in (("columns", self.tree.expressions), ("keys", group.expressions if group else [])):
             self._few(what, parts, len(parts))
-        relation, predicate = read_relation(self.tree, self.catalogue, self.reader)
+        relation, predicate = read_relation(self.tree, self.reader)
         draft = _Draft(relation)
-        ranges = date_ranges(predicate)
+        ranges = {**self.reader.ranges, **date_ranges(predicate)}
         for written, name in self._group_by:
             self._key(draft, written, name, ranges)
         for place, item in enumerate(self.tree.expressions):
@@ -155,9 +159,10 @@ class _Compiler:
                 self._output(draft, item, place)
             except Refused:
                 continue
+        draft.relation = with_marks(draft.relation, self.reader)
         self._few("statistics", self.tree.expressions, len(draft.aggregates))
         if not draft.aggregates and not self.problems:
-            key = next(iter(self.reader.scope.values())).person_key
+            key = self.reader.person_key
             raise self.reader.refuse("query-no-aggregate", self.tree, key=key)
         return draft
 
@@ -225,10 +230,10 @@ class _Compiler:
     def _key_expression(self, written: exp.Expr) -> Expression:
         if isinstance(written, exp.Column) and isinstance(written.this, exp.Identifier):
             reference = self.reader.column(written)
-            table = self.reader.scope[reference.alias]
+            table = self.reader.shape(reference.alias)
             column = table.column(reference.column)
             if column is not None and column.role in (Role.PERSON_KEY, Role.JOIN_ONLY):
-                key = table.person_key
+                key = self.reader.person_key
                 raise self.reader.refuse("query-identifier-in-output", written, column=_words(written), key=key)
         return self.reader.read(written)
 
@@ -271,7 +276,7 @@ class _Compiler:
             if known.expression == expression:  # written in another way, such as with its table
                 return KeyRef(place)
         if self.tree.args.get("group") is None and not any(item.find(exp.AggFunc) for item in self.tree.expressions):
-            key = next(iter(self.reader.scope.values())).person_key
+            key = self.reader.person_key
             raise self.reader.refuse("query-no-aggregate", written, key=key)
         raise self.reader.refuse("query-not-grouped", written, expression=_words(written))
 
@@ -315,10 +320,10 @@ class _Compiler:
             self.reader.only(call.this, "expressions")
             if len(columns) == 1 and isinstance(columns[0], exp.Column):
                 reference = self.reader.column(columns[0])
-                column = self.reader.scope[reference.alias].column(reference.column)
+                column = self.reader.shape(reference.alias).column(reference.column)
                 if column is not None and column.role is Role.PERSON_KEY:
                     return Aggregate("count_distinct_person", None, where)
-            key = next(iter(self.reader.scope.values())).person_key
+            key = self.reader.person_key
             raise self.reader.refuse(
                 "query-form-unsupported",
                 call,
@@ -364,17 +369,11 @@ class _Compiler:
         for name, number in (("max_groups_per_person", groups), ("max_rows_per_group", rows)):
             if number is not None and not 1 <= number <= MAX_BOUND:
                 raise TrustQueryError("query-contribution-bound", name, name=name, limit=MAX_BOUND)
-        events = [table for table in self.reader.scope.values() if not table.one_row_per_person]
+        rows_read = rows_of(draft.relation, self.reader.tables, _silent)
         cells = math.prod(len(key.values) + 2 for key in draft.keys)
-        loose = _conditional(draft.relation)
-        fixed = all(
-            info.person_only
-            and not loose & {node.alias for node in walk(key.expression) if isinstance(node, ColumnRef)}
-            for key, info in zip(draft.keys, draft.key_infos, strict=True)
-        )
-        default_rows = math.prod(table.max_rows_per_group for table in events)
-        default_groups = max((table.max_groups_per_person for table in events), default=1)
-        if fixed or not events:
+        fixed = all(infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys)
+        default_rows, default_groups = rows_read.rows, rows_read.groups
+        if fixed or rows_read.one_row:
             # All rows of a person fall in one cell, so the cell may hold what would else be spread over many.
             default_rows, default_groups = default_rows * default_groups, 1
         chosen_groups = min(groups or default_groups, cells)
@@ -392,15 +391,15 @@ class _Compiler:
         return name if _NAME.fullmatch(name) else otherwise
 
 
-def _conditional(relation: Relation) -> set[str]:
-    """Aliases that are there for some of a person's rows and missing for others: left-joined under a condition."""
-    found = set()
-    node = relation.source if isinstance(relation, Filter) else relation
-    while isinstance(node, Join):
-        if node.kind == "left" and node.condition is not None:
-            found.add(node.right.alias)
-        node = node.left
-    return found
+def _silent(*_: object, **__: object) -> None:
+    """For facts of what has been checked elsewhere."""
+
+
+def _pins(relation: Relation, tables: Tables) -> tuple[Pin, ...]:
+    """The public tables that a relation reads."""
+    names = {scan.table for scan in scans(relation)}
+    found = {name: table.pin for name in names if (table := tables.open(name)) is not None}
+    return tuple(found[name] for name in sorted(found))
 
 
 def _unalias(item: exp.Expr) -> tuple[exp.Expr, str]:

@@ -7,28 +7,36 @@ else is refused with its place: nothing is ever dropped silently.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 from sqlglot import exp
 
-from trustquery.catalogue.schema import ColumnType, Role, Table
+from trustquery.catalogue.schema import ColumnType, Role
 from trustquery.errors import Problems, nearest
 from trustquery.language.functions import DATE_PARTS, FUNCTIONS
 from trustquery.language.parse import Source
+from trustquery.language.ranges import DateRange
+from trustquery.language.types import BOOLEAN
 from trustquery.model.nodes import MAX_DEPTH, MAX_INTEGER, MAX_TEXT, Call, ColumnRef, Expression, Literal, depth_of
+from trustquery.model.relations import FOUND, Leaf, Relation
+from trustquery.model.scope import Field, Shape, Tables
 
-__all__ = ["Reader", "Refused"]
+__all__ = ["Reader", "Refused", "Subqueries"]
 
 _Node = TypeVar("_Node")
 NULL_LITERAL = Literal(None, None)
 _LEGAL = "see the reference manual for what a SELECT may hold"
 _HINTS: dict[type[exp.Expr], tuple[str, str]] = {
-    exp.Subquery: ("a subquery", "join the table on the person key"),
-    exp.Select: ("a subquery", "join the table on the person key"),
-    exp.Exists: ("EXISTS", "join the table on the person key"),
-    exp.Window: ("a window function", "use a plain aggregate"),
+    exp.Subquery: (
+        "a subquery as a value",
+        "use EXISTS, IN (SELECT …), or a subquery in FROM joined on the person key",
+    ),
+    exp.Select: ("a subquery as a value", "use EXISTS, IN (SELECT …), or a subquery in FROM joined on the person key"),
+    exp.Window: ("a window function here", "use it in the SELECT list of a subquery, partitioned by the person key"),
     exp.Star: ("*", "name the columns; raw rows are never answered"),
     exp.Like: ("LIKE", "use starts_with(column, 'text')"),
     exp.ILike: ("ILIKE", "use starts_with(column, 'text')"),
@@ -79,20 +87,155 @@ class Refused(Exception):
     """The expression cannot be read; the problem is noted."""
 
 
+class Subqueries(Protocol):
+    """Reads subqueries; a port, because they are made of the very expressions that are read here."""
+
+    def read(self, tree: exp.Expr, label: str, written: exp.Expr, reader: Reader) -> Leaf:
+        """A subquery in FROM."""
+
+    def read_cte(self, name: str, label: str, written: exp.Expr, reader: Reader) -> Leaf:
+        """A WITH query where FROM names it."""
+
+    def exists(self, tree: exp.Exists, reader: Reader) -> Expression:
+        """EXISTS (SELECT …)."""
+
+    def is_in(self, tree: exp.In, reader: Reader) -> Expression:
+        """X IN (SELECT …)."""
+
+
+@dataclass(frozen=True)
+class PendingMark:
+    """A mark that an expression needs and that its relation does not have yet."""
+
+    alias: str
+    rows: Relation
+    condition: Expression | None
+
+
+@dataclass
+class Level:
+    """The names that one SELECT may use.
+
+    Attributes:
+        scope: alias in the model to columns.
+        written: alias in the text to alias in the model.
+        marks: asked for by expressions read so far.
+        correlated: names not found here may be those of the SELECT around.
+    """
+
+    scope: dict[str, Shape] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    marks: list[PendingMark] = field(default_factory=list)
+    correlated: bool = False
+
+
 class Reader:
     """Reads scalar expressions against the aliases in scope, and remembers where each was written.
 
     Args:
         source: for places.
         problems: collects what is wrong.
+        tables: what may be scanned.
+        subqueries: reads what stands in brackets after EXISTS, IN and FROM.
     """
 
-    def __init__(self, source: Source, problems: Problems) -> None:
+    def __init__(self, source: Source, problems: Problems, tables: Tables, subqueries: Subqueries) -> None:
         self.source = source
         self.problems = problems
-        self.scope: dict[str, Table] = {}
+        self.tables = tables
+        self.subqueries = subqueries
+        self.ctes: dict[str, exp.Expr] = {}
+        self.ranges: dict[ColumnRef, DateRange] = {}
+        self._levels = [Level()]
+        self._used: set[str] = set()
         self._places: dict[int, tuple[object, tuple[int, int]]] = {}
         self._around: list[exp.Expr] = []
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    @property
+    def scope(self) -> dict[str, Shape]:
+        """Alias in the model to columns, of the SELECT being read."""
+        return self._levels[-1].scope
+
+    def visible(self) -> dict[str, Shape]:
+        """The same, with what a correlated subquery sees of the SELECTs around it."""
+        found: dict[str, Shape] = {}
+        for level in reversed(self._levels):
+            found = {**level.scope, **found}
+            if not level.correlated:
+                break
+        return found
+
+    @contextmanager
+    def level(self, *, correlated: bool = False) -> Iterator[Level]:
+        """Read a SELECT of its own inside another."""
+        self._levels.append(Level(correlated=correlated))
+        try:
+            yield self._levels[-1]
+        finally:
+            self._levels.pop()
+
+    def fresh(self, label: str) -> str:
+        """An alias for the model that no other relation of the query has."""
+        number, name = 1, label
+        while name in self._used:
+            number += 1
+            name = f"{label[:55]}_{number}"
+        self._used.add(name)
+        return name
+
+    def add(self, label: str, shape: Shape, tree: exp.Expr, alias: str | None = None) -> str:
+        """Bring columns into scope under a written alias; returns the model's.
+
+        Raises:
+            Refused: the label is taken.
+        """
+        level = self._levels[-1]
+        if label in level.written:
+            raise self.refuse(
+                "query-form-unsupported",
+                tree,
+                form=f"the name {label} twice in FROM",
+                instead="give each table an alias of its own",
+            )
+        alias = alias or self.fresh(label)
+        level.written[label] = alias
+        level.scope[alias] = shape
+        return alias
+
+    def shape(self, alias: str) -> Shape:
+        """The columns of an alias that is visible."""
+        return self.visible()[alias]
+
+    def text_of(self, alias: str) -> str:
+        """The alias as it was written."""
+        return next((text for level in self._levels for text, name in level.written.items() if name == alias), alias)
+
+    @property
+    def person_key(self) -> str:
+        """The name of the person key, for messages."""
+        found = next((shape.person_key for shape in self.scope.values() if shape.person_key), None)
+        tables = self.tables.catalogue.tables
+        return found or next((table.person_key for table in tables if table.person_key), "person_id")
+
+    def reference(self, alias: str, column: str) -> ColumnRef:
+        """A column of an alias in the model."""
+        return ColumnRef(alias, column)
+
+    def ask(self, label: str, rows: Relation, condition: Expression | None) -> ColumnRef:
+        """A mark for the relation being read; returns the column that says whether a row was found."""
+        alias = self.fresh(label)
+        self._levels[-1].marks.append(PendingMark(alias, rows, condition))
+        shape = Shape(alias, (Field(FOUND, BOOLEAN, Role.DIMENSION),))
+        self._levels[-1].scope[alias] = shape
+        return ColumnRef(alias, FOUND)
+
+    def take_marks(self) -> list[PendingMark]:
+        """The marks asked for since the last call."""
+        level = self._levels[-1]
+        found, level.marks = level.marks, []
+        return found
 
     def place(self, node: object) -> tuple[int, int]:
         """Line and column where a model node was written, (0, 0) if it was not."""
@@ -188,34 +331,43 @@ class Reader:
             raise self._unsupported(tree.this)
         name = tree.name.lower()
         qualifier = tree.table.lower()
-        if qualifier:
-            if qualifier not in self.scope:
-                raise self.refuse(
-                    "query-unknown-table",
-                    tree,
-                    table=qualifier,
-                    catalogue="the query",
-                    nearest=nearest(qualifier, self.scope) or next(iter(self.scope), "a table"),
-                )
-            tables = {qualifier: self.scope[qualifier]}
-        else:
-            tables = self.scope
-        found = [alias for alias, table in tables.items() if table.column(name) is not None]
-        if not found:
-            known = [column.name for table in tables.values() for column in table.columns]
+        for level in reversed(self._levels):
+            tables = self._candidates(level, qualifier)
+            found = [alias for alias, shape in tables.items() if shape.column(name) is not None]
+            if found:
+                if len(found) > 1 and not all(self._is_person_key(tables[alias], name) for alias in found):
+                    example = f"{self.text_of(found[0])}.{name}"
+                    raise self.refuse("query-ambiguous-column", tree, column=name, example=example)
+                return ColumnRef(found[0], name)
+            if not level.correlated or (qualifier and tables):
+                break
+        if qualifier and not tables:
+            names = [text for level in self._levels for text in level.written]
             raise self.refuse(
-                "query-unknown-column",
+                "query-unknown-table",
                 tree,
-                column=name,
-                table=" or ".join(table.name for table in tables.values()) or "the query",
-                nearest=nearest(name, known) or "one of its columns",
+                table=qualifier,
+                catalogue="the query",
+                nearest=nearest(qualifier, names) or next(iter(names), "a table"),
             )
-        if len(found) > 1 and not all(self._is_person_key(alias, name) for alias in found):
-            raise self.refuse("query-ambiguous-column", tree, column=name, example=f"{found[0]}.{name}")
-        return ColumnRef(found[0], name)
+        known = [column.name for shape in tables.values() for column in shape.columns]
+        raise self.refuse(
+            "query-unknown-column",
+            tree,
+            column=name,
+            table=" or ".join(dict.fromkeys(shape.name for shape in tables.values())) or "the query",
+            nearest=nearest(name, known) or "one of its columns",
+        )
 
-    def _is_person_key(self, alias: str, name: str) -> bool:
-        column = self.scope[alias].column(name)
+    def _candidates(self, level: Level, qualifier: str) -> dict[str, Shape]:
+        if qualifier:
+            return (
+                {level.written[qualifier]: level.scope[level.written[qualifier]]} if qualifier in level.written else {}
+            )
+        return {alias: level.scope[alias] for alias in level.written.values()}
+
+    def _is_person_key(self, shape: Shape, name: str) -> bool:
+        column = shape.column(name)
         return column is not None and column.role is Role.PERSON_KEY
 
     # -- literals ------------------------------------------------------------------------------------------------
@@ -319,7 +471,12 @@ class Reader:
         low = Call("ge", (value, self.read(tree.args["low"])))
         return Call("and", (low, Call("le", (value, self.read(tree.args["high"])))))
 
+    def _exists(self, tree: exp.Expr) -> Expression:
+        return self.subqueries.exists(cast(exp.Exists, tree), self)
+
     def _in(self, tree: exp.Expr) -> Expression:
+        if tree.args.get("query") is not None:
+            return self.subqueries.is_in(cast(exp.In, tree), self)
         self.only(tree, "this", "expressions")
         values = self._each(tree.expressions)
         for value, written in zip(values, tree.expressions, strict=True):
@@ -424,6 +581,7 @@ _READERS: dict[type[exp.Expr], Callable[[Reader, exp.Expr], Expression]] = {
     exp.Is: Reader._is,
     exp.Between: Reader._between,
     exp.In: Reader._in,
+    exp.Exists: Reader._exists,
     exp.Case: Reader._case,
     exp.If: Reader._if,
     exp.Coalesce: Reader._coalesce,

@@ -6,17 +6,14 @@ from trustquery.model.nodes import (
     Call,
     ColumnRef,
     Expression,
-    Filter,
-    Join,
     Key,
     KeyRef,
     Literal,
     Output,
     OutputCall,
-    Relation,
-    Scan,
 )
 from trustquery.model.query import MODEL_FORMAT, Query
+from trustquery.model.relations import Filter, Join, Relation, Scan
 
 __all__ = [
     "MODEL_FORMAT",

@@ -11,29 +11,29 @@ from trustquery.model.nodes import (
     Call,
     ColumnRef,
     Expression,
-    Filter,
-    Join,
     Key,
     KeyRef,
     Literal,
     Output,
     OutputCall,
     OutputExpression,
-    Relation,
-    Scan,
     invalid,
 )
 
 __all__ = [
+    "items",
     "members",
     "read_aggregate",
+    "read_expression",
     "read_key",
+    "read_optional",
     "read_output",
-    "read_relation",
+    "read_type",
     "write_aggregate",
+    "write_expression",
     "write_key",
+    "write_optional",
     "write_output",
-    "write_relation",
 ]
 
 
@@ -44,13 +44,15 @@ def members(data: object, *names: str) -> list[Any]:
     return [data[name] for name in names]
 
 
-def _items(data: object) -> list[Any]:
+def items(data: object) -> list[Any]:
+    """The elements of an array."""
     if not isinstance(data, list):
         raise invalid()
     return data
 
 
-def _kind(data: object) -> ColumnType:
+def read_type(data: object) -> ColumnType:
+    """A column type."""
     try:
         return ColumnType(data)  # type: ignore[arg-type]
     except ValueError as error:
@@ -75,57 +77,21 @@ def read_expression(data: object) -> Expression:
         return ColumnRef(alias, column)
     if "literal" in data:
         value, kind = members(data, "literal", "type")
-        return Literal(None if kind is None else _kind(kind), value)
+        return Literal(None if kind is None else read_type(kind), value)
     name, arguments = members(data, "call", "arguments")
     if not isinstance(name, str):
         raise invalid()
-    return Call(name, tuple(read_expression(argument) for argument in _items(arguments)))
+    return Call(name, tuple(read_expression(argument) for argument in items(arguments)))
 
 
-def _write_optional(node: Expression | None) -> dict[str, Any] | None:
+def write_optional(node: Expression | None) -> dict[str, Any] | None:
+    """An expression or null."""
     return None if node is None else write_expression(node)
 
 
-def _read_optional(data: object) -> Expression | None:
+def read_optional(data: object) -> Expression | None:
+    """An expression or None."""
     return None if data is None else read_expression(data)
-
-
-def write_relation(node: Relation) -> dict[str, Any]:
-    """A relation as data."""
-    if isinstance(node, Scan):
-        return {"scan": node.table, "alias": node.alias}
-    if isinstance(node, Filter):
-        return {"filter": write_relation(node.source), "where": write_expression(node.predicate)}
-    return {
-        "join": node.kind,
-        "left": write_relation(node.left),
-        "right": write_relation(node.right),
-        "condition": _write_optional(node.condition),
-    }
-
-
-def read_relation(data: object) -> Relation:
-    """A relation from data."""
-    if not isinstance(data, dict):
-        raise invalid()
-    if "scan" in data:
-        table, alias = members(data, "scan", "alias")
-        return Scan(alias, table)
-    if "filter" in data:
-        source, where = members(data, "filter", "where")
-        return Filter(_below(source), read_expression(where))
-    kind, left, right, condition = members(data, "join", "left", "right", "condition")
-    scan = _below(right)
-    if not isinstance(scan, Scan):
-        raise invalid()
-    return Join(_below(left), scan, kind, _read_optional(condition))
-
-
-def _below(data: object) -> Scan | Join:
-    found = read_relation(data)
-    if isinstance(found, Filter):
-        raise invalid()
-    return found
 
 
 def write_key(key: Key) -> dict[str, Any]:
@@ -141,15 +107,15 @@ def write_key(key: Key) -> dict[str, Any]:
 def read_key(data: object) -> Key:
     """A key from data."""
     name, expression, kind, values = members(data, "name", "expression", "type", "values")
-    return Key(name, read_expression(expression), _kind(kind), tuple(_items(values)))
+    return Key(name, read_expression(expression), read_type(kind), tuple(items(values)))
 
 
 def write_aggregate(aggregate: Aggregate) -> dict[str, Any]:
     """An aggregate as data."""
     return {
         "kind": aggregate.kind,
-        "argument": _write_optional(aggregate.argument),
-        "filter": _write_optional(aggregate.filter),
+        "argument": write_optional(aggregate.argument),
+        "filter": write_optional(aggregate.filter),
         "fraction_bits": aggregate.fraction_bits,
         "lo": aggregate.lo,
         "hi": aggregate.hi,
@@ -159,7 +125,7 @@ def write_aggregate(aggregate: Aggregate) -> dict[str, Any]:
 def read_aggregate(data: object) -> Aggregate:
     """An aggregate from data."""
     kind, argument, where, bits, lo, hi = members(data, "kind", "argument", "filter", "fraction_bits", "lo", "hi")
-    return Aggregate(kind, _read_optional(argument), _read_optional(where), bits, lo, hi)
+    return Aggregate(kind, read_optional(argument), read_optional(where), bits, lo, hi)
 
 
 def _write_read(node: OutputExpression) -> dict[str, Any]:
@@ -175,7 +141,7 @@ def _read_read(data: object) -> OutputExpression:
         raise invalid()
     if "call" in data:
         name, arguments = members(data, "call", "arguments")
-        return OutputCall(name, tuple(_read_read(argument) for argument in _items(arguments)))
+        return OutputCall(name, tuple(_read_read(argument) for argument in items(arguments)))
     name = "key" if "key" in data else "aggregate"
     (place,) = members(data, name)
     if type(place) is not int or place < 0:

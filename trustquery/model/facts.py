@@ -7,17 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Protocol
 
-from trustquery.catalogue.schema import ColumnType, Role, Table
+from trustquery.catalogue.schema import ColumnType, Role
 from trustquery.errors import nearest
 from trustquery.language.functions import FUNCTIONS
-from trustquery.language.types import NULL, Info, TypeMismatchError, column_info
+from trustquery.language.types import NULL, Info, TypeMismatchError
 from trustquery.model.nodes import Call, ColumnRef, Expression, Literal
 
 __all__ = ["Report", "Scope", "infer", "literal_number"]
 
-Scope = Mapping[str, Table]
-"""Alias to table."""
+
+class Named(Protocol):
+    """A column as expressions see it: its role, its public facts, and for identifiers the catalogue's own name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> Role: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def info(self) -> Info: ...
+
+
+class Columns(Protocol):
+    """The columns under one alias."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def columns(self) -> tuple[Named, ...]: ...
+    def column(self, name: str) -> Named | None: ...
+
+
+Scope = Mapping[str, Columns]
+"""Alias to columns."""
 
 Report = Callable[..., None]
 """``report(code, node, **fields)``."""
@@ -94,13 +119,14 @@ def _column(node: ColumnRef, scope: Scope, report: Report) -> Info:
     if column.role in (Role.PERSON_KEY, Role.JOIN_ONLY, Role.FORBIDDEN):
         report("query-column-forbidden", node, column=f"{node.alias}.{node.column}", role=column.role)
         return NULL
-    return column_info(column, table)
+    return column.info
 
 
-def _role(node: Expression, scope: Scope) -> Role | None:
+def _identifier(node: Expression, scope: Scope) -> str | None:
+    """The catalogue's name of a join-only column, None for anything else."""
     if isinstance(node, ColumnRef) and node.alias in scope:
         column = scope[node.alias].column(node.column)
-        return column.role if column else None
+        return column.origin if column is not None and column.role is Role.JOIN_ONLY else None
     return None
 
 
@@ -109,14 +135,10 @@ def _joins_identifiers(node: Call, scope: Scope) -> bool:
     if node.function != "eq":
         return False
     left, right = node.arguments
-    return (
-        isinstance(left, ColumnRef)
-        and isinstance(right, ColumnRef)
-        and left.column == right.column
-        and left.alias != right.alias
-        and _role(left, scope) is Role.JOIN_ONLY
-        and _role(right, scope) is Role.JOIN_ONLY
-    )
+    name = _identifier(left, scope)
+    if name is None or not isinstance(left, ColumnRef) or not isinstance(right, ColumnRef):
+        return False
+    return left.alias != right.alias and _identifier(right, scope) == name
 
 
 def _allow_missing(report: Report) -> Report:

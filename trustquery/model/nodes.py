@@ -1,4 +1,6 @@
-"""Nodes of the query model: frozen, validated when built, so that an invalid node cannot exist.
+"""Expressions, keys, aggregates and outputs of the query model: frozen, and validated when built.
+
+An invalid node cannot exist.
 
 Structure is checked here (names, forms, sizes, known functions); types and privacy in ``planning.checker``,
 which sees the catalogue.
@@ -23,16 +25,16 @@ __all__ = [
     "Call",
     "ColumnRef",
     "Expression",
-    "Filter",
-    "Join",
     "Key",
     "KeyRef",
     "Literal",
     "Output",
     "OutputCall",
     "OutputExpression",
-    "Relation",
-    "Scan",
+    "check_expression",
+    "check_fixed_point",
+    "check_name",
+    "check_optional",
     "depth_of",
     "invalid",
     "walk",
@@ -45,7 +47,6 @@ MAX_FRACTION_BITS = 20
 MAX_KEY_VALUES = 50_000
 MAX_DEPTH = 40
 """Calls inside one another: engines and the canonical encoding recurse, and an accepted query must run."""
-MAX_SCANS = 16
 
 
 def invalid() -> TrustQueryError:
@@ -53,7 +54,8 @@ def invalid() -> TrustQueryError:
     return TrustQueryError("query-model-invalid")
 
 
-def _name(text: object) -> None:
+def check_name(text: object) -> None:
+    """Refuse anything that is not a plain lower-case identifier."""
     if not isinstance(text, str) or not _IDENTIFIER.fullmatch(text):
         raise invalid()
 
@@ -66,8 +68,8 @@ class ColumnRef:
     column: str
 
     def __post_init__(self) -> None:
-        _name(self.alias)
-        _name(self.column)
+        check_name(self.alias)
+        check_name(self.column)
 
 
 @dataclass(frozen=True)
@@ -131,65 +133,26 @@ class Call:
 Expression = ColumnRef | Literal | Call
 
 
-@dataclass(frozen=True)
-class Scan:
-    """Rows of one catalogue table with a person key, under an alias."""
-
-    alias: str
-    table: str
-
-    def __post_init__(self) -> None:
-        _name(self.alias)
-        _name(self.table)
+def check_expression(node: object) -> None:
+    """Refuse anything that is not a scalar expression."""
+    if not isinstance(node, ColumnRef | Literal | Call):
+        raise invalid()
 
 
-@dataclass(frozen=True)
-class Join:
-    """Rows of two relations that belong to one person, and meet the condition.
-
-    The person key's equality is part of the node's meaning, so no model can express any other join.
-    """
-
-    left: Scan | Join
-    right: Scan
-    kind: OneOf["inner", "left"]
-    condition: Expression | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("inner", "left") or not isinstance(self.left, Scan | Join):
-            raise invalid()
-        if not isinstance(self.right, Scan) or self.right.alias in {scan.alias for scan in scans(self.left)}:
-            raise invalid()
-        if self.condition is not None and not isinstance(self.condition, ColumnRef | Literal | Call):
-            raise invalid()
-        if len(scans(self)) > MAX_SCANS:
-            raise invalid()
+def check_optional(node: object) -> None:
+    """Refuse anything that is neither None nor a scalar expression."""
+    if node is not None:
+        check_expression(node)
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Rows for which the predicate holds (NULL does not). Always above the joins."""
-
-    source: Scan | Join
-    predicate: Expression
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.source, Scan | Join):
-            raise invalid()
-        if not isinstance(self.predicate, ColumnRef | Literal | Call):
-            raise invalid()
-
-
-Relation = Scan | Join | Filter
-
-
-def scans(relation: Relation) -> tuple[Scan, ...]:
-    """Scans in FROM order."""
-    if isinstance(relation, Scan):
-        return (relation,)
-    if isinstance(relation, Join):
-        return (*scans(relation.left), relation.right)
-    return scans(relation.source)
+def check_fixed_point(bits: object, lo: object, hi: object, *, used: bool) -> None:
+    """Refuse a precision and bounds that are not whole numbers in range, or that are given where none are used."""
+    if not (type(bits) is int and type(lo) is int and type(hi) is int):
+        raise invalid()
+    if not used and (bits or lo or hi):
+        raise invalid()
+    if not 0 <= bits <= MAX_FRACTION_BITS or not -MAX_INTEGER <= lo <= hi <= MAX_INTEGER:
+        raise invalid()
 
 
 def depth_of(expression: Expression) -> int:
@@ -224,7 +187,7 @@ class Key:
     values: tuple[int | str | bool, ...]
 
     def __post_init__(self) -> None:
-        _name(self.name)
+        check_name(self.name)
         if self.type in (ColumnType.NUMBER, ColumnType.TIMESTAMP) or not isinstance(self.values, tuple):
             raise invalid()
         if not 1 <= len(self.values) <= MAX_KEY_VALUES or len(set(self.values)) != len(self.values):
@@ -310,4 +273,4 @@ class Output:
     expression: OutputExpression
 
     def __post_init__(self) -> None:
-        _name(self.name)
+        check_name(self.name)

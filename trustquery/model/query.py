@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trustquery.codelists import Pin
 from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
 from trustquery.model import codec
@@ -18,22 +19,20 @@ from trustquery.model.nodes import (
     Aggregate,
     AggregateRef,
     Expression,
-    Filter,
     Key,
     KeyRef,
     Output,
     OutputCall,
     OutputExpression,
-    Relation,
-    Scan,
     depth_of,
     invalid,
-    scans,
 )
+from trustquery.model.relation_codec import read_relation, write_relation
+from trustquery.model.relations import MAX_RELATIONS, Relation, Scan, expressions, relations, scans
 
 __all__ = ["MODEL_FORMAT", "Query"]
 
-MODEL_FORMAT = "tq-model-1"
+MODEL_FORMAT = "tq-model-2"
 MAX_BOUND = 100_000
 MAX_RHO_NANO = 10**15
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -49,6 +48,7 @@ class Query:
         catalogue_id: the dataset.
         catalogue_version: of the catalogue document.
         catalogue_sha256: pins the catalogue's bounds, domains and caps.
+        inputs: pins the public tables that are read, by name in order, no more and no fewer.
         groups: G, most cells one person may touch, ≥ 1.
         rows: R, most rows one person may add to one cell, ≥ 1 (people are counted with R = 1).
         rho_nano: privacy loss to spend at most, in 1e-9 rho, at each trust.
@@ -60,6 +60,7 @@ class Query:
     catalogue_id: str
     catalogue_version: int
     catalogue_sha256: str
+    inputs: tuple[Pin, ...]
     relation: Relation
     keys: tuple[Key, ...]
     aggregates: tuple[Aggregate, ...]
@@ -90,6 +91,11 @@ class Query:
             raise invalid() from error
         if not self.aggregates or max(len(self.keys), len(self.aggregates), len(self.outputs)) > MAX_PARTS:
             raise invalid()
+        if sum(1 for _ in relations(self.relation)) > MAX_RELATIONS:
+            raise invalid()
+        pinned = [pin.id for pin in self.inputs]
+        if pinned != sorted(set(pinned)) or not set(pinned) <= {scan.table for scan in self.scans}:
+            raise invalid()
         names = [output.name for output in self.outputs]
         if not names or len(set(names)) != len(names):
             raise invalid()
@@ -112,24 +118,20 @@ class Query:
 
     @property
     def scans(self) -> tuple[Scan, ...]:
-        """Scans in FROM order."""
+        """Every scan, subqueries included, in FROM order."""
         return scans(self.relation)
 
     def expressions(self) -> Iterator[Expression]:
-        """Every scalar expression: join conditions, WHERE, keys, arguments and filters of aggregates."""
-        relation: Relation = self.relation
-        while not isinstance(relation, Scan):
-            condition = relation.predicate if isinstance(relation, Filter) else relation.condition
-            if condition is not None:
-                yield condition
-            relation = relation.source if isinstance(relation, Filter) else relation.left
+        """Every scalar expression: those of the relation, keys, arguments and filters of aggregates."""
+        yield from expressions(self.relation)
         yield from (key.expression for key in self.keys)
         for aggregate in self.aggregates:
             yield from (part for part in (aggregate.argument, aggregate.filter) if part is not None)
 
     def tables(self) -> frozenset[str]:
         """Names of the catalogue tables read."""
-        return frozenset(scan.table for scan in self.scans)
+        public = {pin.id for pin in self.inputs}
+        return frozenset(scan.table for scan in self.scans if scan.table not in public)
 
     def document(self) -> dict[str, Any]:
         """Canonical-JSON data."""
@@ -140,8 +142,8 @@ class Query:
                 "version": self.catalogue_version,
                 "sha256": self.catalogue_sha256,
             },
-            "inputs": [],
-            "relation": codec.write_relation(self.relation),
+            "inputs": [pin.document() for pin in self.inputs],
+            "relation": write_relation(self.relation),
             "keys": [codec.write_key(key) for key in self.keys],
             "aggregates": [codec.write_aggregate(aggregate) for aggregate in self.aggregates],
             "outputs": [codec.write_output(output) for output in self.outputs],
@@ -170,7 +172,7 @@ class Query:
             data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "bounds",
             "rho_nano", "delta_atto", "mode", "as_of",
         )  # fmt: skip
-        if form != MODEL_FORMAT or inputs != []:
+        if form != MODEL_FORMAT:
             raise invalid()
         name, version, sha256 = codec.members(catalogue, "id", "version", "sha256")
         groups, rows = codec.members(bounds, "groups", "rows")
@@ -178,7 +180,8 @@ class Query:
             name,
             version,
             sha256,
-            codec.read_relation(relation),
+            tuple(Pin(*codec.members(item, "id", "version", "sha256")) for item in codec.items(inputs)),
+            read_relation(relation),
             tuple(codec.read_key(item) for item in keys),
             tuple(codec.read_aggregate(item) for item in aggregates),
             tuple(codec.read_output(item) for item in outputs),

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from trustquery.catalogue.schema import Catalogue
+from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.model.nodes import ColumnRef, Key
 from trustquery.model.query import Query
+from trustquery.model.scope import Tables, rows_of
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
-from trustquery.planning.checker import scope_of
 from trustquery.planning.plan import Block, Plan, PlanOutput
 
 __all__ = ["Z95", "read"]
@@ -62,9 +63,11 @@ def _labels(key: Key, query: Query, catalogue: Catalogue) -> dict[Any, str]:
     """Words for the values of a key that is a plain coded column."""
     if not isinstance(key.expression, ColumnRef):
         return {}
-    table = scope_of(query.scans, catalogue).get(key.expression.alias)
-    column = table.column(key.expression.column) if table else None
-    return {item.value: item.label for item in column.domain or ()} if column else {}
+    # Words are the catalogue's: a public table has none, so that any table at hand will do here.
+    rows = rows_of(query.relation, Tables(catalogue, PublicTables()), lambda *_, **__: None)
+    shape = rows.scope.get(key.expression.alias)
+    column = shape.column(key.expression.column) if shape else None
+    return {item.value: item.label for item in column.domain} if column else {}
 
 
 def _key_cell(plan: Plan, labels: list[dict[Any, str]], axis_place: int, place: tuple[int, ...]) -> KeyCell:

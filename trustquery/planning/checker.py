@@ -8,19 +8,25 @@ express anything else.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from trustquery.catalogue.schema import Catalogue, ColumnType, Table
-from trustquery.errors import Problems, TrustQueryError, nearest
+from trustquery.catalogue.schema import Catalogue, ColumnType
+from trustquery.codelists import PublicTables, shipped
+from trustquery.errors import Problems, TrustQueryError
 from trustquery.language.types import Info
-from trustquery.model.facts import Scope, infer
-from trustquery.model.nodes import Call, Expression, Filter, Join, Relation, Scan, scans, walk
+from trustquery.model.facts import infer
+from trustquery.model.nodes import Call, Expression
 from trustquery.model.query import Query
+from trustquery.model.relations import Join, Mark, relations
+from trustquery.model.scope import Shape, Tables, condition, rows_of
 
-__all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "scope_of"]
+__all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "pinned_tables"]
 
 MAX_CELLS = 1_000_000
 MAX_VECTOR = 4_000_000
+MAX_PIECES = 5_000
+REPEATS = {"clamp": 8, "band": 100, "age_band": 20, "in": 2, "like": 4, "greatest": 4, "least": 4, "overlap_days": 4}
+"""How often the SQL of a function writes an argument down, at most; 1 where not named."""
 
 Place = Callable[[object], tuple[int, int]]
 """Where a node was written: 1-based line and column, or (0, 0)."""
@@ -30,18 +36,16 @@ def _nowhere(node: object) -> tuple[int, int]:
     return (0, 0)
 
 
-def scope_of(query_scans: tuple[Scan, ...], catalogue: Catalogue) -> dict[str, Table]:
-    """Alias to table for every scan whose table exists and is about people."""
-    found = {}
-    for scan in query_scans:
-        table = catalogue.table(scan.table)
-        if table is not None and table.kind == "person":
-            found[scan.alias] = table
-    return found
-
-
-def check(query: Query, catalogue: Catalogue, place: Place = _nowhere) -> None:
+def check(
+    query: Query, catalogue: Catalogue, public: PublicTables | None = None, place: Place = _nowhere
+) -> Mapping[str, Shape]:
     """Refuse a model that breaks a rule, reporting every problem found.
+
+    Args:
+        public: public tables at hand; those that ship when None.
+
+    Returns:
+        The columns that keys and aggregates name, by alias.
 
     Raises:
         TrustQueryError: ``query-…`` codes, sorted by place.
@@ -52,29 +56,25 @@ def check(query: Query, catalogue: Catalogue, place: Place = _nowhere) -> None:
         raise TrustQueryError("query-catalogue-mismatch", catalogue=catalogue.id)
     if query.mode != "local":
         raise TrustQueryError("policy-mode-unavailable", mode=query.mode)
+    tables = pinned_tables(query, catalogue, public)
     problems = Problems()
 
     def report(code: str, node: object, **fields: object) -> None:
         problems.add(code, place(node), **fields)
 
-    scope = scope_of(query.scans, catalogue)
-    for scan in query.scans:
-        if scan.alias not in scope:
-            names = [table.name for table in catalogue.tables if table.kind == "person"]
-            report(
-                "query-unknown-table",
-                scan,
-                table=scan.table,
-                catalogue=catalogue.id,
-                nearest=nearest(scan.table, names) or names[0],
-            )
+    for join in relations(query.relation):
+        if isinstance(join, Join | Mark) and join.condition is not None:
+            _small(join.condition, report)
+    found = rows_of(query.relation, tables, report)
+    scope = found.scope
+    if found.public:
+        report("query-only-public", query.relation)
     problems.raise_any()
-    _relation(query.relation, scope, report)
     for key in query.keys:
         _key_type(key.type, infer(key.expression, scope, report), key, report)
     for aggregate in query.aggregates:
         if aggregate.filter is not None:
-            _condition(aggregate.filter, scope, report)
+            condition(aggregate.filter, scope, report)
         if aggregate.argument is not None:
             info = infer(aggregate.argument, scope, report)
             if aggregate.kind == "sum" and info.type is not None and not info.numeric:
@@ -90,40 +90,34 @@ def check(query: Query, catalogue: Catalogue, place: Place = _nowhere) -> None:
     if cells > MAX_CELLS or cells * len(query.aggregates) > MAX_VECTOR:
         report("query-too-many-cells", query, cells=cells, limit=MAX_CELLS)
     problems.raise_any()
+    return scope
 
 
-def _relation(node: Relation, scope: Scope, report: Callable[..., None]) -> None:
-    if isinstance(node, Filter):
-        _condition(node.predicate, scope, report)
-        _relation(node.source, scope, report)
-    elif isinstance(node, Join):
-        visible = {scan.alias for scan in scans(node)}
-        if node.condition is not None:
-            _small(node.condition, report)
-            _condition(node.condition, {a: t for a, t in scope.items() if a in visible}, report)
-        _relation(node.left, scope, report)
+def pinned_tables(query: Query, catalogue: Catalogue, public: PublicTables | None = None) -> Tables:
+    """The catalogue, and the very public tables that the model pins; no others.
+
+    Raises:
+        TrustQueryError: ``query-input-unknown``, ``query-input-differs``; ``query-model-invalid`` for a pin that
+            would hide a table about people.
+    """
+    at_hand = public if public is not None else shipped()
+    if any(catalogue.table(pin.id) is not None for pin in query.inputs):
+        raise TrustQueryError("query-model-invalid")
+    return Tables(catalogue, PublicTables(at_hand.pinned(pin) for pin in query.inputs))
 
 
 def _small(node: Expression, report: Callable[..., None]) -> None:
-    """Join conditions run in one piece, so functions that mention an argument several times stay out of them."""
-    for part in walk(node):
-        if isinstance(part, Call) and part.function in ("clamp", "band", "age_band"):
-            report(
-                "query-form-unsupported", part, form=f"{part.function} in a join condition", instead="use it in WHERE"
-            )
+    """Conditions of joins and marks run in one piece: a function that repeats an argument grows them."""
+    if _pieces(node) > MAX_PIECES:
+        report("query-form-unsupported", node, form="a join condition this large", instead="compute it in a subquery")
 
 
-def _condition(node: Expression, scope: Scope, report: Callable[..., None]) -> None:
-    info = infer(node, scope, report)
-    if info.type not in (None, ColumnType.BOOLEAN):
-        report(
-            "query-type",
-            node,
-            what="a condition",
-            found=info.type,
-            needed="boolean",
-            instead="write a comparison such as x > 0",
-        )
+def _pieces(node: Expression) -> int:
+    """How many pieces the condition has when it is written out."""
+    if not isinstance(node, Call):
+        return 1
+    repeats = REPEATS.get(node.function, 1)
+    return min(1 + sum(repeats * _pieces(argument) for argument in node.arguments), MAX_PIECES + 1)
 
 
 def _key_type(declared: ColumnType, info: Info, key: object, report: Callable[..., None]) -> None:

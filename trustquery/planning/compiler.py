@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from trustquery.catalogue.schema import Catalogue
+from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.model.nodes import Aggregate, AggregateRef, KeyRef, OutputExpression
 from trustquery.model.query import Query
@@ -20,17 +21,18 @@ MAX_SIGMA_UNITS = 2**53 * SIGMA_UNIT
 """Noise beyond 2^53 vector integers would meet the ±2^62 edge of a cell."""
 
 
-def compile_plan(query: Query, catalogue: Catalogue) -> Plan:
+def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None = None) -> Plan:
     """Check a model and fix its vector: cells, blocks, bounds, noise and charge.
 
     Args:
         query: the model.
         catalogue: must be the very catalogue that the model pins.
+        public: public tables at hand; those that ship when None.
 
     Raises:
         TrustQueryError: ``query-…``; ``policy-mode-unavailable``.
     """
-    check(query, catalogue)
+    check(query, catalogue, public)
     axes = tuple(Axis(key.name, str(key.type), key.values) for key in query.keys)
     cells = math.prod(axis.cells for axis in axes)
     share = query.rho_nano // len(query.aggregates)

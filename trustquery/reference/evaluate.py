@@ -5,51 +5,17 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from trustquery.catalogue.schema import Catalogue, ColumnType
-from trustquery.model.facts import infer
-from trustquery.model.nodes import Aggregate, Call, Expression, Filter, Join, Key, Relation, Scan, walk
+from trustquery.codelists import PublicTables, shipped
+from trustquery.model.nodes import Aggregate, Key
 from trustquery.model.query import Query
-from trustquery.reference.rank import PERSON, H, U, ranked_rows
-from trustquery.reference.scalars import Environment, scalar
+from trustquery.reference.relations import Record, Source, records_of
 
 __all__ = ["CELL_LIMIT", "bounded_rows", "evaluate", "joined_rows"]
 
 CELL_LIMIT = 2**62
-_MODULUS = 2**31 - 1
-_MULTIPLIER = 1_000_003
-
-
-@dataclass(frozen=True)
-class _Record:
-    """One joined row of one person: values, combined u, and h of each scan in FROM order (0: unmatched)."""
-
-    person: str
-    values: Environment
-    u: int
-    h: tuple[int, ...]
-    numbers: frozenset[Expression]
-
-    def value(self, expression: Expression) -> Any:
-        """An expression's value on this row."""
-        return scalar(expression, self.values, self.numbers)
-
-    @property
-    def rank(self) -> tuple[int, tuple[int, ...]]:
-        return (self.u, self.h)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What scans read."""
-
-    catalogue: Catalogue
-    tables: Mapping[str, Sequence[Mapping[str, Any]]]
-    rank_key: bytes
-    data_version: int
-    numbers: frozenset[Expression]
 
 
 def evaluate(
@@ -59,6 +25,7 @@ def evaluate(
     *,
     rank_key: bytes,
     data_version: int,
+    public: PublicTables | None = None,
 ) -> list[int]:
     """The exact vector: block-major, then cells row-major, each cell clamped to ±2^62.
 
@@ -66,8 +33,9 @@ def evaluate(
         tables: catalogue table name to rows as dictionaries of Python values.
         rank_key: 32 bytes.
         data_version: of these rows.
+        public: public tables at hand; those that ship when None.
     """
-    records = joined_rows(query, catalogue, tables, rank_key=rank_key, data_version=data_version)
+    records = joined_rows(query, catalogue, tables, rank_key=rank_key, data_version=data_version, public=public)
     vector: list[int] = []
     cells = math.prod(len(key.values) + 2 for key in query.keys)
     for aggregate in query.aggregates:
@@ -85,22 +53,28 @@ def joined_rows(
     *,
     rank_key: bytes,
     data_version: int,
-) -> list[_Record]:
-    """Rows after all joins and WHERE, before bounding. Arguments as for ``evaluate``."""
-    source = _Source(catalogue, tables, rank_key, data_version, _numbers(query, catalogue))
-    return _relation(query.relation, source)
+    public: PublicTables | None = None,
+) -> list[Record]:
+    """Rows of people after all joins and WHERE, before bounding. Arguments as for ``evaluate``."""
+    at_hand = public if public is not None else shipped()
+    pinned = PublicTables(at_hand.pinned(pin) for pin in query.inputs)
+    source = Source(catalogue, pinned, tables, rank_key, data_version)
+    above = [key.expression for key in query.keys]
+    for aggregate in query.aggregates:
+        above += [part for part in (aggregate.argument, aggregate.filter) if part is not None]
+    return [record for record in records_of(query.relation, above, source) if record.person is not None]
 
 
-def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[_Record]) -> list[tuple[_Record, int, int]]:
+def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[Record]) -> list[tuple[Record, int, int]]:
     """Rows that count for one aggregate after bounding: record, cell, integer added."""
     rows = 1 if aggregate.kind == "count_distinct_person" else query.rows
-    people: dict[str, dict[int, list[tuple[_Record, int]]]] = {}
+    people: dict[str | None, dict[int, list[tuple[Record, int]]]] = {}
     for record in records:
         value = _integer(aggregate, record)
         if value is not None:
             cell = _cell(query.keys, record)
             people.setdefault(record.person, {}).setdefault(cell, []).append((record, value))
-    kept: list[tuple[_Record, int, int]] = []
+    kept: list[tuple[Record, int, int]] = []
     for groups in people.values():
         for found in groups.values():
             found.sort(key=lambda item: item[0].rank)
@@ -110,7 +84,7 @@ def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[_Record])
     return kept
 
 
-def _integer(aggregate: Aggregate, record: _Record) -> int | None:
+def _integer(aggregate: Aggregate, record: Record) -> int | None:
     """The integer a row adds, or None when it is not eligible."""
     if aggregate.filter is not None and record.value(aggregate.filter) is not True:
         return None
@@ -127,7 +101,7 @@ def _integer(aggregate: Aggregate, record: _Record) -> int | None:
     return aggregate.lo if scaled <= aggregate.lo else max(math.floor(scaled), aggregate.lo)
 
 
-def _cell(keys: Sequence[Key], record: _Record) -> int:
+def _cell(keys: Sequence[Key], record: Record) -> int:
     cell = 0
     for key in keys:
         value = record.value(key.expression)
@@ -140,60 +114,3 @@ def _cell(keys: Sequence[Key], record: _Record) -> int:
             place = key.values.index(text) if text in key.values else len(key.values)
         cell = cell * (len(key.values) + 2) + place
     return cell
-
-
-def _relation(node: Relation, source: _Source) -> list[_Record]:
-    if isinstance(node, Filter):
-        return [record for record in _relation(node.source, source) if record.value(node.predicate) is True]
-    if isinstance(node, Scan):
-        return _scan(node, source)
-    return _join(node, _relation(node.left, source), _scan(node.right, source), source.catalogue)
-
-
-def _scan(node: Scan, source: _Source) -> list[_Record]:
-    table = source.catalogue.table(node.table)
-    if table is None:
-        raise ValueError(f"no table {node.table}")
-    rows = ranked_rows(source.tables[node.table], table, rank_key=source.rank_key, data_version=source.data_version)
-    return [
-        _Record(
-            row[PERSON],
-            {(node.alias, column.name): row[column.name] for column in table.columns},
-            row[U],
-            (row[H],),
-            source.numbers,
-        )
-        for row in rows
-    ]
-
-
-def _join(node: Join, left: list[_Record], right: list[_Record], catalogue: Catalogue) -> list[_Record]:
-    by_person: dict[str, list[_Record]] = {}
-    for record in right:
-        by_person.setdefault(record.person, []).append(record)
-    table = catalogue.table(node.right.table)
-    nothing = {(node.right.alias, column.name): None for column in (table.columns if table else ())}
-    found: list[_Record] = []
-    for one in left:
-        pairs = [_combine(one, other.values, other.u, other.h) for other in by_person.get(one.person, [])]
-        matches = [pair for pair in pairs if node.condition is None or pair.value(node.condition) is True]
-        if not matches and node.kind == "left":
-            matches = [_combine(one, nothing, 0, (0,))]
-        found += matches
-    return found
-
-
-def _combine(one: _Record, values: Environment, u: int, h: tuple[int, ...]) -> _Record:
-    return _Record(one.person, one.values | values, (one.u * _MULTIPLIER + u) % _MODULUS, one.h + h, one.numbers)
-
-
-def _numbers(query: Query, catalogue: Catalogue) -> frozenset[Expression]:
-    """Calls that choose between integers and numbers."""
-    scope = {scan.alias: table for scan in query.scans if (table := catalogue.table(scan.table))}
-    return frozenset(
-        node
-        for expression in query.expressions()
-        for node in walk(expression)
-        if isinstance(node, Call) and node.function in ("case", "coalesce")
-        if infer(node, scope, lambda *_, **__: None).type is ColumnType.NUMBER
-    )

@@ -53,7 +53,7 @@ def job(folder: Path, rows: str, *blocks: str, **changed: Any) -> dict[str, Any]
     if not database.exists():
         duckdb.connect(str(database)).close()
     limits = {"memory_mb": 2048, "cpu_seconds": 20, "seconds": 20, "threads": 1}
-    return {"database": str(database), "rows": rows, "blocks": list(blocks)} | limits | changed
+    return {"database": str(database), "public": [], "rows": rows, "blocks": list(blocks)} | limits | changed
 
 
 def test_a_sound_store_is_answered(tmp_path: Path) -> None:

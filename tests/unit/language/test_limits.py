@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from node_agent.engines.sql import block_queries, rows_query
+from node_agent.engines.rows import rows_query
+from node_agent.engines.sql import block_queries
 from tests.factories.catalogues import made_up
 from tests.lib.refusals import code_of, refusal
 from trustquery.errors.exceptions import MAX_PROBLEMS
@@ -16,9 +17,10 @@ from trustquery.language import compile_query
 from trustquery.language.parse import MAX_BYTES, MAX_DEPTH, parse
 from trustquery.model import Query
 from trustquery.model.nodes import MAX_DEPTH as MAX_CALLS
-from trustquery.model.nodes import MAX_SCANS
 from trustquery.model.query import MAX_PARTS
+from trustquery.model.relations import MAX_SCANS
 from trustquery.planning import compile_plan
+from trustquery.planning.checker import pinned_tables
 
 # Processor time: a guard against text that runs away, not a measurement (a benchmark is for that).
 SECONDS = 0.5
@@ -126,7 +128,7 @@ def test_what_is_just_within_a_limit_has_bytes_a_plan_and_sql_for_the_engine(sql
     query = compiled(sql)
     assert Query.from_payload(query.payload()) == query
     plan = compile_plan(query, made_up())
-    assert rows_query(query, made_up())
+    assert rows_query(query, pinned_tables(query, made_up()))
     assert len(block_queries(query, plan)) == len(plan.blocks)
 
 

@@ -9,16 +9,18 @@ import pytest
 
 from tests.factories.catalogues import made_up
 from trustquery.catalogue import ColumnType
+from trustquery.codelists import PublicTables
 from trustquery.language import compile_query
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
+from trustquery.model.scope import Tables, rows_of
 
 
 def facts(expression: str) -> Info:
     """Facts of an expression over an event, its person and a dose."""
     sql = f"SELECT count({expression}) FROM event e JOIN person p ON p.pid = e.pid JOIN dose d ON d.pid = e.pid"
     query = compile_query(sql, made_up(), epsilon=Decimal(1))
-    scope = {scan.alias: table for scan in query.scans if (table := made_up().table(scan.table))}
+    scope = rows_of(query.relation, Tables(made_up(), PublicTables()), lambda *_, **__: pytest.fail("a problem")).scope
     argument = query.aggregates[0].argument
     assert argument is not None
     return infer(argument, scope, lambda *_, **__: pytest.fail("a problem"))
