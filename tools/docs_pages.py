@@ -159,6 +159,54 @@ def questions() -> str:
     return render_questions()
 
 
+def questions_in_sql() -> str:
+    """The questions as the specification tests ask them."""
+    from tools.question_specs import read_specs, read_tables
+    from trustquery.codelists import shipped
+
+    made = {table.id: table for table in read_tables()}
+    parts = [
+        """
+        Each question that analysts ask, as SQL over the shipped catalogues' own tables: no view was made for any. These
+        are the specification tests' own files (`tests/spec/questions`). For each, the tests compile the text, send the
+        model through its bytes, evaluate it with the plain Python evaluator and with DuckDB, require the same exact
+        vector, and compare the table read from it, cell by cell, with an oracle: other SQL, written independently,
+        that plain DuckDB runs over the raw files.
+        """,
+        """
+        The bounds are those of the tests. They are wider than any person of the made-up data, so that nothing is cut
+        and the table is the plain answer: at most G cells a person, and at most R rows in each. For a release choose
+        smaller ones, because noise grows with R × √G
+        ([contribution bounds](query-language.md#contribution-bounds)).
+        """,
+        "Which catalogue holds the facts for which question is in [questions and catalogues](questions.md).",
+    ]
+    for spec in read_specs():
+        parts += [f"## {spec.number}. {sentence(spec.title).removesuffix('.')}"]
+        if spec.unanswered:
+            parts += [f"**Not answered yet.** {spec.unanswered}"]
+        parts += [text for text in (spec.sentence, spec.notes) if text]
+        for asked in spec.asked.values():
+            bounds = f"G = {asked.max_groups_per_person}, R = {asked.max_rows_per_group}"
+            facts = [f"Bounds: {bounds}."]
+            if asked.public:
+                facts.append(f"Public tables: {', '.join(code(name) for name in asked.public)}.")
+            if asked.sparse:
+                facts.append(f"Most cells are empty in the tests' data: {asked.sparse}.")
+            if asked.tolerance:
+                allowed = [f"{code(name)} to within {value:g}" for name, value in asked.tolerance.items()]
+                facts.append(f"Compared with the oracle: {', '.join(allowed)}.")
+            parts += [f"On `{asked.catalogue}`. {' '.join(facts)}", fence(asked.sql, "sql")]
+        for name, why in spec.omitted.items():
+            parts.append(f"Not shown on `{name}`, which holds the facts: {why}.")
+    rows = [[code(name), item.title, item.source] for name, item in made.items()]
+    rows.append([code("lsoa_2011"), "The 6,000 small areas of the made-up data", "made up for the specifications"])
+    used = {name for spec in read_specs() for asked in spec.asked.values() for name in asked.public}
+    rows += [[code(table.id), table.title, f"ships; {table.source}"] for table in shipped() if table.id in used]
+    parts += ["## Public tables used", table(["Table", "What it is", "Where it comes from"], rows)]
+    return join(*parts)
+
+
 # --- commands
 
 

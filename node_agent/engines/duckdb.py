@@ -62,7 +62,7 @@ class DuckDBEngine:
         tables = pinned_tables(query, self.catalogue, self.public)
         job = {
             "database": str(self.store.database),
-            "public": [public_rows(tables.public.pinned(pin)) for pin in query.inputs],
+            "public": [public_rows(tables.public.pinned(pin)) for pin in query.read_inputs],
             "rows": rows_query(query, tables),
             "blocks": block_queries(query, plan),
             "memory_mb": self.limits.memory_mb,

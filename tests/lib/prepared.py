@@ -64,11 +64,11 @@ class Prepared:
     reports: tuple[TableReport, ...]
     public: PublicTables
 
-    def vector(self, query: Query, plan: Plan) -> list[int]:
-        """The engine's exact vector, in this process."""
-        tables = pinned_tables(query, self.catalogue, self.public)
+    def vector(self, query: Query, plan: Plan, public: PublicTables | None = None) -> list[int]:
+        """The engine's exact vector, in this process; ``public`` in place of the public tables at hand."""
+        tables = pinned_tables(query, self.catalogue, public or self.public)
         self.connection.execute("DROP TABLE IF EXISTS _rows")
-        for pin in query.inputs:
+        for pin in query.read_inputs:
             table = public_rows(tables.public.pinned(pin))
             self.connection.execute(f'DROP TABLE IF EXISTS "{table["name"]}"')
             self.connection.execute(table["statement"], table["values"])

@@ -118,6 +118,12 @@ class Query:
         """Every scan, subqueries included, in FROM order."""
         return scans(self.relation)
 
+    @property
+    def read_inputs(self) -> tuple[Pin, ...]:
+        """Pins of the public tables that a node reads; the others are joined after release."""
+        tables = {scan.table for scan in self.scans}
+        return tuple(pin for pin in self.inputs if pin.id in tables)
+
     def expressions(self) -> Iterator[Expression]:
         """Every scalar expression: those of the relation, keys, arguments and filters of aggregates."""
         yield from expressions(self.relation)

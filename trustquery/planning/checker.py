@@ -95,7 +95,7 @@ def check(
 
 
 def pinned_tables(query: Query, catalogue: Catalogue, public: PublicTables | None = None) -> Tables:
-    """The catalogue, and the very public tables that the model pins; no others.
+    """The catalogue, and the very public tables that the model pins and a node reads; no others.
 
     Raises:
         TrustQueryError: ``query-input-unknown``, ``query-input-differs``; ``query-model-invalid`` for a pin that
@@ -104,7 +104,7 @@ def pinned_tables(query: Query, catalogue: Catalogue, public: PublicTables | Non
     at_hand = public if public is not None else shipped()
     if any(catalogue.table(pin.id) is not None for pin in query.inputs):
         raise TrustQueryError("query-model-invalid")
-    return Tables(catalogue, PublicTables(at_hand.pinned(pin) for pin in query.inputs))
+    return Tables(catalogue, PublicTables(at_hand.pinned(pin) for pin in query.read_inputs))
 
 
 def _small(node: Expression, report: Callable[..., None]) -> None:

@@ -57,7 +57,7 @@ def joined_rows(
 ) -> list[Record]:
     """Rows of people after all joins and WHERE, before bounding. Arguments as for ``evaluate``."""
     at_hand = public if public is not None else shipped()
-    pinned = PublicTables(at_hand.pinned(pin) for pin in query.inputs)
+    pinned = PublicTables(at_hand.pinned(pin) for pin in query.read_inputs)
     source = Source(catalogue, pinned, tables, rank_key, data_version)
     above = [key.expression for key in query.keys]
     for aggregate in query.aggregates:
