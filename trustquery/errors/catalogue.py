@@ -104,7 +104,7 @@ def _entry(
 _ROWS: tuple[Entry, ...] = (
     # -- the query's text ------------------------------------------------------------------------------------
     _entry("query-empty", "the query is empty", "write one SELECT statement"),
-    _entry("query-too-long", "the query is longer than {limit} bytes", "shorten it; long code sets belong in a codelist"),
+    _entry("query-too-long", "the query is longer than {limit}", "shorten it; long code sets belong in a codelist"),
     _entry("query-too-deep", "the query is nested more than {limit} levels deep", "flatten it with fewer nested expressions"),
     _entry("query-syntax", "the text is not SQL that can be read here", "check the spelling near this place; one SELECT statement is expected"),
     _entry("query-text-after-statement", "there is text after the end of the statement", "send one statement at a time; remove everything after the semicolon"),
