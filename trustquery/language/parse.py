@@ -31,22 +31,31 @@ MAX_DEPTH = 24
 """Brackets open at once. The parser calls itself some 25 times for each, and Python allows 1,000 calls in all.
 
 Subscripts of subscripts, x[1][1], are counted alike: the parser takes square time over them."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+"""As in a model: names with _ first are the engine's own."""
 _ROUGHLY = re.compile(r"--[^\n]*|/\*(?:.*?\*/|.*)|'[^']*'|\"[^\"]*\"|[\w.]+|[<>=!:|]+|\S", re.DOTALL)
 _OPENING = {TokenType.L_PAREN, TokenType.CASE, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.END, TokenType.R_BRACKET, TokenType.R_BRACE}
 _CHEAP = {TokenType.COMMA, TokenType.NUMBER, TokenType.STRING}
 _SET_OPERATORS = {TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT}
 _STATEMENTS = {"SELECT", "WITH", "FROM"}
+_WORDS_OF: dict[type[exp.Expr], tuple[str, ...]] = {
+    exp.Placeholder: ("?", "$", ":"),
+    exp.Parameter: ("$", "@"),
+    exp.Boolean: ("true", "false"),
+    exp.TableSample: ("sample", "tablesample"),
+}
+"""Words of nodes that are not their own names."""
 _CONFUSED = (ValueError, TypeError, AttributeError, KeyError, IndexError)
 """What the parser raises over some texts besides its own errors."""
 
 
 class Source:
-    """The query text and where its lines start."""
+    """The query text, where its lines start, and its tokens once it is cut into them."""
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.tokens: list[Token] = []
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def at(self, offset: int) -> tuple[int, int]:
@@ -59,16 +68,20 @@ class Source:
         starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
         if starts:
             return self.at(min(starts))
-        # Keywords and placeholders carry no place: take that of the nearest thing around them that does.
-        around = node.parent
+        # Keywords and placeholders carry no place: take that of the nearest thing around them that does,
+        around, start = node.parent, 0
         for _ in range(3):
             if around is None:
                 break
             near = (found.meta["start"] for found in islice(around.walk(bfs=False), 50) if "start" in found.meta)
-            if (start := next(near, None)) is not None:
-                return self.at(start)
+            if (found := next(near, None)) is not None:
+                start = found
+                break
             around = around.parent
-        return (1, 1)
+        # and the first word from there on that may be theirs.
+        words = {word for below in node.walk() for word in _WORDS_OF.get(type(below), (below.key,))}
+        mine = (token for token in self.tokens if token.start >= start)
+        return self.at(next((token.start for token in mine if token.text.lower().replace("_", "") in words), start))
 
 
 def parse(text: str) -> tuple[exp.Select, Source]:
@@ -84,7 +97,7 @@ def parse(text: str) -> tuple[exp.Select, Source]:
     """
     source = Source(text)
     _check_length(text, source)
-    tokens = _tokens(text, source)
+    tokens = source.tokens = _tokens(text, source)
     _check_tokens(tokens, source)
     # Parts that are tried and dropped again count too. Without this, `a JOIN b JOIN c JOIN …` with no ON takes time
     # that doubles with every JOIN.
@@ -104,6 +117,16 @@ def parse(text: str) -> tuple[exp.Select, Source]:
     trees = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
     if len(trees) != 1 or not isinstance(trees[0], exp.Select):
         raise _not_one_select(tokens, source)
+    for table in trees[0].find_all(exp.Table):
+        # The parser takes 'person' in FROM for the name person; DuckDB reads a file.
+        start = table.this.meta.get("start", 0) if isinstance(table.this, exp.Identifier) else 0
+        if text[start] == "'":
+            raise TrustQueryError(
+                "query-form-unsupported",
+                _place(start, source),
+                form="a text in the place of a table",
+                instead="name a table of the catalogue: files and addresses are not read",
+            )
     return trees[0], source
 
 
@@ -136,10 +159,11 @@ def _tokens(text: str, source: Source) -> list[Token]:
 
 
 def _unreadable(error: Exception, text: str) -> int:
-    """Where the token begins that cannot be read: an open quotation mark, or a number with wrong digits."""
+    """Where the token begins that cannot be read: an open comment or quotation mark, or a number with wrong digits."""
     if found := re.search(r" from \d+:(\d+)$", str(error.__cause__)):
         return min(int(found[1]), len(text))
-    return 0
+    open_ = [match.start() for match in _ROUGHLY.finditer(text) if match[0].startswith("/*") or match[0] in "'\""]
+    return open_[-1] if open_ else 0
 
 
 def _at_error(error: ParseError, tokens: list[Token]) -> int:
