@@ -56,6 +56,7 @@ class Source:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[Token] = []
+        self._begins: dict[int, tuple[exp.Expr, int | None]] = {}
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def at(self, offset: int) -> tuple[int, int]:
@@ -65,9 +66,8 @@ class Source:
 
     def of(self, node: exp.Expr) -> tuple[int, int]:
         """Where a tree node begins: the first character of anything below it that has a place."""
-        starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
-        if starts:
-            return self.at(min(starts))
+        if (begin := self._begin(node)) is not None:
+            return self.at(begin)
         # Keywords and placeholders carry no place: take that of the nearest thing around them that does,
         around, start = node.parent, 0
         for _ in range(3):
@@ -82,6 +82,17 @@ class Source:
         words = {word for below in node.walk() for word in _WORDS_OF.get(type(below), (below.key,))}
         mine = (token for token in self.tokens if token.start >= start)
         return self.at(next((token.start for token in mine if token.text.lower().replace("_", "") in words), start))
+
+    def _begin(self, node: exp.Expr) -> int | None:
+        """The smallest offset in or below a node. Remembered: else every level of a chain would walk all below it."""
+        begin: int | None = None
+        for found in node.walk(prune=lambda below: id(below) in self._begins):
+            known = self._begins.get(id(found))
+            start = known[1] if known else found.meta.get("start")
+            if start is not None and (begin is None or start < begin):
+                begin = start
+        self._begins[id(node)] = (node, begin)  # with the node, so that its id cannot be given to another
+        return begin
 
 
 def parse(text: str) -> tuple[exp.Select, Source]:
