@@ -98,7 +98,7 @@ def total(sql: str) -> None:
 
     error = refusal(call)
     seconds = min_seconds(sql)
-    assert seconds < SECONDS, f"{seconds * 1000:.0f} ms of processor time"
+    assert seconds < SECONDS, f"{seconds * 1000:.0f} ms of processor time: {sql[:300]}"
     if error is not None:
         assert error.problems
         for problem in error.problems:
