@@ -104,13 +104,13 @@ def _entry(
 _ROWS: tuple[Entry, ...] = (
     # -- the query's text ------------------------------------------------------------------------------------
     _entry("query-empty", "the query is empty", "write one SELECT statement"),
-    _entry("query-too-long", "the query is longer than {limit} bytes", "shorten it; long code sets belong in a codelist"),
+    _entry("query-too-long", "the query is longer than {limit}", "shorten it; long code sets belong in a codelist"),
     _entry("query-too-deep", "the query is nested more than {limit} levels deep", "flatten it with fewer nested expressions"),
     _entry("query-syntax", "the text is not SQL that can be read here", "check the spelling near this place; one SELECT statement is expected"),
     _entry("query-text-after-statement", "there is text after the end of the statement", "send one statement at a time; remove everything after the semicolon"),
     _entry("query-statement-unsupported", "only SELECT statements are answered, not {statement}", "write a SELECT with aggregates over a catalogue table"),
     _entry("query-form-unsupported", "{form} is not part of the query language", "{instead}"),
-    _entry("query-name-illegal", "a name contains characters that are not plain ASCII letters, digits or _", "use the names that `tq dataset show` prints"),
+    _entry("query-name-illegal", "a name is not plain ASCII: a letter, then at most 62 letters, digits or _", "use the names that `tq dataset show` prints"),
     _entry("query-unknown-table", "there is no table {table} in {catalogue}", "did you mean {nearest}? `tq dataset show {catalogue}` lists the tables"),
     _entry("query-unknown-dataset", "there is no dataset {dataset}", "`tq dataset list` shows the datasets", http=404),
     _entry("query-unknown-column", "there is no column {column} in {table}", "did you mean {nearest}? `tq dataset show` lists the columns"),

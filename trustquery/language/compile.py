@@ -96,6 +96,7 @@ def compile_query(
     post = Post()
     try:
         release, outer = split_release(tree, catalogue, reader)
+        _read_all(tree, reader)
         compiler = _Compiler(release, catalogue, reader, problems)
         draft = compiler.draft()
         if not problems:
@@ -421,6 +422,16 @@ class _Compiler:
 
 def _silent(*_: object, **__: object) -> None:
     """For facts of what has been checked elsewhere."""
+
+
+def _read_all(tree: exp.Select, reader: Reader) -> None:
+    """Refuse a part of WITH that nothing reads: what is not read is not checked, and would be dropped in silence."""
+    named = {table.name.lower() for table in tree.find_all(exp.Table)}
+    for name, part in reader.ctes.items():
+        if name not in named:
+            raise reader.refuse(
+                "query-form-unsupported", part, form=f"{name}, which nothing reads,", instead="leave it out of WITH"
+            )
 
 
 def _pins(relation: Relation, post: Post, tables: Tables) -> tuple[Pin, ...]:

@@ -330,7 +330,10 @@ class Reader:
             if value in (None, False, [], ()) or name in names or name in _HARMLESS:
                 continue
             form = f"{name.rstrip('_').upper()} in {tree.key.upper()}"
-            raise self.refuse("query-form-unsupported", tree, form=form, instead=_LEGAL)
+            at = value[0] if isinstance(value, list) else value
+            raise self.refuse(
+                "query-form-unsupported", at if isinstance(at, exp.Expr) else tree, form=form, instead=_LEGAL
+            )
 
     def read(self, tree: exp.Expr) -> Expression:
         """One scalar expression.

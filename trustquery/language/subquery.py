@@ -647,6 +647,13 @@ def bring_ctes(tree: exp.Expr, reader: Reader) -> None:
         reader.only(cte, "this", "alias", "materialized")
         reader.only(cte.args["alias"], "this")
         name = str(cte.alias).lower()
+        if not isinstance(_unwrap(cte.this), exp.Select | exp.Union):
+            raise reader.refuse(
+                "query-form-unsupported",
+                cte.this,
+                form=f"{cte.this.key.upper()[:30]} in WITH",
+                instead="write a SELECT",
+            )
         if name in reader.ctes or reader.tables.shape(name) is not None:
             raise reader.refuse(
                 "query-form-unsupported", cte, form=f"the name {name} twice", instead="give the query another name"

@@ -11,6 +11,7 @@ from tests.factories.catalogues import made_up
 from tests.lib.refusals import refusal
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
+from trustquery.language.parse import MAX_DEPTH
 
 # Processor time: a guard against text that runs away, not a measurement (a benchmark is for that).
 SECONDS = 0.5
@@ -371,9 +372,7 @@ STATEMENTS = [
     "PREPARE x AS SELECT 1", "EXECUTE x", "EXPLAIN SELECT 1", "EXPLAIN ANALYZE SELECT 1", "DESCRIBE event",
     "DESCRIBE SELECT 1", "SUMMARIZE event", "SHOW TABLES", "SHOW ALL TABLES", "VALUES (1)", "TABLE event", "BEGIN",
     "COMMIT", "GRANT ALL ON event TO x", "KILL 1", "DO 1", "PIVOT event ON kind", "UNPIVOT event ON kind",
-    "(SELECT count(*) FROM event)", "((SELECT 1))", "SELECT count(*) FROM event UNION SELECT 1",
-    "SELECT count(*) FROM event UNION ALL BY NAME SELECT 1", "SELECT count(*) FROM event EXCEPT SELECT 1",
-    "SELECT count(*) FROM event INTERSECT ALL SELECT 1", "1", "hello", "'SELECT'", "\\", "count(*)",
+    "1", "hello", "'SELECT'", "\\", "count(*)",
     "SELEC count(*) FROM event",
 ]  # fmt: skip
 
@@ -384,6 +383,57 @@ def test_other_statements(sql: str) -> None:
     assert problem.code in ("query-statement-unsupported", "query-syntax")
     assert problem.place
     assert problem.fields.get("statement") != "SELECT"
+
+
+WHOLE = [
+    ("(SELECT count(*) FROM event)", 1, "without parentheses"),
+    ("((SELECT 1))", 1, "without parentheses"),
+    ("SELECT count(*) FROM event UNION SELECT 1", 28, "UNION ALL inside a subquery"),
+    ("SELECT count(*) FROM event UNION ALL SELECT count(*) FROM dose", 28, "UNION ALL inside a subquery"),
+    ("SELECT count(*) FROM event UNION ALL BY NAME SELECT 1", 28, "UNION ALL inside a subquery"),
+    ("(SELECT 1 UNION SELECT 2) EXCEPT SELECT 1", 27, "UNION ALL inside a subquery"),
+    ("SELECT count(*) FROM event INTERSECT ALL SELECT 1", 28, "UNION ALL inside a subquery"),
+]
+
+
+@pytest.mark.parametrize(("sql", "column", "fix"), WHOLE)
+def test_more_or_less_than_one_select(sql: str, column: int, fix: str) -> None:
+    check(sql, FORM, f"line 1, column {column}", fix)
+
+
+SYNTAX = [
+    ("SELECT count(*) FROM event WHERE a BETWEEN b BETWEEN c", 46),  # where the word that is wrong begins
+    ("SELECT count(*)\nFROM event\nWHERE code = 'open", "line 3, column 14"),
+    ('SELECT count(*) FROM event WHERE "code', 34),
+    ("SELECT count(*) FROM event WHERE kind = 0x1G", 42),
+    ("SELECT count(*) FROM event WHERE " + "NOT " * 1_000 + "true", None),
+]
+
+
+@pytest.mark.parametrize(("sql", "place"), SYNTAX)
+def test_what_the_parser_cannot_read_has_the_place_where_it_begins(sql: str, place: int | str | None) -> None:
+    problem = refused(sql).problem
+    assert problem.code in ("query-syntax", "query-too-deep")
+    if place is not None:
+        assert problem.place == (place if isinstance(place, str) else f"line 1, column {place}")
+    assert problem.place != "line 1, column 1"
+
+
+@pytest.mark.parametrize("joins", [8, 12, 24, 300])
+def test_joins_without_a_condition_do_not_take_time_that_doubles_with_each(joins: int) -> None:
+    """The parser alone took seconds over 24 of them, and did not end over 300."""
+    error = refused("SELECT count(*) FROM event" + " JOIN dose" * joins)
+    assert error.code in ("query-too-deep", "query-join-not-on-person", "query-form-unsupported")
+
+
+def test_how_deep_a_text_may_be_does_not_depend_on_the_caller() -> None:
+    """The parser needs Python's stack; a web server has used some of it."""
+    sql = f"SELECT count(*) FROM event WHERE {'(' * MAX_DEPTH}flag{')' * MAX_DEPTH}"
+
+    def deeper(calls: int) -> object:
+        return compile_query(sql, made_up(), epsilon=Decimal(1)) if calls == 0 else deeper(calls - 1)
+
+    assert deeper(0) == deeper(250)
 
 
 SOURCES = [
