@@ -91,7 +91,10 @@ def test_json_is_the_same_table() -> None:
         ("code,term\nA,x\nB\n", [("list.csv, line 3", "it has 1 fields where the heading has 2")]),
         ("code,term\nA,x\n\nA,y\n", [("list.csv, line 4", "the same code is in line 2")]),
         ("code,term\n,x\n", [("list.csv, line 2", "the code is empty")]),
-        ("code,term\n ,x\nB,y\nB,z\n", [("list.csv, line 2", "the code is empty"), ("list.csv, line 4", "the same code is in line 3")]),
+        (
+            "code,term\n ,x\nB,y\nB,z\n",
+            [("list.csv, line 2", "the code is empty"), ("list.csv, line 4", "the same code is in line 3")],
+        ),
         ("icd_code,term\nA,x\nA,y\n", [("list.csv, line 3", "the same icd_code is in line 2")]),
         ("sex,age\n1,2\n1,2\n", [("list.csv, line 3", "the same row is in line 2")]),
         ('code\n"A\n', [("list.csv, line 2", "it is not CSV: a quotation mark or line end is out of place")]),
