@@ -16,6 +16,7 @@ from sqlglot import exp
 from trustquery.catalogue.schema import Catalogue, ColumnType, Role
 from trustquery.codelists import Pin, PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
+from trustquery.language.parameters import Parameters, bind
 from trustquery.language.parse import parse
 from trustquery.language.ranges import DateRange, date_ranges, key_values
 from trustquery.language.relation import read_relation, with_marks
@@ -68,6 +69,7 @@ def compile_query(
     max_rows_per_group: int | None = None,
     as_of: datetime.date | None = None,
     public: PublicTables | None = None,
+    parameters: Parameters | None = None,
 ) -> Query:
     """Compile one SELECT to the frozen model.
 
@@ -78,12 +80,14 @@ def compile_query(
         max_groups_per_person: contribution bound G, cells; the catalogue's when None.
         max_rows_per_group: contribution bound R, rows a cell; the catalogue's when None.
         public: public tables at hand; those that ship when None.
+        parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
 
     Raises:
         TrustQueryError: ``query-…``; several problems at once, sorted by place.
     """
     tree, source = parse(sql)
+    bind(tree, source, parameters or {})
     problems = Problems()
     tables = Tables(catalogue, public or shipped())
     compiler = _Compiler(tree, catalogue, Reader(source, problems, tables, SubqueryReader()), problems)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from itertools import islice
+from typing import ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -22,17 +23,26 @@ __all__ = ["MAX_BYTES", "Source", "parse"]
 MAX_BYTES = 64 * 1024
 MAX_TOKENS = 10_000
 MAX_DEPTH = 40
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _OPENING = {TokenType.L_PAREN, TokenType.CASE, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.END, TokenType.R_BRACKET, TokenType.R_BRACE}
 _STATEMENTS = {"SELECT", "WITH", "FROM"}
 
 
+class _Reading(DuckDB):
+    """DuckDB's SQL without ``$tag$text$tag$``: there is one way to write text, and ``$name`` is a parameter."""
+
+    class Tokenizer(DuckDB.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+
+
 class Source:
-    """The query text and where its lines start."""
+    """The query text, where its lines start, and its parameters: name and character offset of each ``$name``."""
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.parameters: list[tuple[str, int]] = []
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def at(self, offset: int) -> tuple[int, int]:
@@ -72,8 +82,9 @@ def parse(text: str) -> tuple[exp.Select, Source]:
     source = Source(text)
     tokens = _tokens(text, source)
     _check_tokens(tokens, source)
+    tokens = _with_parameters(tokens, source)
     try:
-        trees = DuckDB().parse(text)
+        trees = _Reading().parser().parse(tokens, text)
     except ParseError as error:
         found = error.errors[0] if error.errors else {}
         line, column = int(found.get("line") or 1), int(found.get("col") or 1)
@@ -96,7 +107,7 @@ def _tokens(text: str, source: Source) -> list[Token]:
         line, column = source.at(text.index("\0"))
         raise TrustQueryError("query-syntax", f"line {line}, column {column}")
     try:
-        tokens = DuckDB().tokenize(text)
+        tokens = _Reading().tokenize(text)
     except (TokenError, ValueError, IndexError):
         raise TrustQueryError("query-syntax", "line 1, column 1") from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
@@ -104,6 +115,42 @@ def _tokens(text: str, source: Source) -> list[Token]:
     if len(tokens) > MAX_TOKENS:
         raise TrustQueryError("query-too-long", limit=MAX_BYTES)
     return tokens
+
+
+def _with_parameters(tokens: list[Token], source: Source) -> list[Token]:
+    """``$`` and the name after it as one name, which nothing else in a text can be: ``bind`` finds it in the tree.
+
+    Raises:
+        TrustQueryError: ``query-form-unsupported``: another way to write a parameter.
+    """
+    found: list[Token] = []
+    problems = Problems()
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1] if place else None
+        after = tokens[place + 1] if place + 1 < len(tokens) else None
+        joined = after is not None and after.start == token.end + 1
+        name = after.text.lower() if joined and after is not None else ""
+        if token.token_type is TokenType.PARAMETER and token.text == "$":
+            if after is not None and after.token_type is TokenType.VAR and _PARAMETER.fullmatch(name):
+                source.parameters.append((name, token.start))
+                found.append(
+                    Token(TokenType.VAR, f"${name}", token.line, token.col, token.start, after.end, after.comments)
+                )
+            else:
+                _other_parameter(problems, source.at(token.start), "$ here")
+        elif token.token_type is TokenType.PLACEHOLDER:
+            _other_parameter(problems, source.at(token.start), "?")
+        elif token.token_type is TokenType.COLON and re.fullmatch(r"[a-z0-9_]+", name):
+            _other_parameter(problems, source.at(token.start), f":{name[:30]}")
+        elif not (found and before is not None and before.text == "$" and found[-1].end == token.end):
+            found.append(token)
+    problems.raise_any()
+    return found
+
+
+def _other_parameter(problems: Problems, at: tuple[int, int], form: str) -> None:
+    instead = "write $name for a value and give it with --param name=VALUE"
+    problems.add("query-form-unsupported", at, form=form, instead=instead)
 
 
 def _check_tokens(tokens: list[Token], source: Source) -> None:

@@ -61,7 +61,7 @@ def preview_codes(world: World) -> list[str]:
     from node_agent.gate.case import Peer
     from node_agent.gate.preview import answer_preview
 
-    return [reason["code"] for reason in answer_preview(preview_of(world), Peer(True), world.ports).reasons]
+    return [str(reason["code"]) for reason in answer_preview(preview_of(world), Peer(True), world.ports).reasons]
 
 
 # -- the gate ------------------------------------------------------------------------------------------------------
