@@ -17,7 +17,7 @@ from trustquery.catalogue.schema import ColumnType
 from trustquery.codelists.table import MAX_ROWS, MAX_TEXT, PublicColumn, PublicTable, Value
 from trustquery.errors import Problem, TrustQueryError
 
-__all__ = ["MAX_FILE_BYTES", "code_column", "plain_name", "read_table", "split_name"]
+__all__ = ["MAX_FILE_BYTES", "code_column", "plain_name", "read_table", "refuse_people", "split_name"]
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_COLUMNS = 100
@@ -87,7 +87,7 @@ def read_table(content: bytes, file: str, *, name: str | None = None, version: i
         stem = re.split(r"[\\/]", file)[-1].rsplit(".", 1)[0]
         chosen, number = (name, version) if name else _of_stem(stem, file)
         table = _from_csv(text, file, chosen, version or number or 1)
-    _no_people(table, file)
+    refuse_people(table, file)
     return table
 
 
@@ -234,8 +234,12 @@ def _columns(heading: Sequence[str], line: int, notes: _Notes) -> list[str]:
 # -- nobody's data -------------------------------------------------------------------------------------------------
 
 
-def _no_people(table: PublicTable, file: str) -> None:
-    """Refuse what looks like rows about people: such a table is not public, whatever it is called."""
+def refuse_people(table: PublicTable, file: str) -> None:
+    """Refuse what looks like rows about people: such a table is not public, whatever it is called.
+
+    Raises:
+        TrustQueryError: ``query-input-invalid``.
+    """
     for place, column in enumerate(table.columns):
         if column.name.replace("_", "") in _IDENTIFIERS:
             _refuse(file, f"the column {column.name} is named like an identifier of people")
