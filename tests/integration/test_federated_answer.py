@@ -15,7 +15,7 @@ from trustquery.client.config import find_home
 from trustquery.client.connection import Connection
 from trustquery.client.past import past_result
 from trustquery.client.signin import join, open_http, sign_in
-from trustquery.codelists import read_table
+from trustquery.codelists import read_table, shipped
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Envelope, Intent, LawfulBasis, Member, Permit, SigningKey
 from trustquery.protocol.enrolment import ConnectionCode
@@ -114,7 +114,8 @@ def test_a_codelist_and_parameters_travel_are_signed_and_are_kept_for_the_result
         "SELECT count(*) AS visits FROM condition_occurrence WHERE condition_source_value IN (SELECT code FROM mine) "
         "AND condition_start_date IN (SELECT day FROM calendar_day) AND condition_source_value NOT IN ($codes)"
     )
-    puppets = [world.puppet(ods, value=10) for ods in TRUSTS]
+    held = shipped().with_more([codes])
+    puppets = [world.puppet(ods, value=10, public=held) for ods in TRUSTS]
     with connected(*puppets):
         query = world.connection.project("stays").sql(
             sql, epsilon=0.5, inputs=[codes], parameters={"codes": ["1", "it's"]}
