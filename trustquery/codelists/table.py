@@ -228,7 +228,7 @@ class PublicTables:
         """
         named = [table for table in self._all if table.id == pin.id]
         if not named:
-            close = nearest(pin.id, self._tables) or "none at hand"
+            close = nearest(pin.id, self._tables) or "none"
             raise TrustQueryError("query-input-unknown", table=pin.id, nearest=close)
         for table in named:
             # The hash last: hashing a large table takes a moment.

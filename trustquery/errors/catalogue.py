@@ -128,7 +128,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("query-public-first", "a public table cannot decide which people's rows are kept: {form}", "put the table about people first, or use JOIN"),
     _entry("query-only-public", "the query reads no table about people", "public tables are open: read them at their source"),
     _entry("query-input-invalid", "a public table cannot be used: {reason}", "correct it and give it a new version"),
-    _entry("query-input-unknown", "there is no public table {table} at hand", "did you mean {nearest}? `tq dataset list --inputs` shows those that ship; others come with `--input FILE`, and a trust installs the same file with `tq-node source input FILE`"),
+    _entry("query-input-unknown", "there is no public table {table} at hand", "closest at hand: {nearest}; `tq dataset list --inputs` shows those that ship; others come with `--input FILE`, and a trust installs the same file with `tq-node source input FILE`"),
     _entry("query-input-differs", "the public table {table} is not the version that the query pins: version {version} is wanted, {found} is here", "use the same versions of public tables everywhere, then compile the query again"),
     _entry("query-key-no-domain", "the key {expression} has no public list of values", "use a column with a declared domain, CASE with literal results, band(…) or date_trunc over a literal date range"),
     _entry("query-key-range-missing", "date_trunc needs a literal date range on {column} to know its months", "add WHERE {column} >= DATE '2018-01-01' AND {column} < DATE '2019-01-01'"),
