@@ -169,8 +169,8 @@ class Home:
     """Where a node keeps everything. Only its owner may enter.
 
     ``startup/`` what enrolment brought · ``keys/`` private keys (0600) · ``policy/`` signed policy and acceptances ·
-    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``control/`` stop
-    and pause · ``logs/``.
+    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``inputs/`` public
+    tables · ``control/`` stop and pause · ``logs/``.
     """
 
     path: Path
@@ -211,6 +211,11 @@ class Home:
         return self.path / "store"
 
     @property
+    def inputs(self) -> Path:
+        """Public tables as files; used only where a signed model pins their content."""
+        return self.path / "inputs"
+
+    @property
     def control(self) -> Path:
         """The stop and pause marks."""
         return self.path / "control"
@@ -233,7 +238,10 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, for their owner alone."""
-        parts = (self.startup, self.keys, self.policy, self.documents, self.ledger.parent, self.control, self.logs)
+        parts = (
+            *(self.startup, self.keys, self.policy, self.documents, self.ledger.parent),
+            *(self.inputs, self.control, self.logs),
+        )
         for folder in (self.path, *parts):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)

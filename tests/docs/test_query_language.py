@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +11,14 @@ import pytest
 
 from tests.docs.pages import DOCS, Fence, fences, manual, name
 from trustquery.catalogue import available, load
+from trustquery.codelists import PublicTables, read_table, shipped
 from trustquery.errors import CATALOGUE, TrustQueryError
 from trustquery.language import compile_query
 from trustquery.language.functions import FUNCTIONS
+from trustquery.language.parameters import Parameter
 from trustquery.planning import compile_plan
 
+PARAMETERS: dict[str, Parameter] = {"since": datetime.date(2018, 1, 1), "codes": ["444814009", "40055000"]}
 PAGE = DOCS / "reference" / "query-language.md"
 # Its queries need bounds and public tables of their own: tests/spec/test_questions.py runs them.
 QUESTIONS = DOCS / "reference" / "questions-in-sql.md"
@@ -26,14 +30,23 @@ def found() -> list[tuple[Path, Fence]]:
     return [(page, fence) for page in pages for fence in fences(page) if fence.language == "sql"]
 
 
+def codelists() -> PublicTables:
+    """Those that ship, and the one of the how-to page."""
+    page = DOCS / "how-to" / "use-a-codelist.md"
+    (text,) = [fence.text for fence in fences(page) if fence.language == "csv"]
+    return shipped().with_more([read_table(text.encode(), "sinusitis.csv")])
+
+
 @pytest.mark.parametrize(("page", "fence"), found(), ids=lambda item: name(item) if isinstance(item, Path) else "")
 def test_query_in_the_manual(page: Path, fence: Fence) -> None:
     head = HEAD.fullmatch(fence.text.splitlines()[0])
     assert head, f"{name(page)}:{fence.line}: begin with '-- CATALOGUE' or '-- CATALOGUE, refused: CODE'"
     catalogue = load(head["catalogue"])
+    given = {name: PARAMETERS[name] for name in re.findall(r"\$(\w+)", fence.text)}
+    public = codelists()
     if head["code"] is None:
-        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))
-        assert compile_plan(query, catalogue).length > 0
+        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), public=public, parameters=given)
+        assert compile_plan(query, catalogue, public).length > 0
     else:
         with pytest.raises(TrustQueryError) as refused:
             compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))

@@ -9,8 +9,10 @@ from typing import Any
 
 from tests.factories.catalogues import made_up
 from trustquery.catalogue import ColumnType
+from trustquery.codelists import PublicTables, shipped
 from trustquery.identity import (
     Acceptance,
+    Input,
     Intent,
     LawfulBasis,
     Member,
@@ -137,6 +139,7 @@ class People:
     Attributes:
         roster, permit, member, acceptance, intent: changes to the fields of each.
         policy: changes to the policy's text.
+        public: the public tables that the analyst has.
     """
 
     roster: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -146,6 +149,7 @@ class People:
     intent: dict[str, Any] = dataclasses.field(default_factory=dict)
     policy: dict[str, str] = dataclasses.field(default_factory=dict)
     query: Query = dataclasses.field(default_factory=question)
+    public: PublicTables = dataclasses.field(default_factory=shipped)
 
     @property
     def root(self) -> Root:
@@ -227,7 +231,7 @@ class People:
     @cached_property
     def plan(self) -> Plan:
         """The question's plan."""
-        return compile_plan(self.query, made_up())
+        return compile_plan(self.query, made_up(), self.public)
 
     def the_intent(self, name: str = "one", **changes: Any) -> Intent:
         """Ada asks the question of ash and birch."""
@@ -240,7 +244,7 @@ class People:
             "plan_hash": self.plan.sha256,
             "plan_format": PLAN_FORMAT,
             "catalogue_hash": made_up().sha256,
-            "inputs": (),
+            "inputs": tuple(Input(**pin.document()) for pin in self.query.inputs),
             "rho_nano": self.plan.rho_nano,
             "delta_atto": 0,
             "mode": "local",

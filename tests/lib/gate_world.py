@@ -18,6 +18,7 @@ from tests.factories.catalogues import made_up
 from tests.factories.trust import NOW, People, key
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.catalogue import Catalogue
+from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Acceptance, Answer, Intent, Roster, SigningKey
 from trustquery.planning import Plan, compile_plan
@@ -82,6 +83,8 @@ class World:
         self.clock = FakeClock()
         self.ledger = MemoryLedger()
         self.engine = FakeEngine()
+        self.public = shipped()
+        self.given: list[PublicTables] = []
         self.marked = False
         self.declined = False
         self.steps: list[str] = []
@@ -96,7 +99,8 @@ class World:
             key=key("ash"),
             clock=self.clock,
             ledger=self.ledger,
-            engine=lambda dataset: self.engine,
+            inputs=lambda query: self.public,
+            engine=self._engine,
             documents=self,
             governance=self,
             catalogue=self._catalogue,
@@ -116,6 +120,10 @@ class World:
         if dataset != "made-up":
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
         return made_up()
+
+    def _engine(self, dataset: str, public: PublicTables) -> FakeEngine:
+        self.given.append(public)
+        return self.engine
 
     def _observe(self, step: str) -> None:
         self.steps.append(step)

@@ -10,11 +10,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trustquery.catalogue import Catalogue
+from trustquery.client.inputs import brought
 from trustquery.client.preview import TrustPreview, ask_trusts
 from trustquery.client.result import Cost, Result, TrustOutcome, by_reason, read_result
+from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Intent, SigningKey
+from trustquery.identity import Input, Intent, SigningKey
 from trustquery.language import compile_query
+from trustquery.language.parameters import Parameters, write_parameters
 from trustquery.model import Query as Model
 from trustquery.planning import PLAN_FORMAT, Explanation, Plan, compile_plan, explain
 
@@ -51,6 +54,8 @@ class Query:
     groups: int | None
     rows: int | None
     fresh: bool
+    public: PublicTables
+    parameters: Parameters
     _result: Result | None = field(default=None, repr=False)
 
     @classmethod
@@ -64,6 +69,8 @@ class Query:
         groups: int | None,
         rows: int | None,
         fresh: bool,
+        public: PublicTables,
+        parameters: Parameters,
     ) -> Query:
         """Compile text to a model and a plan, here; nothing is sent.
 
@@ -71,9 +78,17 @@ class Query:
             TrustQueryError: ``query-…``.
         """
         model = compile_query(
-            sql, catalogue, epsilon=epsilon, max_groups_per_person=groups, max_rows_per_group=rows, as_of=None
+            sql,
+            catalogue,
+            epsilon=epsilon,
+            max_groups_per_person=groups,
+            max_rows_per_group=rows,
+            as_of=None,
+            public=public,
+            parameters=parameters,
         )
-        return cls(project, sql, model, compile_plan(model, catalogue), catalogue, epsilon, groups, rows, fresh)
+        plan = compile_plan(model, catalogue, public)
+        return cls(project, sql, model, plan, catalogue, epsilon, groups, rows, fresh, public, parameters)
 
     def explain(self) -> Explanation:
         """The plan in words and the expected error, from public declarations alone."""
@@ -140,7 +155,7 @@ class Query:
             plan_hash=self.plan.sha256,
             plan_format=PLAN_FORMAT,
             catalogue_hash=self.catalogue.sha256,
-            inputs=(),
+            inputs=tuple(Input(id=pin.id, version=pin.version, sha256=pin.sha256) for pin in self.model.inputs),
             rho_nano=self.plan.rho_nano,
             delta_atto=self.model.delta_atto,
             mode="local",
@@ -162,6 +177,8 @@ class Query:
             "epsilon": format(self.epsilon, "f"),
             "max_groups_per_person": self.groups,
             "max_rows_per_group": self.rows,
+            "parameters": write_parameters(self.parameters),
+            "inputs": [table.document() for table in brought(self.model, self.public)],
         }
         return intent, str(connection.http.post("/v1/queries", body)["query"])
 

@@ -18,6 +18,7 @@ from trustquery.errors import Problems, TrustQueryError
 from trustquery.language.aggregates import AggregateReader, Tidy, default_name, has_aggregate
 from trustquery.language.measures import words_of
 from trustquery.language.outputs import OutputReader, read_tail
+from trustquery.language.parameters import Parameters, bind
 from trustquery.language.parse import parse
 from trustquery.language.post import read_stages, split_release
 from trustquery.language.ranges import DateRange, date_ranges, key_values
@@ -74,6 +75,7 @@ def compile_query(
     max_rows_per_group: int | None = None,
     as_of: datetime.date | None = None,
     public: PublicTables | None = None,
+    parameters: Parameters | None = None,
 ) -> Query:
     """Compile one SELECT to the frozen model.
 
@@ -83,6 +85,7 @@ def compile_query(
         epsilon: privacy loss to spend at most at each trust, at the catalogue's display delta; > 0, ≤ 100.
         max_groups_per_person: contribution bound G, cells; the catalogue's when None.
         max_rows_per_group: contribution bound R, rows a cell; the catalogue's when None.
+        parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
         public: public tables that may be joined; those that ship when None.
 
@@ -90,6 +93,7 @@ def compile_query(
         TrustQueryError: ``query-…``; several problems at once, sorted by place.
     """
     tree, source = parse(sql)
+    bind(tree, source, parameters or {})
     problems = Problems()
     tables = Tables(catalogue, public if public is not None else shipped())
     reader = Reader(source, problems, tables, SubqueryReader())

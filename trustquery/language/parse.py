@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from itertools import islice
+from typing import ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -31,6 +32,7 @@ MAX_DEPTH = 24
 """Brackets open at once. The parser calls itself some 25 times for each, and Python allows 1,000 calls in all.
 
 Subscripts of subscripts, x[1][1], are counted alike: the parser takes square time over them."""
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 """As in a model: names with _ first are the engine's own."""
 _ROUGHLY = re.compile(r"--[^\n]*|/\*(?:.*?\*/|.*)|'[^']*'|\"[^\"]*\"|[\w.]+|[<>=!:|]+|\S", re.DOTALL)
@@ -50,12 +52,24 @@ _CONFUSED = (ValueError, TypeError, AttributeError, KeyError, IndexError)
 """What the parser raises over some texts besides its own errors."""
 
 
+class _Reading(DuckDB):
+    """DuckDB's SQL without ``$tag$text$tag$``: there is one way to write text, and ``$name`` is a parameter."""
+
+    class Tokenizer(DuckDB.Tokenizer):
+        HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+
+
 class Source:
-    """The query text, where its lines start, and its tokens once it is cut into them."""
+    """The query text, where its lines start, its tokens once it is cut into them, and its parameters.
+
+    Attributes:
+        parameters: name and character offset of each ``$name``.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[Token] = []
+        self.parameters: list[tuple[str, int]] = []
         self._begins: dict[int, tuple[exp.Expr, int | None]] = {}
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
@@ -110,6 +124,7 @@ def parse(text: str) -> tuple[exp.Select, Source]:
     _check_length(text, source)
     tokens = source.tokens = _tokens(text, source)
     _check_tokens(tokens, source)
+    tokens = _with_parameters(tokens, source)
     # Parts that are tried and dropped again count too. Without this, `a JOIN b JOIN c JOIN …` with no ON takes time
     # that doubles with every JOIN.
     parser = _dialect().parser(max_nodes=SPARE_NODES + NODES_PER_TOKEN * len(tokens))
@@ -143,7 +158,7 @@ def parse(text: str) -> tuple[exp.Select, Source]:
 
 def _dialect() -> DuckDB:
     """DuckDB's, but subscripts stay as written: the parser would simplify each, at a thousand times the cost."""
-    dialect = DuckDB()
+    dialect = _Reading()
     dialect.INDEX_OFFSET = 0
     return dialect
 
@@ -170,7 +185,7 @@ def _check_length(text: str, source: Source) -> None:
 
 def _tokens(text: str, source: Source) -> list[Token]:
     try:
-        tokens = DuckDB().tokenize(text)
+        tokens = _Reading().tokenize(text)
     except (TokenError, ValueError, IndexError) as error:
         raise TrustQueryError("query-syntax", _place(_unreadable(error, text), source)) from None
     if not tokens or all(token.token_type is TokenType.SEMICOLON for token in tokens):
@@ -219,6 +234,42 @@ def _not_one_select(tokens: list[Token], source: Source) -> TrustQueryError:
         form="this statement",
         instead="write one SELECT, without parentheses around it",
     )
+
+
+def _with_parameters(tokens: list[Token], source: Source) -> list[Token]:
+    """``$`` and the name after it as one name, which nothing else in a text can be: ``bind`` finds it in the tree.
+
+    Raises:
+        TrustQueryError: ``query-form-unsupported``: another way to write a parameter.
+    """
+    found: list[Token] = []
+    problems = Problems()
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1] if place else None
+        after = tokens[place + 1] if place + 1 < len(tokens) else None
+        joined = after is not None and after.start == token.end + 1
+        name = after.text.lower() if joined and after is not None else ""
+        if token.token_type is TokenType.PARAMETER and token.text == "$":
+            if after is not None and after.token_type is TokenType.VAR and _PARAMETER.fullmatch(name):
+                source.parameters.append((name, token.start))
+                found.append(
+                    Token(TokenType.VAR, f"${name}", token.line, token.col, token.start, after.end, after.comments)
+                )
+            else:
+                _other_parameter(problems, source.at(token.start), "$ here")
+        elif token.token_type is TokenType.PLACEHOLDER:
+            _other_parameter(problems, source.at(token.start), "?")
+        elif token.token_type is TokenType.COLON and re.fullmatch(r"[a-z0-9_]+", name):
+            _other_parameter(problems, source.at(token.start), f":{name[:30]}")
+        elif not (found and before is not None and before.text == "$" and found[-1].end == token.end):
+            found.append(token)
+    problems.raise_any()
+    return found
+
+
+def _other_parameter(problems: Problems, at: tuple[int, int], form: str) -> None:
+    instead = "write $name for a value and give it with --param name=VALUE"
+    problems.add("query-form-unsupported", at, form=form, instead=instead)
 
 
 def _check_tokens(tokens: list[Token], source: Source) -> None:

@@ -66,8 +66,8 @@ _HINTS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Rollup: ("ROLLUP", "group by one list of keys and add up the cells"),
     exp.Cube: ("CUBE", "group by one list of keys and add up the cells"),
     exp.GroupingSets: ("GROUPING SETS", "group by one list of keys and add up the cells"),
-    exp.Placeholder: ("a placeholder", "write the literal value"),
-    exp.Parameter: ("a parameter", "write the literal value"),
+    exp.Placeholder: ("a placeholder", "write $name and give its value"),
+    exp.Parameter: ("a parameter", "write $name and give its value"),
 }
 _CLOCKS = {"now", "today", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp", "age"}
 _NAMED_HINTS: dict[str, str] = {

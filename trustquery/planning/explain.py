@@ -63,8 +63,11 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
     Args:
         trusts: number of trusts that will be asked, ≥ 1.
     """
-    tables = ", ".join(scan.table for scan in query.scans)
+    public = {pin.id for pin in query.inputs}
+    tables = ", ".join(scan.table for scan in query.scans if scan.table not in public)
     words = [f"Reads {tables} of {catalogue.id}, one person's rows at a time, joined on the person key."]
+    for pin in query.inputs:
+        words.append(f"Looks up in the public table {pin.id}, version {pin.words}, the same at every trust.")
     for axis in plan.axes:
         words.append(f"Groups by {axis.name}: {len(axis.values)} public values, and the cells 'other' and 'missing'.")
     words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")

@@ -61,7 +61,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "intent for another catalogue": (intent(catalogue_hash=H32), "query-catalogue-mismatch"),
     "intent with an unknown input": (
         intent(inputs=(Input(id="codes", version=1, sha256=H32),)),
-        "query-catalogue-mismatch",
+        "auth-document",
     ),
     "intent with a smaller charge": (intent(rho_nano=999_999), "budget-charge-mismatch"),
     "intent with a larger charge": (intent(rho_nano=1_000_001), "budget-charge-mismatch"),
