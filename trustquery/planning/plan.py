@@ -18,7 +18,7 @@ from trustquery.model.nodes import Bins
 
 __all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Bound", "Plan", "PlanOutput"]
 
-PLAN_FORMAT = "tq-plan-1"
+PLAN_FORMAT = "tq-plan-2"
 SELECTION_RULE = "lowest-rank-1"
 UNIT = "person-at-trust"
 SIGMA_UNIT = 2**20
