@@ -96,13 +96,15 @@ def test_choosing_rows_by_their_position_in_the_table(monkeypatch: pytest.Monkey
     assert breaks(law)
 
 
-def test_the_square_root_of_r_in_the_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """G·R·A² instead of G·(R·A)². The planner itself notices; with its own check off, the law does."""
+@pytest.mark.parametrize("sql", ["SELECT count(*) FROM event", "SELECT median(size) AS m FROM event"])
+def test_the_square_root_of_r_in_the_sensitivity(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """G·R·A² instead of G·(R·A)², of a count and of a histogram. The planner itself notices; with its own check off, the
+    law does."""
 
     def too_small(groups: int, rows: int, largest: int) -> int:
         return groups * rows * largest**2
 
-    query = compile_query("SELECT count(*) FROM event", made_up(), epsilon=Decimal(1), max_rows_per_group=3)
+    query = compile_query(sql, made_up(), epsilon=Decimal(1), max_rows_per_group=3)
     monkeypatch.setattr(compiler, "l2_squared", too_small)
     with pytest.raises(TrustQueryError) as caught:
         compiler.compile_plan(query, made_up())
