@@ -98,7 +98,7 @@ def test_choosing_rows_by_their_position_in_the_table(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("sql", ["SELECT count(*) FROM event", "SELECT median(size) AS m FROM event"])
 def test_the_square_root_of_r_in_the_sensitivity(sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """G·R·A² instead of G·(R·A)², of a count and of a histogram. The planner notices; with its check off, the law does."""
+    """G·R·A² instead of G·(R·A)², of a count and of a histogram. The planner notices; with its check off, the law."""
 
     def too_small(groups: int, rows: int, largest: int) -> int:
         return groups * rows * largest**2

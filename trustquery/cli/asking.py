@@ -27,27 +27,28 @@ class Statement:
     file: str = ""
 
 
-def read_statement(given: str, file: Path | None = None) -> Statement:
+def read_statement(given: str | None, file: Path | None = None) -> Statement:
     """The statement: the argument itself, ``-`` for standard input, or a file.
 
     Args:
-        given: ``@FILE`` is a file, and so is anything without a blank that ends in ``.sql``: no SELECT does.
+        given: None where there was no argument. ``@FILE`` is a file, and so is anything without a blank that ends in
+            ``.sql``: no SELECT does.
 
     Raises:
         TrustQueryError: ``config-missing``, ``usage-invalid``.
     """
     if file is not None:
-        if given:
+        if given is not None:
             raise TrustQueryError("usage-invalid", "--file", problem="give a SELECT or --file, not both")
         return _read(file)
+    if given is None:
+        raise TrustQueryError("usage-invalid", "SQL", problem="give a SELECT, a file of one, or - for standard input")
     if given == "-":
         return Statement(sys.stdin.read(), "standard input")
     if given.startswith("@"):
         return _read(Path(given[1:]))
     if given.lower().endswith(".sql") and not re.search(r"\s", given):
         return _read(Path(given))
-    if not given:
-        raise TrustQueryError("usage-invalid", "SQL", problem="give a SELECT, a file of one, or - for standard input")
     return Statement(given)
 
 

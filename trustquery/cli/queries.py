@@ -22,7 +22,7 @@ __all__ = ["app"]
 app = typer.Typer(help="Ask.", no_args_is_help=True)
 
 Sql = Annotated[
-    str,
+    str | None,
     typer.Argument(help="One SELECT; FILE.sql or @FILE reads a file, - reads standard input.", show_default=False),
 ]
 FileOption = Annotated[
@@ -86,7 +86,7 @@ def _compile(
 @app.command()
 def check(
     project: ProjectOption,
-    sql: Sql = "",
+    sql: Sql = None,
     epsilon: EpsilonOption = "1",
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
@@ -125,7 +125,7 @@ def check(
 def cost(
     project: ProjectOption,
     epsilon: EpsilonOption,
-    sql: Sql = "",
+    sql: Sql = None,
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
@@ -168,7 +168,7 @@ def cost(
 def run(
     project: ProjectOption,
     epsilon: EpsilonOption,
-    sql: Sql = "",
+    sql: Sql = None,
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,

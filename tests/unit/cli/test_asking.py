@@ -29,7 +29,7 @@ def test_text_is_the_argument_a_file_or_standard_input(tmp_path: Path, monkeypat
         assert (found.text, found.file) == ("SELECT 1\n", given.removeprefix("@"))
     other = tmp_path / "query.txt"
     other.write_text("SELECT 3")
-    assert (read_statement("", other).text, read_statement("", other).file) == ("SELECT 3", str(other))
+    assert (read_statement(None, other).text, read_statement(None, other).file) == ("SELECT 3", str(other))
     monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 4"))
     assert read_statement("-").text == "SELECT 4"
 
@@ -39,7 +39,8 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     assert code_of(lambda: read_statement("@none")) == "config-missing"
     (tmp_path / "x.sql").write_bytes(b"\xff")
     assert code_of(lambda: read_statement(str(tmp_path / "x.sql"))) == "config-missing"
-    assert code_of(lambda: read_statement("")) == "usage-invalid"
+    assert code_of(lambda: read_statement(None)) == "usage-invalid"
+    assert read_statement("").text == ""
     assert code_of(lambda: read_statement("SELECT 1", tmp_path / "x.sql")) == "usage-invalid"
 
 
