@@ -232,11 +232,13 @@ class Reader:
     def visible(self) -> dict[str, Shape]:
         """The same, with what a correlated subquery sees of the SELECTs around it."""
         found: dict[str, Shape] = {}
-        for level in reversed(self._levels):
+        for level in self._in_sight():
             found = {**level.scope, **found}
-            if not level.correlated:
-                break
         return found
+
+    def _in_sight(self) -> list[Level]:
+        """The SELECT being read and, for a correlated subquery, the one around it: a mark sees no further."""
+        return self._levels[: -3 if self._levels[-1].correlated else -2 : -1]
 
     @contextmanager
     def level(self, *, correlated: bool = False) -> Iterator[Level]:
@@ -415,7 +417,7 @@ class Reader:
             raise self._unsupported(tree.this)
         name = tree.name.lower()
         qualifier = tree.table.lower()
-        for level in reversed(self._levels):
+        for level in self._in_sight():
             tables = self._candidates(level, qualifier)
             found = [alias for alias, shape in tables.items() if shape.column(name) is not None]
             if found:
@@ -423,10 +425,10 @@ class Reader:
                     example = f"{self.text_of(found[0])}.{name}"
                     raise self.refuse("query-ambiguous-column", tree, column=name, example=example)
                 return ColumnRef(found[0], name)
-            if not level.correlated or (qualifier and tables):
+            if qualifier and tables:
                 break
         if qualifier and not tables:
-            names = [text for level in self._levels for text in level.written]
+            names = [text for level in self._in_sight() for text in level.written]
             raise self.refuse(
                 "query-unknown-table",
                 tree,

@@ -312,11 +312,21 @@ def _window(node: Window, scope: Mapping[str, Shape], report: Report) -> Info:
     if name in ("sum", "avg"):
         return replace(_fixed(node, value, report, node.arguments[0], average=name == "avg"), person_only=False)
     if len(arguments) == 3:
-        try:
-            value = union([value, arguments[2]], f"the default of {name}")
-        except TypeMismatchError as error:
-            _mismatch(error, node.arguments[2], report)
+        value = _with_default(value, arguments[2], node, report)
     return replace(value, person_only=False)
+
+
+def _with_default(value: Info, default: Info, node: Window, report: Report) -> Info:
+    """A value of lag or lead, or its default where there is no such row."""
+    what = f"the default of {node.function}"
+    try:
+        if value.temporal and default.temporal and value.type is not default.type:
+            # An engine would turn one into the other in a way of its own.
+            raise TypeMismatchError(what, default.type, str(value.type), f"give a {value.type}")
+        return union([value, default], what)
+    except TypeMismatchError as error:
+        _mismatch(error, node.arguments[2], report)
+        return value
 
 
 def _mismatch(error: TypeMismatchError, node: object, report: Report) -> None:

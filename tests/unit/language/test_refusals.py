@@ -42,6 +42,7 @@ def check(sql: str, code: str, place: str, fix: str) -> None:
 
 
 FORM, FORBIDDEN = "query-form-unsupported", "query-column-forbidden"
+CROSSES, COLUMNS = "query-subquery-crosses-persons", "query-subquery-columns"
 NAMES = [
     ("SELECT count(*) FROM persn", "query-unknown-table", 22, "did you mean person?"),
     ("SELECT count(*) FROM ward", "query-unknown-table", 22, "tq dataset show made-up"),  # public: joins come later
@@ -636,3 +637,41 @@ def test_the_largest_contribution_bound_is_inclusive(bound: int, accepted: bool)
         compile_query("SELECT count(*) FROM event", made_up(), epsilon=Decimal(1), max_rows_per_group=bound)
 
     assert (refusal(call) is None) is accepted
+
+
+NESTED = [
+    (
+        "SELECT count(*) FROM event e WHERE EXISTS (SELECT 1 FROM dose d WHERE d.pid = e.pid AND "
+        "EXISTS (SELECT 1 FROM event z WHERE z.pid = d.pid AND z.kind = e.kind))",
+        "query-unknown-table",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT pid, lag(day, 1, TIMESTAMP '2020-01-01') OVER (PARTITION BY pid ORDER BY day) "
+        "AS x FROM event) e",
+        "query-type",
+    ),
+    ("WITH unread AS (SELECT pid FROM event) SELECT count(*) FROM event", FORM),
+    ("SELECT count(*) FROM (SELECT pid, kind FROM event UNION SELECT pid, kind FROM event) x", CROSSES),
+    (
+        "SELECT count(*) FROM (SELECT pid, kind FROM event UNION ALL SELECT pid, code FROM event) x",
+        "query-subquery-columns",
+    ),
+    ("SELECT count(*) FROM (SELECT pid, kind FROM event UNION ALL SELECT pid FROM event) x", COLUMNS),
+    ("SELECT count(*) FROM event WHERE pid IN (SELECT pid, kind FROM event)", CROSSES),
+    ("SELECT count(*) FROM event WHERE kind IN (SELECT kind FROM event)", CROSSES),
+    ("SELECT count(*) FROM event WHERE EXISTS (SELECT 1 FROM dose WHERE dose.units = event.kind)", CROSSES),
+    ("SELECT count(*) FROM (SELECT pid, sum(size) OVER (ORDER BY day) AS s FROM event) x", CROSSES),
+    ("SELECT count(*) FROM (SELECT kind FROM event GROUP BY kind) x JOIN dose d ON d.pid = x.kind", CROSSES),
+    ("SELECT count(*) FROM esp2013", "query-only-public"),
+    ("SELECT count(*) FROM esp2013 p LEFT JOIN event e ON e.code = p.age_band", "query-public-first"),
+    ("SELECT count(*) FROM event e JOIN esp2013 p ON e.event_id = p.weight", "query-column-forbidden"),
+]
+
+
+@pytest.mark.parametrize(("sql", "code"), NESTED)
+def test_subqueries_that_mix_people_or_meanings(sql: str, code: str) -> None:
+    problem = refused(sql).problem
+    assert problem.code == code
+    assert problem.place.startswith("line 1, column ")
+    assert problem.place != "line 1, column 1"
+    assert problem.fix
