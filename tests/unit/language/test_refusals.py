@@ -641,13 +641,17 @@ def test_the_largest_contribution_bound_is_inclusive(bound: int, accepted: bool)
 
 NESTED = [
     (
-        "SELECT count(*) FROM event e WHERE EXISTS (SELECT 1 FROM dose d WHERE d.pid = e.pid AND "
-        "EXISTS (SELECT 1 FROM event z WHERE z.pid = d.pid AND z.kind = e.kind))",
+        (
+            "SELECT count(*) FROM event e WHERE EXISTS (SELECT 1 FROM dose d WHERE d.pid = e.pid AND "
+            "EXISTS (SELECT 1 FROM event z WHERE z.pid = d.pid AND z.kind = e.kind))"
+        ),
         "query-unknown-table",
     ),
     (
-        "SELECT count(*) FROM (SELECT pid, lag(day, 1, TIMESTAMP '2020-01-01') OVER (PARTITION BY pid ORDER BY day) "
-        "AS x FROM event) e",
+        (
+            "SELECT count(*) FROM (SELECT pid, lag(day, 1, TIMESTAMP '2020-01-01') OVER (PARTITION BY pid ORDER BY day) "
+            "AS x FROM event) e"
+        ),
         "query-type",
     ),
     ("WITH unread AS (SELECT pid FROM event) SELECT count(*) FROM event", FORM),
