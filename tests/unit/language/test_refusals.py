@@ -649,8 +649,8 @@ NESTED = [
     ),
     (
         (
-            "SELECT count(*) FROM (SELECT pid, lag(day, 1, TIMESTAMP '2020-01-01') OVER (PARTITION BY pid ORDER BY day) "
-            "AS x FROM event) e"
+            "SELECT count(*) FROM (SELECT pid, lag(day, 1, TIMESTAMP '2020-01-01') OVER (PARTITION BY pid "
+            "ORDER BY day) AS x FROM event) e"
         ),
         "query-type",
     ),
