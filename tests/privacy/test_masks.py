@@ -160,4 +160,4 @@ def test_no_more_masks_are_read_off_than_chance_allows(averaged: bool, attack: A
 def read_off(answers: list[list[int]], plan: Plan) -> float:
     """The attacker's best guess of a whole number from the noised sums, averaged."""
     total = sum(answer[0] for answer in answers)
-    return math.floor(total / len(answers) / 2 ** plan.blocks[0].fraction_bits + 0.5)
+    return math.floor(total / len(answers) / (1 << plan.blocks[0].fraction_bits) + 0.5)
