@@ -1,4 +1,9 @@
-"""The DuckDB engine equals the plain evaluator, integer for integer."""
+"""The DuckDB engine equals the plain evaluator, integer for integer.
+
+These are the two evaluators of the model that there are: plain Python, the oracle, and the DuckDB engine. Over one
+table DuckDB's own reading of the text is a third opinion (test_same_as_sql.py): it shares the database with our engine,
+but neither the model nor our SQL. There is no third engine yet.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +49,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
         yield Stores(tmp_path_factory.mktemp("stores"), stack)
 
 
+@pytest.mark.acceptance("INP-07")
 @examples(ci=12, full=1_000)
 @given(rows=datasets(), asked=st.lists(any_questions(), min_size=4, max_size=4))
 def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -53,6 +59,7 @@ def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest
             assert store.vector(question.query, question.plan) == expected(question, rows)
 
 
+@pytest.mark.acceptance("INP-07")
 @examples(ci=80, full=6_000)
 @given(question=any_questions(), place=st.integers(0, STORES - 1))
 def test_on_awkward_rows(question: Question, place: int, stores: Stores) -> None:
@@ -60,6 +67,7 @@ def test_on_awkward_rows(question: Question, place: int, stores: Stores) -> None
     assert store.vector(question.query, question.plan) == expected(question, rows)
 
 
+@pytest.mark.acceptance("INP-07")
 @examples(ci=5, full=100)
 @given(question=any_questions(), place=st.integers(0, STORES - 1))
 def test_through_the_child_process(question: Question, place: int, stores: Stores) -> None:

@@ -175,6 +175,7 @@ def ours(sql: str) -> list[int]:
     return evaluate(query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
 
 
+@pytest.mark.acceptance("INP-07")
 @examples(ci=60, full=5_000)
 @given(condition=conditions())
 def test_a_condition(condition: str, plain: duckdb.DuckDBPyConnection) -> None:
@@ -190,6 +191,7 @@ def test_a_condition(condition: str, plain: duckdb.DuckDBPyConnection) -> None:
     assert counts == list(found[0]), sql
 
 
+@pytest.mark.acceptance("INP-07")
 @examples(ci=60, full=5_000)
 @given(number=numbers(), bounds=st.sampled_from(["-2, 3", "0, 1", "-1, 100"]))
 def test_a_number(number: str, bounds: str, plain: duckdb.DuckDBPyConnection) -> None:
