@@ -6,7 +6,7 @@ nesting. A row's rank is ``_u`` and then ``_h0``, ``_h1`` …; formats.md says h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -29,6 +29,7 @@ from node_agent.engines.sql import (
 )
 from trustquery.catalogue.schema import ColumnType
 from trustquery.model.facts import infer
+from trustquery.model.multiplicity import join_caps, most_rows
 from trustquery.model.nodes import Call, ColumnRef, Expression, Literal, walk
 from trustquery.model.relations import (
     AGGREGATE_WINDOWS,
@@ -37,6 +38,7 @@ from trustquery.model.relations import (
     Filter,
     Frame,
     Join,
+    Leaf,
     Mark,
     PerPerson,
     PersonValue,
@@ -217,9 +219,14 @@ class _Writer:
         )
         return Selected(select, 1, False, columns)
 
-    def _join(self, node: Join, needed: set[ColumnRef]) -> Selected:
+    def _join(self, node: Join, needed: set[ColumnRef], caps: Mapping[str, int] | None = None) -> Selected:
+        caps = caps if caps is not None else join_caps(node, self.tables)
         inside = needed | references([node.condition] if node.condition is not None else [])
-        left, right = self.relation(node.left, inside), self.relation(node.right, inside)
+        if isinstance(node.left, Join):
+            left = self._join(node.left, {ref for ref in inside if ref.alias in aliases(node.left)}, caps)
+        else:
+            left = self._lowest(node.left, inside, caps)
+        right = self._lowest(node.right, inside, caps)
         on = self._condition(left, right, node.condition)
         public = left.public and right.public
         items: list[exp.Expr] = []
@@ -242,6 +249,19 @@ class _Writer:
         select = exp.select(*items).from_(left.below(LEFT))
         select = select.join(right.below(RIGHT), on=on, join_type=kind, copy=False)
         return Selected(select, left.ties + right.ties, public, columns)
+
+    def _lowest(self, leaf: Leaf, needed: set[ColumnRef], caps: Mapping[str, int]) -> Selected:
+        """A joined relation, of each person the lowest-ranked rows that it may keep."""
+        found = self.relation(leaf, needed)
+        if leaf.alias not in caps or caps[leaf.alias] >= most_rows(leaf, self.tables):
+            return found
+        ranks = [exp.Ordered(this=_named(name), nulls_first=False) for name in rank_columns(found.ties)]
+        place = exp.Window(this=exp.RowNumber(), partition_by=[_named(PERSON)], order=exp.Order(expressions=ranks))
+        names = [_named(name) for name in (*found.carried, *found.columns.values())]
+        numbered = exp.select(*(name.copy() for name in names), _as(place, "_n")).from_(found.below(BELOW))
+        kept = exp.LTE(this=_named("_n"), expression=number(caps[leaf.alias]))
+        select = exp.select(*names).from_(numbered.subquery(BELOW, copy=False)).where(kept)
+        return Selected(select, found.ties, found.public, found.columns)
 
     def _condition(self, left: Selected, right: Selected, condition: Expression | None) -> exp.Expr:
         parts: list[exp.Expr] = []

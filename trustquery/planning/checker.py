@@ -16,6 +16,7 @@ from trustquery.errors import Problems, TrustQueryError
 from trustquery.language.functions import AGE_BANDS, FUNCTIONS
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
+from trustquery.model.multiplicity import MAX_JOINED, public_factor
 from trustquery.model.nodes import Call, Expression
 from trustquery.model.query import Query
 from trustquery.model.relations import Join, Mark, relations
@@ -68,6 +69,13 @@ def check(
     scope = found.scope
     if found.public:
         report("query-only-public", query.relation)
+    problems.raise_any()
+    for join in relations(query.relation):
+        if isinstance(join, Join) and (factor := public_factor(join, tables)) > MAX_JOINED:
+            report(
+                "query-form-unsupported", join, form=f"a join in which one row meets {factor} public rows",
+                instead="join public tables on a column, or use smaller ones",
+            )  # fmt: skip
     problems.raise_any()
     for key in query.keys:
         _key_type(key.type, infer(key.expression, scope, report), key, report)

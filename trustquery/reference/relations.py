@@ -12,6 +12,7 @@ from typing import Any
 from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTable, PublicTables
 from trustquery.model.facts import infer
+from trustquery.model.multiplicity import join_caps
 from trustquery.model.nodes import Call, ColumnRef, Expression, walk
 from trustquery.model.relations import (
     FOUND,
@@ -19,6 +20,7 @@ from trustquery.model.relations import (
     Filter,
     Frame,
     Join,
+    Leaf,
     Mark,
     Order,
     PerPerson,
@@ -160,8 +162,10 @@ def _public_value(kind: ColumnType, value: Any) -> Any:
 # -- joins ---------------------------------------------------------------------------------------------------------
 
 
-def _join(node: Join, source: Source) -> list[Record]:
-    left, right = _records(node.left, source), _records(node.right, source)
+def _join(node: Join, source: Source, caps: Mapping[str, int] | None = None) -> list[Record]:
+    caps = caps if caps is not None else join_caps(node, Tables(source.catalogue, source.public))
+    left = _join(node.left, source, caps) if isinstance(node.left, Join) else _lowest(node.left, caps, source)
+    right = _lowest(node.right, caps, source)
     numbers = _numbers(node.condition, source.rows(node))
     meet = _meets(node.condition, numbers)
     nothing_left, nothing_right = _missing(node.left, source), _missing(node.right, source)
@@ -189,6 +193,17 @@ def _join(node: Join, source: Source) -> list[Record]:
             if place not in met:
                 found.append(_combine(Record(None, nothing_left, 0, (0,) * blank_left), other, numbers))
     return found
+
+
+def _lowest(leaf: Leaf, caps: Mapping[str, int], source: Source) -> list[Record]:
+    """The rows of a joined relation, of each person the lowest-ranked that it may keep."""
+    rows = _records(leaf, source)
+    if leaf.alias not in caps:
+        return rows
+    people: dict[str | None, list[Record]] = {}
+    for row in rows:
+        people.setdefault(row.person, []).append(row)
+    return [row for own in people.values() for row in sorted(own, key=lambda r: r.rank)[: caps[leaf.alias]]]
 
 
 def _combine(one: Record, other: Record, numbers: frozenset[Expression]) -> Record:

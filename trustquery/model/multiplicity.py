@@ -1,0 +1,124 @@
+"""How many rows one person can have, at most; and the caps that keep joins from multiplying them without end.
+
+If one person's joined rows could become so many that an engine fails, then failing would say that the person is there:
+one exact bit. So each joined relation keeps a person's lowest-ranked rows only, few enough for the product to stay
+within ``MAX_JOINED`` (privacy-rules.md section 2: no one person can make a query slow). All of it follows from the
+model, the catalogue and pinned public rows, never from data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from trustquery.model.nodes import Call, ColumnRef, Expression, walk
+from trustquery.model.relations import Join, Leaf, PerPerson, Relation, Scan, UnionAll, leaves
+from trustquery.model.scope import Tables
+
+__all__ = ["MAX_JOINED", "join_caps", "most_rows", "public_factor"]
+
+MAX_JOINED = 1_000_000
+"""Joined rows of one person, at most."""
+
+
+def most_rows(node: Relation, tables: Tables) -> int:
+    """Rows of one person that the relation can have; of a public relation, all its rows."""
+    if isinstance(node, Scan):
+        public = tables.open(node.table)
+        if public is not None:
+            return len(public.rows)
+        table = tables.catalogue.table(node.table)
+        return 1 if table is None or table.one_row_per_person else table.row_cap
+    if isinstance(node, Join):
+        caps = join_caps(node, tables)
+        return math.prod(caps.values()) * public_factor(node, tables)
+    if isinstance(node, UnionAll):
+        return sum(most_rows(branch, tables) for branch in node.branches)
+    if isinstance(node, PerPerson) and not node.keys:
+        return 1
+    return most_rows(node.source, tables)
+
+
+def join_caps(node: Join, tables: Tables) -> Mapping[str, int]:
+    """Alias of each joined relation about people to the rows that it keeps of one person, lowest rank first.
+
+    Relations that can have few rows leave their share to the others.
+    """
+    bounds = {leaf.alias: most_rows(leaf, tables) for leaf in leaves(node) if not _is_public(leaf, tables)}
+    left, found = max(MAX_JOINED // public_factor(node, tables), 1), dict[str, int]()
+    for place, alias in enumerate(sorted(bounds, key=lambda name: (bounds[name], name))):
+        share = _root(left, len(bounds) - place)
+        found[alias] = min(bounds[alias], share)
+        left //= found[alias]
+    return found
+
+
+def public_factor(node: Join, tables: Tables) -> int:
+    """Rows of public relations that one row about a person can meet."""
+    factor = 1
+    current: Join | Leaf = node
+    condition: Expression | None = None
+    while isinstance(current, Join):
+        factor *= _meets(current.right, current.condition, tables)
+        condition, current = current.condition, current.left
+    return factor * _meets(current, condition, tables)
+
+
+def _meets(leaf: Leaf, condition: Expression | None, tables: Tables) -> int:
+    """Rows of a public leaf that one other row can meet; 1 for a relation about people."""
+    if not _is_public(leaf, tables):
+        return 1
+    most = most_rows(leaf, tables)
+    table = tables.open(leaf.table) if isinstance(leaf, Scan) else None
+    if table is None:
+        return most
+    for part in _conjuncts(condition):
+        for column, other in (part.arguments, reversed(part.arguments)):
+            named = isinstance(column, ColumnRef) and column.alias == leaf.alias
+            if named and not any(isinstance(n, ColumnRef) and n.alias == leaf.alias for n in walk(other)):
+                place = [c.name for c in table.columns].index(column.column)  # type: ignore[union-attr]
+                # Pinned rows are known: of a column without repeats one row meets at most one.
+                repeats = Counter(row[place] for row in table.rows if row[place] is not None)
+                most = min(most, max(repeats.values(), default=0) or 1)
+    return most
+
+
+def _conjuncts(condition: Expression | None) -> list[Call]:
+    """Equalities that every joined row must meet."""
+    found: list[Call] = []
+    stack = [condition]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Call) and node.function == "and":
+            stack.extend(node.arguments)
+        elif isinstance(node, Call) and node.function == "eq":
+            found.append(node)
+    return found
+
+
+def _is_public(node: Relation, tables: Tables) -> bool:
+    """Whether no scan below is about people; the checker has seen that the relation is sound."""
+    stack: list[Relation] = [node]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, Scan):
+            if tables.open(found.table) is None:
+                return False
+        elif isinstance(found, Join):
+            stack += [found.left, found.right]
+        elif isinstance(found, UnionAll):
+            stack += found.branches
+        else:
+            stack.append(found.source)
+    return True
+
+
+def _root(number: int, degree: int) -> int:
+    """The largest whole number whose power is at most ``number``, at least 1."""
+    found = max(int(number ** (1 / degree)), 1)
+    while (found + 1) ** degree <= number:
+        found += 1
+    while found > 1 and found**degree > number:
+        found -= 1
+    return found
