@@ -98,6 +98,7 @@ def _check_text(given: Submission, query: Query, catalogue: Catalogue) -> None:
         max_groups_per_person=given.max_groups,
         max_rows_per_group=given.max_rows,
         as_of=datetime.date.fromisoformat(query.as_of),
+        unknown_keys=query.has_unknown_keys,
     )
     if compiled.sha256 != query.sha256:
         raise TrustQueryError("query-plan-mismatch", place="sql")

@@ -42,7 +42,7 @@ def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Port
         opt_out_treatment=asked.opt_out_treatment,
         disclosure_profile=asked.disclosure_profile,
         min_trusts=asked.min_trusts,
-        unknown_keys=False,
+        unknown_keys=query.has_unknown_keys,
         training_expires=member.training_expires,
         now=now,
     )

@@ -14,7 +14,7 @@ def needed_ms(query: Query, catalogue: Catalogue, plan: Plan, settings: Settings
     """Time an answer may take: the allowance, the draws of noise, and the declared rows of every scan."""
     tables = [catalogue.table(scan.table) for scan in query.scans]
     rows = sum(table.declared_rows for table in tables if table is not None)
-    draws = -(-plan.length * 1_000 // settings.draws_per_second)
+    draws = -(-plan.draws * 1_000 // settings.draws_per_second)
     return settings.allowance_ms + draws + -(-rows * 1_000 // settings.rows_per_second)
 
 

@@ -14,7 +14,6 @@ from node_agent.gate.gate import pass_offer
 from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError
 from node_agent.gate.rates import Rates, Seats
-from tests.factories.catalogues import made_up
 from tests.factories.trust import NOW, People, key
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.catalogue import Catalogue
@@ -73,6 +72,12 @@ class FakeEngine:
         found = self.result() if callable(self.result) else self.result
         return list(found)
 
+    def counts(self, query: object, plan: Plan) -> dict[str, int]:
+        self.runs += 1
+        if isinstance(self.result, Exception):
+            raise self.result
+        return dict(self.result() if callable(self.result) else self.result)
+
 
 class World:
     """Documents and ports of one node; also the port ``documents`` and ``governance`` themselves."""
@@ -89,6 +94,7 @@ class World:
         self.logged: list[tuple[str, dict[str, Any]]] = []
         self.trouble: dict[str, Callable[[], None]] = {}
         self.noise: Callable[[list[int], Plan], list[int]] = lambda vector, plan: list(vector)
+        self.release_keys: Callable[[dict[str, int], Plan], dict[str, int]] = lambda counts, plan: dict(counts)
         figures = {"slot_ms": 1_000, "allowance_ms": 2_000, "queue_ms": 0} | settings
         self.ports = Ports(
             node="ash",
@@ -103,6 +109,7 @@ class World:
             budget_subject=lambda dataset: dataset,
             compile_plan=compile_plan,
             noise=lambda vector, plan: self.noise(vector, plan),
+            release_keys=lambda counts, plan: self.release_keys(counts, plan),
             send=self.sent.append,
             heads=Heads(self.ledger, "test/node/ash", key("ash")),
             log=lambda event, **facts: self.logged.append((event, facts)),
@@ -115,7 +122,7 @@ class World:
     def _catalogue(self, dataset: str) -> Catalogue:
         if dataset != "made-up":
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
-        return made_up()
+        return self.people.catalogue
 
     def _observe(self, step: str) -> None:
         self.steps.append(step)

@@ -32,6 +32,10 @@ GroupsOption = Annotated[
 RowsOption = Annotated[
     int | None, typer.Option(help="Most rows one person may add to a cell; likewise.", show_default=False)
 ]
+UnknownOption = Annotated[
+    bool,
+    typer.Option("--unknown-keys", help="Find the codes of one key in the data; rare ones never leave. Costs a delta."),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write to stdout.")]
 QueryId = Annotated[str, typer.Argument(help="The query's id, or its first 8 digits or more.")]
 
@@ -62,6 +66,7 @@ def _compile(
     groups: int | None,
     rows: int | None,
     fresh: bool = False,
+    unknown_keys: bool = False,
 ) -> Query:
     return connection.project(project).sql(
         sql,
@@ -70,6 +75,7 @@ def _compile(
         max_groups_per_person=groups,
         max_rows_per_group=rows,
         fresh=fresh,
+        unknown_keys=unknown_keys,
     )
 
 
@@ -81,6 +87,7 @@ def check(
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
+    unknown_keys: UnknownOption = False,
 ) -> None:
     """Check a query's text; no trust is asked.
 
@@ -93,7 +100,16 @@ def check(
         from trustquery.client import connect
 
         with connect() as connection:
-            query = _compile(connection, text, project, epsilon, dataset, max_groups_per_person, max_rows_per_group)
+            query = _compile(
+                connection,
+                text,
+                project,
+                epsilon,
+                dataset,
+                max_groups_per_person,
+                max_rows_per_group,
+                unknown_keys=unknown_keys,
+            )
         show_plan(query)
         say("The query is one that can be asked. next: tq query cost")
 
@@ -106,6 +122,7 @@ def cost(
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
+    unknown_keys: UnknownOption = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Say what a query would cost, how exact it would be, and which trusts would refuse. Spends nothing.
@@ -119,7 +136,16 @@ def cost(
         from trustquery.client import connect
 
         with connect() as connection:
-            query = _compile(connection, text, project, epsilon, dataset, max_groups_per_person, max_rows_per_group)
+            query = _compile(
+                connection,
+                text,
+                project,
+                epsilon,
+                dataset,
+                max_groups_per_person,
+                max_rows_per_group,
+                unknown_keys=unknown_keys,
+            )
             found = query.preview()
         if form is not Format.TABLE:
             data_json(cost_document(query, found))
@@ -136,6 +162,7 @@ def run(
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
+    unknown_keys: UnknownOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needs --max-epsilon.")] = False,
     max_epsilon: Annotated[str, typer.Option(help="Refuse to spend more at a trust.", show_default=False)] = "",
     wait: Annotated[int, typer.Option(min=1, max=3600, help="Seconds until the result closes.")] = 30,
@@ -156,7 +183,15 @@ def run(
 
         with connect() as connection:
             query = _compile(
-                connection, text, project, epsilon, dataset, max_groups_per_person, max_rows_per_group, fresh
+                connection,
+                text,
+                project,
+                epsilon,
+                dataset,
+                max_groups_per_person,
+                max_rows_per_group,
+                fresh,
+                unknown_keys,
             )
             found = query.preview()
             show_cost(query, found)

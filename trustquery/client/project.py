@@ -58,6 +58,7 @@ class Project:
         max_groups_per_person: int | None = None,
         max_rows_per_group: int | None = None,
         fresh: bool = False,
+        unknown_keys: bool = False,
     ) -> Query:
         """Compile a question. Touches no data and spends nothing until its result is asked for.
 
@@ -68,6 +69,8 @@ class Project:
             max_groups_per_person: contribution bound, cells; the catalogue's when None.
             max_rows_per_group: contribution bound, rows per cell; the catalogue's when None.
             fresh: draw and charge again, even for a question that was asked before.
+            unknown_keys: let one coded key without a public list of values be found in the data; costs a delta of 1e-9
+                at each trust besides.
 
         Raises:
             TrustQueryError: ``query-…``, each with its place in the text; ``project-dataset-not-permitted``.
@@ -89,6 +92,7 @@ class Project:
             groups=max_groups_per_person,
             rows=max_rows_per_group,
             fresh=fresh,
+            unknown_keys=unknown_keys,
         )
 
     def budget(self) -> dict[str, Any]:

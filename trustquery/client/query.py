@@ -64,6 +64,7 @@ class Query:
         groups: int | None,
         rows: int | None,
         fresh: bool,
+        unknown_keys: bool = False,
     ) -> Query:
         """Compile text to a model and a plan, here; nothing is sent.
 
@@ -71,7 +72,13 @@ class Query:
             TrustQueryError: ``query-…``.
         """
         model = compile_query(
-            sql, catalogue, epsilon=epsilon, max_groups_per_person=groups, max_rows_per_group=rows, as_of=None
+            sql,
+            catalogue,
+            epsilon=epsilon,
+            max_groups_per_person=groups,
+            max_rows_per_group=rows,
+            as_of=None,
+            unknown_keys=unknown_keys,
         )
         return cls(project, sql, model, compile_plan(model, catalogue), catalogue, epsilon, groups, rows, fresh)
 

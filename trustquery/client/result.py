@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer, Intent, Roster
-from trustquery.outputs import Estimate, Table, read
+from trustquery.outputs import Estimate, Table, read, read_keys
 from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection
+from trustquery.protocol.pairs import add_pairs
 
 if TYPE_CHECKING:
     import pandas
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from trustquery.planning import Plan
 
 __all__ = ["Cost", "Result", "TrustOutcome", "by_reason", "read_result"]
+
+Merged = list[int] | dict[str, tuple[int, int]]
+"""Integers in the plan's order; or, where keys are found in the data, sum and number of trusts by label."""
 
 
 @dataclass(frozen=True)
@@ -123,22 +127,30 @@ def read_result(
     answered = sum(trust.answered for trust in trusts)
     if result["vector"] is None or answered < intent.min_trusts:
         raise _no_result(intent, trusts)
-    merged = [int(number) for number in result["vector"]]
+    merged: Merged
+    if plan.has_unknown_keys:
+        merged = {str(label): (int(total), int(count)) for label, total, count in result["vector"]}
+        if any(not 1 <= count <= answered for _, count in merged.values()):
+            raise TrustQueryError("auth-document", document="result", problem="it counts other trusts than answered")
+        table = read_keys(plan, merged)
+    else:
+        merged = [int(number) for number in result["vector"]]
+        table = read(model, plan, merged, answered, catalogue)
     checked = _merge_again(result["trusts"], intent, plan, roster, merged)
-    table = read(model, plan, merged, answered, catalogue)
-    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked), shares, checked)
+    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan), shares, checked)
 
 
-def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Sequence[int]) -> bool:
+def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Merged) -> bool:
     """Repeat the sum from the vectors that the trusts signed; False when the coordinator does not show them all."""
     vectors = []
     for item in items:
         if item.get("vector") is None:
             return False
         vector = base64.b64decode(item["vector"], validate=True)
-        check_vector(_read_answer(item, intent, plan, roster), vector)
+        check_vector(_read_answer(item, intent, plan, roster), vector, keyed=plan.has_unknown_keys)
         vectors.append(vector)
-    if add_vectors(vectors, plan.length) != list(merged):
+    again: Merged = add_pairs(vectors) if plan.has_unknown_keys else add_vectors(vectors, plan.length)
+    if again != merged:
         raise TrustQueryError("auth-document", document="result", problem="it is not the sum of what the trusts signed")
     return True
 
@@ -194,8 +206,10 @@ def _no_result(intent: Intent, trusts: tuple[TrustOutcome, ...]) -> TrustQueryEr
     return TrustQueryError.of([*given, few.problem])
 
 
-def _notes(answers: Sequence[Answer], checked: bool) -> tuple[str, ...]:
+def _notes(answers: Sequence[Answer], checked: bool, plan: Plan) -> tuple[str, ...]:
     notes = ["Intervals are 95 % and cover the noise only."]
+    if plan.has_unknown_keys:
+        notes.append("Keys were found in the data: each sum is of the trusts that released it; rare keys are absent.")
     if not all(has_rollback_protection(answer) for answer in answers):
         notes.append("No rollback protection: the federation has no witnesses yet.")
     if checked:

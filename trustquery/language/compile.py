@@ -38,6 +38,7 @@ from trustquery.model.nodes import (
 from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
 from trustquery.model.relations import Relation, scans
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS, UNKNOWN_DELTA_ATTO, plain_column
 from trustquery.planning.checker import check
 from trustquery.privacy.budget import delta_for, rho_nano_of
 
@@ -68,6 +69,7 @@ def compile_query(
     max_rows_per_group: int | None = None,
     as_of: datetime.date | None = None,
     public: PublicTables | None = None,
+    unknown_keys: bool = False,
 ) -> Query:
     """Compile one SELECT to the frozen model.
 
@@ -78,6 +80,8 @@ def compile_query(
         max_groups_per_person: contribution bound G, cells; the catalogue's when None.
         max_rows_per_group: contribution bound R, rows a cell; the catalogue's when None.
         public: public tables at hand; those that ship when None.
+        unknown_keys: whether one coded key without a public list of values may be found in the data and released by
+            threshold, which costs a delta of 1e-9 besides.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
 
     Raises:
@@ -87,6 +91,7 @@ def compile_query(
     problems = Problems()
     tables = Tables(catalogue, public or shipped())
     compiler = _Compiler(tree, catalogue, Reader(source, problems, tables, SubqueryReader()), problems)
+    compiler.unknown_keys = unknown_keys
     try:
         draft = compiler.draft()
     except RecursionError:
@@ -110,6 +115,7 @@ def compile_query(
         rows,
         rho_nano_of(epsilon, delta_for(catalogue.unit.declared_people)),
         (as_of or datetime.date(2000, 1, 1)).isoformat(),
+        UNKNOWN_DELTA_ATTO if any(key.kind == "unknown" for key in draft.keys) else 0,
     )
     check(query, catalogue, tables.public, compiler.reader.place)
     return query
@@ -133,6 +139,7 @@ class _Draft:
 class _Compiler:
     def __init__(self, tree: exp.Select, catalogue: Catalogue, reader: Reader, problems: Problems) -> None:
         self.tree, self.catalogue, self.reader, self.problems = tree, catalogue, reader, problems
+        self.unknown_keys = False
 
     def draft(self) -> _Draft:
         """Everything but the numbers. Problems are noted; ``Refused`` ends what cannot go on."""
@@ -159,6 +166,7 @@ class _Compiler:
                 self._output(draft, item, place)
             except Refused:
                 continue
+        self._only_unknown(draft)
         draft.relation = with_marks(draft.relation, self.reader)
         self._few("statistics", self.tree.expressions, len(draft.aggregates))
         if not draft.aggregates and not self.problems:
@@ -218,6 +226,11 @@ class _Compiler:
                 self.reader.refuse("query-key-no-domain", written, expression=_words(written))
             return
         values = key_values(expression, info, ranges)
+        if values is None and self.unknown_keys and info.type in (ColumnType.TEXT, ColumnType.INTEGER):
+            draft.keys.append(self.reader.mark(Key(name, expression, info.type, (), "unknown"), written))
+            draft.key_infos.append(info)
+            self._in_vocabulary(written, expression)
+            return
         if values is None:
             self._no_domain(written, expression, info)
             return
@@ -236,6 +249,30 @@ class _Compiler:
                 key = self.reader.person_key
                 raise self.reader.refuse("query-identifier-in-output", written, column=_words(written), key=key)
         return self.reader.read(written)
+
+    def _in_vocabulary(self, written: exp.Expr, expression: Expression) -> None:
+        """Refuse a key that may not be found in the data; ``planning.checker`` does so again."""
+        found = plain_column(expression)
+        column = self.reader.scope[found.alias].column(found.column) if found is not None else None
+        if column is None or column.role is not Role.DIMENSION or not column.vocabulary:
+            self.reader.refuse("query-key-no-vocabulary", written, expression=_words(written))
+
+    def _only_unknown(self, draft: _Draft) -> None:
+        """A thresholded release has one key and one count: each refusal says what to do instead."""
+        if not any(key.kind == "unknown" for key in draft.keys):
+            return
+        if len(draft.keys) > 1:
+            group = self.tree.args["group"].expressions
+            self.reader.refuse(
+                "query-unknown-keys", group[-1], what="with one key",
+                instead="leave out the other keys, or ask for one of their values at a time in WHERE",
+            )  # fmt: skip
+        kinds = {aggregate.kind for aggregate in draft.aggregates}
+        if len(draft.aggregates) > 1 or not kinds <= {"count", "count_distinct_person"}:
+            self.reader.refuse(
+                "query-unknown-keys", self.tree, what="with one count",
+                instead=f"ask for count(*), count(x) or count(DISTINCT {self.reader.person_key}) alone",
+            )  # fmt: skip
 
     def _no_domain(self, written: exp.Expr, expression: Expression, info: Info) -> None:
         columns = list(written.find_all(exp.Column))
@@ -370,7 +407,8 @@ class _Compiler:
             if number is not None and not 1 <= number <= MAX_BOUND:
                 raise TrustQueryError("query-contribution-bound", name, name=name, limit=MAX_BOUND)
         rows_read = rows_of(draft.relation, self.reader.tables, _silent)
-        cells = math.prod(len(key.values) + 2 for key in draft.keys)
+        unknown = any(key.kind == "unknown" for key in draft.keys)
+        cells = MAX_UNKNOWN_KEYS if unknown else math.prod(len(key.values) + 2 for key in draft.keys)
         fixed = all(infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys)
         default_rows, default_groups = rows_read.rows, rows_read.groups
         if fixed or rows_read.one_row:

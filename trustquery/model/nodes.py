@@ -26,6 +26,7 @@ __all__ = [
     "ColumnRef",
     "Expression",
     "Key",
+    "KeyKind",
     "KeyRef",
     "Literal",
     "Output",
@@ -177,17 +178,32 @@ def walk(expression: Expression) -> Iterator[Expression]:
             stack.extend(reversed(node.arguments))
 
 
+KeyKind = OneOf["public", "unknown"]
+
+
 @dataclass(frozen=True)
 class Key:
-    """A grouping key with its public values, written out; *other* and *missing* are always added."""
+    """A grouping key with its public values, written out; *other* and *missing* are always added.
+
+    Attributes:
+        kind: ``unknown`` has no values: those found in the data are released by threshold (``model.unknown``).
+    """
 
     name: str
     expression: Expression
     type: ColumnType
     values: tuple[int | str | bool, ...]
+    kind: KeyKind = "public"
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_expression(self.expression)
+        if self.kind == "unknown":
+            if self.values != () or self.type not in (ColumnType.TEXT, ColumnType.INTEGER):
+                raise invalid()
+            return
+        if self.kind != "public":
+            raise invalid()
         if self.type in (ColumnType.NUMBER, ColumnType.TIMESTAMP) or not isinstance(self.values, tuple):
             raise invalid()
         if not 1 <= len(self.values) <= MAX_KEY_VALUES or len(set(self.values)) != len(self.values):

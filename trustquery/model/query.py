@@ -29,6 +29,7 @@ from trustquery.model.nodes import (
 )
 from trustquery.model.relation_codec import read_relation, write_relation
 from trustquery.model.relations import MAX_RELATIONS, Relation, Scan, expressions, relations, scans
+from trustquery.model.unknown import check_unknown
 
 __all__ = ["MODEL_FORMAT", "Query"]
 
@@ -52,7 +53,7 @@ class Query:
         groups: G, most cells one person may touch, ≥ 1.
         rows: R, most rows one person may add to one cell, ≥ 1 (people are counted with R = 1).
         rho_nano: privacy loss to spend at most, in 1e-9 rho, at each trust.
-        delta_atto: for thresholded releases only; 0 here.
+        delta_atto: delta to spend, in 1e-18: above 0 exactly where a key is of kind ``unknown``, else 0.
         mode: ``local``; ``secure-sum`` is reserved.
         as_of: ISO date that stands for "today"; never a clock.
     """
@@ -82,7 +83,7 @@ class Query:
             raise invalid()
         if not (1 <= self.groups <= MAX_BOUND and 1 <= self.rows <= MAX_BOUND):
             raise invalid()
-        if not 1 <= self.rho_nano <= MAX_RHO_NANO or self.delta_atto != 0 or self.mode not in ("local", "secure-sum"):
+        if not 1 <= self.rho_nano <= MAX_RHO_NANO or self.mode not in ("local", "secure-sum"):
             raise invalid()
         try:
             if datetime.date.fromisoformat(self.as_of).isoformat() != self.as_of:
@@ -91,6 +92,7 @@ class Query:
             raise invalid() from error
         if not self.aggregates or max(len(self.keys), len(self.aggregates), len(self.outputs)) > MAX_PARTS:
             raise invalid()
+        check_unknown(self.keys, self.aggregates, self.delta_atto)
         if sum(1 for _ in relations(self.relation)) > MAX_RELATIONS:
             raise invalid()
         pinned = [pin.id for pin in self.inputs]
@@ -127,6 +129,11 @@ class Query:
         yield from (key.expression for key in self.keys)
         for aggregate in self.aggregates:
             yield from (part for part in (aggregate.argument, aggregate.filter) if part is not None)
+
+    @property
+    def has_unknown_keys(self) -> bool:
+        """Whether keys are found in the data and released by threshold."""
+        return any(key.kind == "unknown" for key in self.keys)
 
     def tables(self) -> frozenset[str]:
         """Names of the catalogue tables read."""

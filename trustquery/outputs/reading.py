@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from trustquery.catalogue.schema import Catalogue
+from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.model.nodes import ColumnRef, Key
 from trustquery.model.query import Query
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.unknown import read_label
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
 from trustquery.planning.plan import Block, Plan, PlanOutput
 
-__all__ = ["Z95", "read"]
+__all__ = ["Z95", "read", "read_keys"]
 
 Z95 = 1.959963984540054
 
@@ -55,6 +57,37 @@ def read(query: Query, plan: Plan, merged: Sequence[int], trusts: int, catalogue
             for output in plan.outputs
         )
         for cell, place in enumerate(positions)
+    )
+    return Table(columns, rows)
+
+
+def read_keys(plan: Plan, merged: Mapping[str, tuple[int, int]]) -> Table:
+    """Turn the merged counts of a thresholded release into a table.
+
+    Args:
+        merged: label of a key to its sum and the number of trusts that released it, ≥ 1.
+
+    Returns:
+        One row a key that any trust released, by value; *other* and *missing* last. A trust that did not release a key
+        may hold some of it: every estimate has the caveat ``unknown-keys-thresholded``.
+
+    Raises:
+        TrustQueryError: ``query-model-invalid``: a label that is none of this key's.
+    """
+    [axis] = plan.axes
+    found = [(read_label(label, ColumnType(axis.type)), *merged[label]) for label in sorted(merged)]
+    if axis.type == ColumnType.INTEGER:
+        found.sort(key=lambda item: (item[0][0] != "value", item[0][1] or 0))
+    columns = tuple(
+        column if column.kind == "key" else replace(column, caveats=(*column.caveats, "unknown-keys-thresholded"))
+        for column in (_column(output, plan) for output in plan.outputs)
+    )
+    rows = tuple(
+        tuple(
+            KeyCell(*key) if "key" in output.read else _estimate(output.read, plan, [total], trusts, 0)
+            for output in plan.outputs
+        )
+        for key, total, trusts in found
     )
     return Table(columns, rows)
 

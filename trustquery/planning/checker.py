@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from trustquery.catalogue.schema import Catalogue, ColumnType
+from trustquery.catalogue.schema import Catalogue, ColumnType, Role
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
-from trustquery.model.nodes import Call, Expression
+from trustquery.model.nodes import Call, Expression, Key
 from trustquery.model.query import Query
 from trustquery.model.relations import Join, Mark, relations
 from trustquery.model.scope import Shape, Tables, condition, rows_of
+from trustquery.model.unknown import plain_column
 
 __all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "pinned_tables"]
 
@@ -72,6 +73,8 @@ def check(
     problems.raise_any()
     for key in query.keys:
         _key_type(key.type, infer(key.expression, scope, report), key, report)
+        if key.kind == "unknown":
+            _in_vocabulary(key, scope, report)
     for aggregate in query.aggregates:
         if aggregate.filter is not None:
             condition(aggregate.filter, scope, report)
@@ -86,7 +89,7 @@ def check(
                     needed="integer or number",
                     instead="sum a numeric column or expression",
                 )
-    cells = math.prod(len(key.values) + 2 for key in query.keys)
+    cells = math.prod(len(key.values) + 2 for key in query.keys)  # 2 for an unknown key, which stands alone
     if cells > MAX_CELLS or cells * len(query.aggregates) > MAX_VECTOR:
         report("query-too-many-cells", query, cells=cells, limit=MAX_CELLS)
     problems.raise_any()
@@ -118,6 +121,14 @@ def _pieces(node: Expression) -> int:
         return 1
     repeats = REPEATS.get(node.function, 1)
     return min(1 + sum(repeats * _pieces(argument) for argument in node.arguments), MAX_PIECES + 1)
+
+
+def _in_vocabulary(key: Key, scope: Mapping[str, Shape], report: Callable[..., None]) -> None:
+    """Keys found in the data are codes of a vocabulary that the catalogue names; free text and numbers are none."""
+    found = plain_column(key.expression)
+    column = scope[found.alias].column(found.column) if found is not None and found.alias in scope else None
+    if column is None or column.role is not Role.DIMENSION or not column.vocabulary:
+        report("query-key-no-vocabulary", key.expression, expression=key.name)
 
 
 def _key_type(declared: ColumnType, info: Info, key: object, report: Callable[..., None]) -> None:

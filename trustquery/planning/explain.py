@@ -64,8 +64,12 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
     tables = ", ".join(scan.table for scan in query.scans)
     words = [f"Reads {tables} of {catalogue.id}, one person's rows at a time, joined on the person key."]
     for axis in plan.axes:
+        if axis.kind == "unknown":
+            words += _unknown(plan, axis.name)
+            continue
         words.append(f"Groups by {axis.name}: {len(axis.values)} public values, and the cells 'other' and 'missing'.")
-    words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")
+    if not plan.has_unknown_keys:
+        words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")
     words.append("Adds discrete Gaussian noise at each trust before anything leaves it.")
     delta = delta_for(catalogue.unit.declared_people)
     return Explanation(
@@ -79,6 +83,17 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
         delta,
         catalogue.unit.max_trusts,
     )
+
+
+def _unknown(plan: Plan, name: str) -> list[str]:
+    """A thresholded release in words."""
+    [block] = plan.blocks
+    delta = format((Decimal(plan.delta_atto) / 10**18).normalize(), "e")
+    return [
+        f"Groups by {name}, whose values are found in the data; rarer values never leave, so the list is not complete.",
+        f"At each trust a value leaves only where its noised count is {block.threshold:,} or more.",
+        f"Spends a delta of {delta} at each trust besides the privacy loss below.",
+    ]
 
 
 def _forecast(block: Block, trusts: int) -> Forecast:

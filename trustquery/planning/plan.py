@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from trustquery.identity import canonical
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 
 __all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Bound", "Plan", "PlanOutput"]
 
@@ -27,15 +28,21 @@ Value = int | str | bool
 
 @dataclass(frozen=True)
 class Axis:
-    """One grouping key: its public values, in order. ``cells`` counts the two extra ones."""
+    """One grouping key: its public values, in order. ``cells`` counts the two extra ones.
+
+    ``kind`` unknown: no values are public, and ``cells`` is the most there may be.
+    """
 
     name: str
     type: str
     values: tuple[Value, ...]
+    kind: Literal["public", "unknown"] = "public"
 
     @property
     def cells(self) -> int:
         """Number of cells along this axis: the values, *other*, *missing*."""
+        if self.kind == "unknown":
+            return MAX_UNKNOWN_KEYS
         return len(self.values) + 2
 
     @property
@@ -45,7 +52,8 @@ class Axis:
 
     def document(self) -> dict[str, Any]:
         """Canonical-JSON data."""
-        return {"name": self.name, "type": self.type, "values": list(self.values)}
+        kind = {} if self.kind == "public" else {"kind": self.kind}
+        return kind | {"name": self.name, "type": self.type, "values": list(self.values)}
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,9 @@ class Block:
         l2_sensitivity_squared: G·(R·A)², exact.
         rho_nano: charge, ceil(1e9·Δ²/(2σ²)).
         sigma: standard deviation of the noise in units of 2^-20.
+        threshold: smallest noised integer that is released, for a thresholded release; 0 for any other. Its offset and
+            length are 0, because how many cells it has is not known before data are read.
+        delta_atto: what the threshold costs in delta, in 1e-18.
     """
 
     id: str
@@ -95,6 +106,8 @@ class Block:
     l2_sensitivity_squared: int
     rho_nano: int
     sigma: int
+    threshold: int = 0
+    delta_atto: int = 0
 
     @property
     def sigma_float(self) -> float:
@@ -103,7 +116,8 @@ class Block:
 
     def document(self) -> dict[str, Any]:
         """Canonical-JSON data."""
-        return {
+        limits = {"threshold": _big(self.threshold), "delta_atto": self.delta_atto} if self.threshold else {}
+        return limits | {
             "id": self.id,
             "kind": self.kind,
             "statistic": self.statistic,
@@ -149,8 +163,23 @@ class Plan:
 
     @property
     def length(self) -> int:
-        """Length of the vector, in int64s."""
+        """Length of the vector, in int64s; 0 for a thresholded release, which has pairs of key and integer instead."""
         return sum(block.length for block in self.blocks)
+
+    @property
+    def has_unknown_keys(self) -> bool:
+        """Whether this is a thresholded release."""
+        return any(axis.kind == "unknown" for axis in self.axes)
+
+    @property
+    def draws(self) -> int:
+        """Most draws of noise that this plan can need, whatever the data hold."""
+        return MAX_UNKNOWN_KEYS if self.has_unknown_keys else self.length
+
+    @property
+    def delta_atto(self) -> int:
+        """What thresholds cost in delta, in 1e-18: the sum over the blocks."""
+        return sum(block.delta_atto for block in self.blocks)
 
     @property
     def rho_nano(self) -> int:

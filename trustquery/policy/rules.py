@@ -174,8 +174,8 @@ def _rho(policy: Policy, request: PolicyRequest) -> Problem | None:
 
 @_rule("cells")
 def _cells(policy: Policy, request: PolicyRequest) -> Problem | None:
-    """The keys do not make too many cells."""
-    if 0 < request.cells <= policy.queries.max_cells:
+    """The keys do not make too many cells. How many are found in the data has a limit of its own."""
+    if request.unknown_keys or 0 < request.cells <= policy.queries.max_cells:
         return None
     return _refused("cells", f"use coarser keys: at most {policy.queries.max_cells} cells")
 

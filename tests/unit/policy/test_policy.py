@@ -158,7 +158,6 @@ def test_a_cap_that_is_not_written_is_an_error(table: str, line: str) -> None:
         {"rho_12_months": "3"},  # above the lifetime's 2
         {"key_kinds": '["file", "browser"]'},  # without browser_max_rho
         {"per_trust_figures": "false"},  # but local mode shows them
-        {"unknown_keys": "true"},
         {"review": "true"},
         {"modes": '["local", "global"]'},
         {"purposes": '["marketing"]'},
