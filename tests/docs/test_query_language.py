@@ -16,7 +16,7 @@ from trustquery.language.functions import FUNCTIONS
 from trustquery.planning import compile_plan
 
 PAGE = DOCS / "reference" / "query-language.md"
-HEAD = re.compile(r"-- (?P<catalogue>[a-z0-9.-]+)(, refused: (?P<code>[a-z-]+))?")
+HEAD = re.compile(r"-- (?P<catalogue>[a-z0-9.-]+)(?P<unknown>, unknown keys)?(, refused: (?P<code>[a-z-]+))?")
 
 
 def found() -> list[tuple[Path, Fence]]:
@@ -28,12 +28,15 @@ def test_query_in_the_manual(page: Path, fence: Fence) -> None:
     head = HEAD.fullmatch(fence.text.splitlines()[0])
     assert head, f"{name(page)}:{fence.line}: begin with '-- CATALOGUE' or '-- CATALOGUE, refused: CODE'"
     catalogue = load(head["catalogue"])
+    unknown = head["unknown"] is not None
     if head["code"] is None:
-        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))
-        assert compile_plan(query, catalogue).length > 0
+        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown)
+        plan = compile_plan(query, catalogue)
+        assert plan.has_unknown_keys is unknown
+        assert plan.cells > 0
     else:
         with pytest.raises(TrustQueryError) as refused:
-            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))
+            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown)
         assert refused.value.code == head["code"]
 
 
