@@ -8,6 +8,7 @@ import threading
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
+from trustquery.model.trusts import at_trust
 
 __all__ = ["run"]
 
@@ -25,7 +26,7 @@ def run(case: Case, ports: Ports) -> None:
             if case.plan.has_unknown_keys:
                 outcome.put(case.engine.counts(case.query, case.plan))
             else:
-                outcome.put(case.engine.vector(case.query, case.plan))
+                outcome.put(case.engine.vector(at_trust(case.query, ports.node), case.plan))
         except BaseException:  # whatever it was, it may depend on data: nobody is told
             outcome.put(None)
 

@@ -18,6 +18,8 @@ from trustquery.planning import compile_plan
 PAGE = DOCS / "reference" / "query-language.md"
 HEAD = re.compile(r"-- (?P<catalogue>[a-z0-9.-]+)(?P<unknown>, unknown keys)?(, refused: (?P<code>[a-z-]+))?")
 
+TRUSTS = ("RX1", "RX2")
+
 
 def found() -> list[tuple[Path, Fence]]:
     return [(page, fence) for page in manual() for fence in fences(page) if fence.language == "sql"]
@@ -30,13 +32,13 @@ def test_query_in_the_manual(page: Path, fence: Fence) -> None:
     catalogue = load(head["catalogue"])
     unknown = head["unknown"] is not None
     if head["code"] is None:
-        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown)
+        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown, trusts=TRUSTS)
         plan = compile_plan(query, catalogue)
         assert plan.has_unknown_keys is unknown
         assert plan.cells > 0
     else:
         with pytest.raises(TrustQueryError) as refused:
-            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown)
+            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown, trusts=TRUSTS)
         assert refused.value.code == head["code"]
 
 

@@ -130,6 +130,24 @@ def test_keys_found_at_each_trust_make_one_table(world: World) -> None:
     assert past_result(world.connection, result.query_id[:12]).table == result.table
 
 
+def test_figures_by_trust_are_each_trusts_own(world: World) -> None:
+    puppets = [world.puppet(ods, value=100 + place) for place, ods in enumerate(TRUSTS[:3])]
+    puppets.append(world.puppet("RX4", silent=True))
+    sql = "SELECT trust, count(*) AS visits FROM visit_occurrence GROUP BY trust"
+    with connected(*puppets):
+        query = world.connection.project("stays").sql(sql, epsilon=0.5)
+        result = query.run(wait=2)
+    assert query.to_arrow().select(["trust", "visits"]).to_pydict() == {
+        "trust": ["RX1", "RX2", "RX3"],
+        "visits": [100.0, 101.0, 102.0],
+    }
+    low, high = query.intervals["visits"][0]
+    assert low is not None
+    assert high is not None
+    assert (high - low) / 2 == pytest.approx(1.959964 * query.plan.blocks[0].sigma_float)
+    assert (result.answered, result.merge_checked) == (3, True)
+
+
 def test_a_silent_and_a_refusing_trust_are_missing_not_zero(world: World) -> None:
     refusal = Problem("budget-exhausted", "", {"scope": "project"})
     puppets = [

@@ -61,12 +61,14 @@ class FakeEngine:
         self.data_version = 1
         self.result: Any = [7, 8, 9, 0, 1]
         self.runs = 0
+        self.queries: list[object] = []
 
     def tables(self, dataset: str) -> frozenset[str]:
         return frozenset({"person", "event"})
 
     def vector(self, query: object, plan: Plan) -> list[int]:
         self.runs += 1
+        self.queries.append(query)
         if isinstance(self.result, Exception):
             raise self.result
         found = self.result() if callable(self.result) else self.result

@@ -179,6 +179,20 @@ def test_the_release_is_charged_in_delta_to_every_scope(tmp_path: Path) -> None:
     assert made.ledger.totals() == dict.fromkeys(scopes, (plan.rho_nano, 10**9, 1))
 
 
+def test_an_identical_question_gets_the_stored_keys_at_no_further_cost(tmp_path: Path) -> None:
+    query, plan = compiled()
+    for people in (0, 3 * plan.blocks[0].threshold):
+        with prepared(tmp_path, coded(), events(("E11", people))) as store:
+            made = world(query, store)
+            made.ask()
+            again = made.ask(made.offer(made.people.the_intent("two")))
+        assert again is not None
+        assert again.status == "answer"
+        assert made.sent[0].vector == made.sent[1].vector
+        assert made.engine.runs == 1
+        assert made.ledger.totals()["node-wide", ""][:2] == (plan.rho_nano, 10**9)
+
+
 def test_policy_and_delta_caps_refuse_before_data_are_read(tmp_path: Path) -> None:
     query, _ = compiled()
     with prepared(tmp_path, coded(), events(("E11", 5))) as store:

@@ -35,7 +35,12 @@ DEFAULT_WAIT_SECONDS = 30
 def cost_of(model: Model, plan: Plan, catalogue: Catalogue) -> Cost:
     """Privacy loss of a compiled query."""
     found = explain(model, plan, catalogue, 1)
-    return Cost(found.rho_nano, found.epsilon, found.epsilon_federation, found.delta, found.max_trusts)
+    return Cost(found.rho_nano, found.epsilon, found.epsilon_federation, found.delta, found.max_trusts, plan.delta_atto)
+
+
+def named(project: Project) -> tuple[str, ...]:
+    """The trusts that a query of the project asks: all on the roster, by name."""
+    return tuple(sorted(node.node for node in project.roster.nodes))
 
 
 @dataclass
@@ -79,6 +84,7 @@ class Query:
             max_rows_per_group=rows,
             as_of=None,
             unknown_keys=unknown_keys,
+            trusts=named(project),
         )
         return cls(project, sql, model, compile_plan(model, catalogue), catalogue, epsilon, groups, rows, fresh)
 
@@ -151,7 +157,7 @@ class Query:
             rho_nano=self.plan.rho_nano,
             delta_atto=self.model.delta_atto,
             mode="local",
-            nodes=tuple(sorted(node.node for node in self.project.roster.nodes)),
+            nodes=named(self.project),
             min_trusts=permit.min_trusts,
             reuse="fresh" if self.fresh else "stored",
             opt_out_treatment=permit.opt_out_treatment,

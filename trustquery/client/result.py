@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer, Intent, Roster
-from trustquery.outputs import Estimate, Table, read, read_keys
-from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection
+from trustquery.outputs import Estimate, Table, own_cells, read, read_keys, trust_axis
+from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection, read_vector
 from trustquery.protocol.pairs import add_pairs
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Cost:
         rho_nano: charged at each trust that answers, in 1e-9 rho.
         epsilon: the same at one trust, at ``delta``, rounded up.
         epsilon_federation: for a person at ``max_trusts`` trusts.
+        delta_atto: charged at each trust besides, in 1e-18, for keys found in the data.
     """
 
     rho_nano: int
@@ -43,6 +44,7 @@ class Cost:
     epsilon_federation: Decimal
     delta: Decimal
     max_trusts: int
+    delta_atto: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def read_result(
     if result["vector"] is None or answered < intent.min_trusts:
         raise _no_result(intent, trusts)
     merged: Merged
+    here = {trust.node for trust in trusts if trust.answered}
     if plan.has_unknown_keys:
         merged = {str(label): (int(total), int(count)) for label, total, count in result["vector"]}
         if any(not 1 <= count <= answered for _, count in merged.values()):
@@ -135,8 +138,11 @@ def read_result(
         table = read_keys(plan, merged)
     else:
         merged = [int(number) for number in result["vector"]]
-        table = read(model, plan, merged, answered, catalogue)
+        table = read(model, plan, merged, answered, catalogue, here)
     checked = _merge_again(result["trusts"], intent, plan, roster, merged)
+    if checked and trust_axis(plan) is not None:
+        vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
+        table = read(model, plan, own_cells(plan, vectors), 1, catalogue, here)
     return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan), shares, checked)
 
 

@@ -135,6 +135,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("query-unknown-keys", "keys found in the data are released {what}", "{instead}"),
     _entry("query-key-range-missing", "date_trunc needs a literal date range on {column} to know its months", "add WHERE {column} >= DATE '2018-01-01' AND {column} < DATE '2019-01-01'"),
     _entry("query-too-many-cells", "the keys make {cells} cells; at most {limit} are possible", "use coarser keys"),
+    _entry("query-trusts-differ", "the trusts that the key lists are not those that the intent asks", "compile the query again for the trusts that you ask; nothing was spent", audience="operator"),
     _entry("query-bounds-missing", "{expression} has no bounds, so one person could change the sum without limit", "write {function}(clamp({expression}, 0, 100)) with the smallest and largest value that make sense"),
     _entry("query-bounds-invalid", "the bounds {lo} to {hi} are not usable", "give two numbers, the smaller first, within ±2^40"),
     _entry("query-literal", "the literal {literal} cannot be used here", "{instead}"),

@@ -38,6 +38,7 @@ from trustquery.model.nodes import (
 from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
 from trustquery.model.relations import Relation, scans
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.trusts import trust_key
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS, UNKNOWN_DELTA_ATTO, plain_column
 from trustquery.planning.checker import check
 from trustquery.privacy.budget import delta_for, rho_nano_of
@@ -57,6 +58,7 @@ _CLAUSES = {
     "qualify": ("QUALIFY", "use a plain aggregate"),
     "windows": ("WINDOW", "use a plain aggregate"),
 }
+TRUST = "trust"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -70,6 +72,7 @@ def compile_query(
     as_of: datetime.date | None = None,
     public: PublicTables | None = None,
     unknown_keys: bool = False,
+    trusts: tuple[str, ...] = (),
 ) -> Query:
     """Compile one SELECT to the frozen model.
 
@@ -82,6 +85,7 @@ def compile_query(
         public: public tables at hand; those that ship when None.
         unknown_keys: whether one coded key without a public list of values may be found in the data and released by
             threshold, which costs a delta of 1e-9 besides.
+        trusts: names of the trusts asked, sorted: the values of the key ``trust``; without any there is no such key.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
 
     Raises:
@@ -91,7 +95,7 @@ def compile_query(
     problems = Problems()
     tables = Tables(catalogue, public or shipped())
     compiler = _Compiler(tree, catalogue, Reader(source, problems, tables, SubqueryReader()), problems)
-    compiler.unknown_keys = unknown_keys
+    compiler.unknown_keys, compiler.trusts = unknown_keys, trusts
     try:
         draft = compiler.draft()
     except RecursionError:
@@ -140,6 +144,7 @@ class _Compiler:
     def __init__(self, tree: exp.Select, catalogue: Catalogue, reader: Reader, problems: Problems) -> None:
         self.tree, self.catalogue, self.reader, self.problems = tree, catalogue, reader, problems
         self.unknown_keys = False
+        self.trusts: tuple[str, ...] = ()
 
     def draft(self) -> _Draft:
         """Everything but the numbers. Problems are noted; ``Refused`` ends what cannot go on."""
@@ -215,6 +220,15 @@ class _Compiler:
         return found
 
     def _key(self, draft: _Draft, written: exp.Expr, name: str, ranges: Mapping[ColumnRef, DateRange]) -> None:
+        if self._is_trust(written):
+            if any(key.kind == "trust" for key in draft.keys):
+                self.reader.refuse(
+                    "query-form-unsupported", written, form="the key trust twice", instead="group by it once"
+                )
+                return
+            draft.keys.append(self.reader.mark(trust_key(name, self.trusts), written))
+            draft.key_infos.append(Info(ColumnType.TEXT, values=self.trusts))
+            return
         try:
             expression = self._key_expression(written)
         except Refused:
@@ -239,6 +253,13 @@ class _Compiler:
             return
         draft.keys.append(self.reader.mark(Key(name, expression, info.type, values), written))
         draft.key_infos.append(info)
+
+    def _is_trust(self, written: exp.Expr) -> bool:
+        """Whether this is the trust that answers: the bare name, where no table in FROM has such a column."""
+        bare = isinstance(written, exp.Column) and not written.table and isinstance(written.this, exp.Identifier)
+        if not (bare and self.trusts and written.name.lower() == TRUST):
+            return False
+        return all(shape.column(TRUST) is None for shape in self.reader.scope.values())
 
     def _key_expression(self, written: exp.Expr) -> Expression:
         if isinstance(written, exp.Column) and isinstance(written.this, exp.Identifier):

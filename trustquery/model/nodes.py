@@ -178,7 +178,7 @@ def walk(expression: Expression) -> Iterator[Expression]:
             stack.extend(reversed(node.arguments))
 
 
-KeyKind = OneOf["public", "unknown"]
+KeyKind = OneOf["public", "unknown", "trust"]
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,8 @@ class Key:
 
     Attributes:
         kind: ``unknown`` has no values: those found in the data are released by threshold (``model.unknown``).
+            ``trust`` is the trust that answers: its values are the names of the trusts asked, and its expression is
+            NULL until a trust puts its own name there (``model.trusts``).
     """
 
     name: str
@@ -202,7 +204,9 @@ class Key:
             if self.values != () or self.type not in (ColumnType.TEXT, ColumnType.INTEGER):
                 raise invalid()
             return
-        if self.kind != "public":
+        if self.kind not in ("public", "trust"):
+            raise invalid()
+        if self.kind == "trust" and (self.expression != Literal(None, None) or self.type is not ColumnType.TEXT):
             raise invalid()
         if self.type in (ColumnType.NUMBER, ColumnType.TIMESTAMP) or not isinstance(self.values, tuple):
             raise invalid()

@@ -93,6 +93,8 @@ class Query:
         if not self.aggregates or max(len(self.keys), len(self.aggregates), len(self.outputs)) > MAX_PARTS:
             raise invalid()
         check_unknown(self.keys, self.aggregates, self.delta_atto)
+        if sum(key.kind == "trust" for key in self.keys) > 1:
+            raise invalid()
         if sum(1 for _ in relations(self.relation)) > MAX_RELATIONS:
             raise invalid()
         pinned = [pin.id for pin in self.inputs]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from trustquery.model.query import Query
 from trustquery.model.scope import Tables, rows_of
 from trustquery.model.unknown import read_label
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
+from trustquery.outputs.trusts import shown
 from trustquery.planning.plan import Block, Plan, PlanOutput
 
 __all__ = ["Z95", "read", "read_keys"]
@@ -29,7 +30,14 @@ __all__ = ["Z95", "read", "read_keys"]
 Z95 = 1.959963984540054
 
 
-def read(query: Query, plan: Plan, merged: Sequence[int], trusts: int, catalogue: Catalogue) -> Table:
+def read(
+    query: Query,
+    plan: Plan,
+    merged: Sequence[int],
+    trusts: int,
+    catalogue: Catalogue,
+    answered: Collection[str] | None = None,
+) -> Table:
     """Turn a merged vector into a table.
 
     Args:
@@ -37,6 +45,7 @@ def read(query: Query, plan: Plan, merged: Sequence[int], trusts: int, catalogue
         merged: ``plan.length`` integers, the sum over the trusts that answered.
         trusts: how many that were, ≥ 1.
         catalogue: for labels.
+        answered: names of the trusts that answered, for a table by trust: the others have no rows.
 
     Returns:
         One row a cell, first key slowest, in the plan's order.
@@ -57,6 +66,7 @@ def read(query: Query, plan: Plan, merged: Sequence[int], trusts: int, catalogue
             for output in plan.outputs
         )
         for cell, place in enumerate(positions)
+        if shown(plan.axes, place, answered)
     )
     return Table(columns, rows)
 

@@ -67,6 +67,9 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
         if axis.kind == "unknown":
             words += _unknown(plan, axis.name)
             continue
+        if axis.kind == "trust":
+            words.append(f"Groups by {axis.name}: each of the {len(axis.values)} trusts asked in cells of its own.")
+            continue
         words.append(f"Groups by {axis.name}: {len(axis.values)} public values, and the cells 'other' and 'missing'.")
     if not plan.has_unknown_keys:
         words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")

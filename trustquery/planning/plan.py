@@ -30,13 +30,14 @@ Value = int | str | bool
 class Axis:
     """One grouping key: its public values, in order. ``cells`` counts the two extra ones.
 
-    ``kind`` unknown: no values are public, and ``cells`` is the most there may be.
+    ``kind`` unknown: no values are public, and ``cells`` is the most there may be. ``kind`` trust: the values are the
+    trusts asked, and each has rows in its own cells only.
     """
 
     name: str
     type: str
     values: tuple[Value, ...]
-    kind: Literal["public", "unknown"] = "public"
+    kind: Literal["public", "unknown", "trust"] = "public"
 
     @property
     def cells(self) -> int:
