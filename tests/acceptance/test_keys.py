@@ -1,4 +1,4 @@
-"""Keys that are found in the data, and the trust as a key, as an analyst lives them: four trusts, all real processes."""
+"""Keys found in the data, and the trust as a key, as an analyst lives them: four trusts, all real processes."""
 
 from __future__ import annotations
 
