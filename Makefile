@@ -39,7 +39,7 @@ test-all: venv-dev venv-demo scan-tools ## Every test, with the slow ones
 unit: venv-dev ## The quick tests only
 	@$(PYTEST) tests/unit $(ARGS)
 
-spec: venv-dev ## The language, policy and ledger specifications, on every engine
+spec: venv-dev venv-demo ## The language, policy and ledger specifications, on every engine
 	@$(PYTEST) tests/spec $(ARGS)
 
 property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh examples (`make test` runs a fixed slice)

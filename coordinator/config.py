@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trustquery.errors import TrustQueryError, nearest
+from trustquery.policy.reading import parse_toml
 
 __all__ = ["Home", "Settings", "find_home", "load_settings", "require_tls13", "sample_text"]
 
@@ -162,10 +162,7 @@ def parse_settings(text: str) -> Settings:
     Raises:
         TrustQueryError: ``config-unknown-key``, ``config-invalid``.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TrustQueryError("config-invalid", place=_SETTINGS, problem=f"this is not TOML: {error}") from error
+    data = parse_toml(text, invalid="config-invalid", name=_SETTINGS)
     try:
         return Settings.model_validate(data)
     except ValidationError as error:

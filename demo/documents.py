@@ -95,7 +95,7 @@ delta_12_months = 0.000001
 delta_lifetime = 0.000001
 
 [queries]
-aggregates = ["count", "count_distinct_person", "sum"]
+aggregates = ["count", "count_distinct_person", "sum", "histogram"]
 modes = ["local"]
 key_kinds = ["file"]
 max_rho = 0.5

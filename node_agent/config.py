@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from trustquery.errors import TrustQueryError
 from trustquery.policy.reading import parse_toml, read_model
@@ -102,6 +102,13 @@ class EngineConfig(_Part):
     threads: int = Field(default=2, ge=1, le=256)
 
 
+def _folder(path: str) -> str:
+    """A folder of this machine: no address, and nothing that the engine would take for a pattern."""
+    if not path.isprintable() or set(path) & set("*?[]{}") or "://" in path or path.startswith(("\\\\", "//")):
+        raise ValueError("give a folder of this machine, without * ? [ ] { }, not an address")
+    return path
+
+
 class SourceConfig(_Part):
     """One dataset's files.
 
@@ -113,7 +120,7 @@ class SourceConfig(_Part):
 
     dataset: Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]{0,62}$")]
     format: Literal["parquet", "csv"]
-    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    path: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_folder)]
 
 
 class NodeConfig(_Part):
@@ -162,8 +169,8 @@ class Home:
     """Where a node keeps everything. Only its owner may enter.
 
     ``startup/`` what enrolment brought · ``keys/`` private keys (0600) · ``policy/`` signed policy and acceptances ·
-    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``control/`` stop
-    and pause · ``logs/``.
+    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``inputs/`` public
+    tables · ``control/`` stop and pause · ``logs/``.
     """
 
     path: Path
@@ -204,6 +211,11 @@ class Home:
         return self.path / "store"
 
     @property
+    def inputs(self) -> Path:
+        """Public tables as files; used only where a signed model pins their content."""
+        return self.path / "inputs"
+
+    @property
     def control(self) -> Path:
         """The stop and pause marks."""
         return self.path / "control"
@@ -214,12 +226,22 @@ class Home:
         return self.path / "logs"
 
     def resolve(self, path: str) -> Path:
-        """A path of ``node.toml``; a relative one is below the home."""
-        return (self.path / Path(path).expanduser()).resolve()
+        """A path of ``node.toml``; a relative one is below the home.
+
+        Raises:
+            TrustQueryError: ``config-invalid``: no path of this machine.
+        """
+        try:
+            return (self.path / Path(path).expanduser()).resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise TrustQueryError("config-invalid", place="source", problem="the path cannot be used") from error
 
     def create(self) -> None:
         """Make the folders, for their owner alone."""
-        parts = (self.startup, self.keys, self.policy, self.documents, self.ledger.parent, self.control, self.logs)
+        parts = (
+            *(self.startup, self.keys, self.policy, self.documents, self.ledger.parent),
+            *(self.inputs, self.control, self.logs),
+        )
         for folder in (self.path, *parts):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)

@@ -24,11 +24,13 @@ from node_agent.gate.endings import local_fault, resume
 from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
+from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
 from node_agent.policy_store import DocumentStore, PolicyStore
 from node_agent.policy_store.files import replace_file
 from node_agent.sources.store import Store
 from trustquery.catalogue import Catalogue, load
+from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.log import node_origin
 from trustquery.planning import compile_plan
@@ -77,7 +79,7 @@ class Service:
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
         return load(dataset)
 
-    def engine(self, dataset: str) -> Engine:
+    def engine(self, dataset: str, public: PublicTables) -> Engine:
         """An engine over the version of the prepared data now in use; a refresh takes effect at the next query.
 
         Raises:
@@ -85,7 +87,7 @@ class Service:
         """
         store = Store.open(self.home.store)
         self.ledger.note_refresh(store.data_version, self.clock.wall())
-        return DuckDBEngine(store, self.config.engine, self.catalogue(dataset))
+        return DuckDBEngine(store, self.config.engine, self.catalogue(dataset), public)
 
     def send(self, message: AnswerMessage) -> None:
         """Hand an answer to the link."""
@@ -101,6 +103,7 @@ class Service:
             key=self.startup.key,
             clock=self.clock,
             ledger=self.ledger,
+            inputs=InputFolder(self.home.inputs).pinned_by,
             engine=self.engine,
             documents=self.documents,
             governance=self.policies,

@@ -84,22 +84,64 @@ def errors() -> str:
 
 
 def functions() -> str:
-    """The one table of scalar functions."""
+    """The one table of scalar functions, with the vectors that hold every engine to it."""
     from trustquery.language.functions import FUNCTIONS
 
     rows = []
+    sections = []
     for row in FUNCTIONS.values():
         fewest, most = row.arity
         count = str(fewest) if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
         literals = "all after the first" if row.literals == "rest" else ", ".join(str(int(p) + 1) for p in row.literals)
-        rows.append([code(row.name), code(row.example), count, row.meaning, row.totality, literals])
+        rows.append([code(row.name), code(row.example), count, row.meaning, literals])
+        facts = [
+            f"- **Written as:** {code(row.example)}",
+            f"- **Result:** {row.meaning}",
+            f"- **On odd values:** {row.totality}",
+            f"- **Bounds:** {row.bounds}",
+            f"- **In DuckDB,** of {code(row.vectors[0].call)}: {code(_in_duckdb(row.vectors[0].call))}",
+        ]
+        vectors = [[code(v.call), code(v.arguments or " "), code(v.result or "NULL")] for v in row.vectors]
+        sections += [f"### {row.name}", "\n".join(facts), table(["Call", "Arguments", "Result"], vectors)]
     module = importlib.import_module("trustquery.language.functions")
+    written = importlib.import_module("trustquery.language.vectors")
     return join(
         paragraphs(doc(module).partition("\n\n")[2]),
         f"There are {len(FUNCTIONS)}. Any other function is refused with "
         "[`query-unknown-function`](errors.md#query-unknown-function).",
-        table(["Function", "Written as", "Arguments", "Result", "On odd values", "Must be literals"], rows),
+        table(["Function", "Written as", "Arguments", "Result", "Must be literals"], rows),
+        "## One by one",
+        paragraphs(doc(written).partition("\n\n")[2]),
+        "The columns are " + ", ".join(f"{code(name)} ({kind})" for name, kind in written.COLUMNS.items()) + ".",
+        *sections,
     )
+
+
+def _in_duckdb(call: str) -> str:
+    """The SQL that a call over the vectors' columns becomes."""
+    from decimal import Decimal
+
+    from node_agent.engines.sql import DIALECT, inline
+    from trustquery.catalogue import parse
+    from trustquery.language import compile_query
+    from trustquery.language.vectors import COLUMNS
+
+    columns = "\n".join(
+        f'{{ name = "{name}", type = "{kind}", role = "dimension", description = "-" }},'
+        for name, kind in COLUMNS.items()
+    )
+    made = parse(
+        'format = "trustquery-catalogue/1"\nid = "manual"\nversion = 1\ntitle = "-"\ndescription = "-"\n'
+        '[unit]\ndescription = "-"\ndeclared_people = 10\nmax_trusts = 1\n'
+        '[[tables]]\nname = "row"\ntitle = "-"\ndescription = "-"\ndeclared_rows = 10\ncolumns = [\n'
+        f'{{ name = "person", type = "integer", role = "person-key", description = "-" }},\n{columns}\n]',
+        name="manual",
+    )
+    text = " ".join(("SELECT", f"count({call})", "FROM row r"))
+    (aggregate,) = compile_query(text, made, epsilon=Decimal(1)).aggregates
+    if aggregate.argument is None:
+        raise SystemExit(f"docs: {call} is no call")
+    return re.sub(r'"?r"?\."(\w+)"', r"\1", inline(aggregate.argument).sql(DIALECT))
 
 
 def catalogue(name: str) -> str:
@@ -115,6 +157,54 @@ def questions() -> str:
     from trustquery.catalogue.questions import render_questions
 
     return render_questions()
+
+
+def questions_in_sql() -> str:
+    """The questions as the specification tests ask them."""
+    from tools.question_specs import read_specs, read_tables
+    from trustquery.codelists import shipped
+
+    made = {table.id: table for table in read_tables()}
+    parts = [
+        """
+        Each question that analysts ask, as SQL over the shipped catalogues' own tables: no view was made for any. These
+        are the specification tests' own files (`tests/spec/questions`). For each, the tests compile the text, send the
+        model through its bytes, evaluate it with the plain Python evaluator and with DuckDB, require the same exact
+        vector, and compare the table read from it, cell by cell, with an oracle: other SQL, written independently,
+        that plain DuckDB runs over the raw files.
+        """,
+        """
+        The bounds are those of the tests. They are wider than any person of the made-up data, so that nothing is cut
+        and the table is the plain answer: at most G cells a person, and at most R rows in each. For a release choose
+        smaller ones, because noise grows with R × √G
+        ([contribution bounds](query-language.md#contribution-bounds)).
+        """,
+        "Which catalogue holds the facts for which question is in [questions and catalogues](questions.md).",
+    ]
+    for spec in read_specs():
+        parts += [f"## {spec.number}. {sentence(spec.title).removesuffix('.')}"]
+        if spec.unanswered:
+            parts += [f"**Not answered yet.** {spec.unanswered}"]
+        parts += [text for text in (spec.sentence, spec.notes) if text]
+        for asked in spec.asked.values():
+            bounds = f"G = {asked.max_groups_per_person}, R = {asked.max_rows_per_group}"
+            facts = [f"Bounds: {bounds}."]
+            if asked.public:
+                facts.append(f"Public tables: {', '.join(code(name) for name in asked.public)}.")
+            if asked.sparse:
+                facts.append(f"Most cells are empty in the tests' data: {asked.sparse}.")
+            if asked.tolerance:
+                allowed = [f"{code(name)} to within {value:g}" for name, value in asked.tolerance.items()]
+                facts.append(f"Compared with the oracle: {', '.join(allowed)}.")
+            parts += [f"On `{asked.catalogue}`. {' '.join(facts)}", fence(asked.sql, "sql")]
+        for name, why in spec.omitted.items():
+            parts.append(f"Not shown on `{name}`, which holds the facts: {why}.")
+    rows = [[code(name), item.title, item.source] for name, item in made.items()]
+    rows.append([code("lsoa_2011"), "The 6,000 small areas of the made-up data", "made up for the specifications"])
+    used = {name for spec in read_specs() for asked in spec.asked.values() for name in asked.public}
+    rows += [[code(table.id), table.title, f"ships; {table.source}"] for table in shipped() if table.id in used]
+    parts += ["## Public tables used", table(["Table", "What it is", "Where it comes from"], rows)]
+    return join(*parts)
 
 
 # --- commands

@@ -62,6 +62,7 @@ def pages() -> list[Page]:
         *commands,
         *catalogues,
         Page("questions", "Questions and catalogues", "analysts", docs_pages.questions),
+        Page("questions-in-sql", "The questions in SQL", "analysts", docs_pages.questions_in_sql),
         Page("configuration", "Configuration", "trust IT, federation operators", docs_pages.configuration),
         Page("policy", "Policy", "governance, trust IT", docs_pages.policy),
         Page("documents", "Signed documents", "governance, developers", docs_pages.documents),

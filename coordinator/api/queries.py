@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from coordinator.queries.checks import Submission, Surroundings, check_model, ch
 from coordinator.store import QueryRow, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import key_id
+from trustquery.model import Query as Model
 from trustquery.protocol.messages import Preview, PreviewReply
 
 __all__ = ["router"]
@@ -35,7 +37,7 @@ class PreviewRequest(Body):
 
 
 class SubmitRequest(Body):
-    """A signed query; ``epsilon`` as a decimal string."""
+    """A signed query; ``epsilon`` as a decimal string, ``inputs`` the public tables it pins that do not ship."""
 
     project: ShortName
     sql: Text
@@ -44,6 +46,8 @@ class SubmitRequest(Body):
     epsilon: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,12})?$")]
     max_groups_per_person: Bound | None
     max_rows_per_group: Bound | None
+    parameters: dict[str, Any] = Field(default_factory=dict, max_length=200)
+    inputs: list[dict[str, Any]] = Field(default_factory=list, max_length=64)
 
 
 @router.post("/preview")
@@ -107,6 +111,8 @@ async def submit(body: SubmitRequest, user: UserDep, api: ApiDep) -> dict[str, A
         epsilon=Decimal(body.epsilon),
         max_groups=body.max_groups_per_person,
         max_rows=body.max_rows_per_group,
+        parameters=body.parameters,
+        inputs=tuple(body.inputs),
     )
     project = await asyncio.to_thread(api.base.store.projects.get, body.project)
     checked = await asyncio.to_thread(check_submission, given, user, project, _surroundings(api))
@@ -145,7 +151,17 @@ async def status(
         await api.queries.wait(row.release_id, seen, wait)
         row = await _mine(api, user, query)
     answers = await asyncio.to_thread(api.base.store.queries.answered, row.release_id)
-    return query_view(row, answers, api.base.rosters.current())
+    parameters = await asyncio.to_thread(api.base.store.queries.parameters, row.release_id)
+    return query_view(row, answers, api.base.rosters.current(), parameters)
+
+
+@router.get("/{query}/inputs")
+async def inputs(query: QueryId, user: UserDep, api: ApiDep) -> dict[str, Any]:
+    """The public tables that came with a query, as data: its result cannot be read without them."""
+    row = await _mine(api, user, query)
+    pins = (await asyncio.to_thread(Model.from_payload, row.model)).inputs
+    found = await asyncio.to_thread(api.base.store.queries.tables, [pin.sha256 for pin in pins])
+    return {"inputs": [json.loads(document) for document in found]}
 
 
 @router.post("/{query}/cancel")

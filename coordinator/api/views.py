@@ -26,11 +26,12 @@ def short_view(row: QueryRow) -> dict[str, Any]:
     }
 
 
-def query_view(row: QueryRow, answers: list[AnswerRow], roster: Roster) -> dict[str, Any]:
+def query_view(row: QueryRow, answers: list[AnswerRow], roster: Roster, parameters: str) -> dict[str, Any]:
     """Everything of one query but its heavy parts; ``answers`` counts those received."""
     by_node = {answer.node: answer for answer in answers}
     names = {node.node: node.name for node in roster.nodes}
     return short_view(row) | {
+        "parameters": json.loads(parameters),
         "closes_at": row.closes_at,
         "answers": len(answers),
         "trusts": [

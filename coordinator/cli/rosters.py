@@ -27,7 +27,7 @@ def _committee(path: Path) -> tuple[Person, ...]:
     try:
         people = tomllib.loads(path.read_text(encoding="utf-8")).get("people", [])
         return tuple(Person.model_validate(person) for person in people)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError) as error:
         raise TrustQueryError(
             "config-invalid", place=str(path), problem="the committee file lists [[people]] with person, name and key"
         ) from error

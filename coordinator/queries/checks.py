@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from coordinator.projects import check_use
 from coordinator.store import ProjectRow, User
 from trustquery.catalogue import Catalogue
+from trustquery.codelists import PublicTable, PublicTables, shipped
+from trustquery.codelists.files import refuse_people
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Intent, Permit, Roster, key_id
 from trustquery.language import compile_query
+from trustquery.language.parameters import read_parameters
 from trustquery.model import Query
 from trustquery.model.trusts import trusts_of
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
@@ -24,8 +28,9 @@ __all__ = ["Checked", "Submission", "Surroundings", "check_model", "check_submis
 class Submission:
     """A query as its analyst's client sent it: the signed intent, and what the intent's hashes stand for.
 
-    ``epsilon``, ``max_groups`` and ``max_rows`` are the choices made beside the text; with them, the text must
-    compile to the very model that was signed, so that the history shows what was really asked.
+    ``epsilon``, ``max_groups``, ``max_rows``, ``parameters`` and ``inputs`` (public tables that do not ship, as data)
+    are the choices made beside the text; with them, the text must compile to the very model that was signed, so that
+    the history shows what was really asked.
     """
 
     project: str
@@ -35,6 +40,8 @@ class Submission:
     epsilon: Decimal
     max_groups: int | None
     max_rows: int | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Checked:
     intent: Intent
     query: Query
     plan: Plan
+    inputs: tuple[PublicTable, ...] = ()
 
 
 def check_model(model: bytes, permit: Permit, catalogues: Mapping[str, Catalogue]) -> tuple[Query, Catalogue]:
@@ -85,13 +93,29 @@ def check_submission(given: Submission, user: User, project: ProjectRow | None, 
     if intent.key_id != key_id(key) or intent.key_kind != member.key_kind:
         raise TrustQueryError("project-not-a-member", project=given.project)
     query, catalogue = check_model(given.model, permit, around.catalogues)
-    _check_text(given, query, catalogue)
-    plan = compile_plan(query, catalogue)
+    tables = _read_inputs(given, query)
+    public = shipped().with_more(tables)
+    _check_text(given, query, catalogue, public)
+    plan = compile_plan(query, catalogue, public)
     _check_intent(intent, permit, query, plan, around)
-    return Checked(row, intent, query, plan)
+    return Checked(row, intent, query, plan, tables)
 
 
-def _check_text(given: Submission, query: Query, catalogue: Catalogue) -> None:
+def _read_inputs(given: Submission, query: Query) -> tuple[PublicTable, ...]:
+    """The public tables sent along: those that the model pins, and nothing else is kept here."""
+    found: list[PublicTable] = []
+    for item in given.inputs:
+        table = PublicTable.from_document(dict(item))
+        refuse_people(table, f"public table {table.id}")
+        if table.pin not in query.inputs:
+            raise TrustQueryError(
+                "query-input-invalid", f"public table {table.id}", reason="the query does not pin this very table"
+            )
+        found.append(table)
+    return tuple(found)
+
+
+def _check_text(given: Submission, query: Query, catalogue: Catalogue, public: PublicTables) -> None:
     compiled = compile_query(
         given.sql,
         catalogue,
@@ -101,6 +125,8 @@ def _check_text(given: Submission, query: Query, catalogue: Catalogue) -> None:
         as_of=datetime.date.fromisoformat(query.as_of),
         unknown_keys=query.has_unknown_keys,
         trusts=trusts_of(query),
+        public=public,
+        parameters=read_parameters(given.parameters),
     )
     if compiled.sha256 != query.sha256:
         raise TrustQueryError("query-plan-mismatch", place="sql")
@@ -117,7 +143,7 @@ def _check_intent(intent: Intent, permit: Permit, query: Query, plan: Plan, arou
         ("permit_hash", intent.permit_hash, permit.sha256),
         ("query_hash", intent.query_hash, query.sha256),
         ("catalogue_hash", intent.catalogue_hash, query.catalogue_sha256),
-        ("inputs", intent.inputs, ()),
+        ("inputs", [item.model_dump() for item in intent.inputs], [pin.document() for pin in query.inputs]),
         ("mode", intent.mode, query.mode),
         ("opt_out_treatment", intent.opt_out_treatment, permit.opt_out_treatment),
         ("disclosure_profile", intent.disclosure_profile, permit.disclosure_profile),
@@ -125,10 +151,10 @@ def _check_intent(intent: Intent, permit: Permit, query: Query, plan: Plan, arou
         ("min_trusts", intent.min_trusts >= permit.min_trusts, True),
         ("not_after", intent.not_after <= around.now + around.longest_wait, True),
     ]
-    for field, found, wanted in signed:
+    for name, found, wanted in signed:
         if found != wanted:
             raise TrustQueryError(
-                "auth-document", place=field, document="intent", problem=f"its {field} is not what it should be"
+                "auth-document", place=name, document="intent", problem=f"its {name} is not what it should be"
             )
     if trusts_of(query) not in ((), intent.nodes):
         raise TrustQueryError("query-trusts-differ", place="nodes")

@@ -17,7 +17,7 @@ from coordinator.queries.machine import OPEN, VALID_TRANSITIONS, State, before
 from coordinator.rosters import Rosters
 from coordinator.store import AnswerRow, QueryRow, Store, User
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Intent
+from trustquery.identity import Envelope, Intent, canonical
 from trustquery.protocol.answers import KEYED, check_answer, check_vector
 from trustquery.protocol.messages import AnswerMessage, Cancel, Message, Offer
 
@@ -71,7 +71,9 @@ class QueryService:
             closes_at=intent.not_after,
             closed=0,
         )
-        if not await asyncio.to_thread(self.store.queries.add, row):
+        parameters = json.dumps(given.parameters) if given.parameters else ""
+        tables = {table.sha256: canonical.encode(table.document()) for table in checked.inputs}
+        if not await asyncio.to_thread(self.store.queries.add, row, parameters=parameters, tables=tables):
             raise TrustQueryError("node-release-conflict")
         _log.info("query-accepted", release=row.release_id, project=row.project, nodes=len(intent.nodes))
         for node in row.named:

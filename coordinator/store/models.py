@@ -19,6 +19,8 @@ __all__ = [
     "LoginSession",
     "NodeRow",
     "ProjectRow",
+    "PublicTableRow",
+    "QueryParameters",
     "QueryRow",
     "User",
 ]
@@ -144,6 +146,22 @@ class QueryRow(Base):
     def named(self) -> tuple[str, ...]:
         """Names of the nodes that the intent names, sorted."""
         return tuple(self.nodes.split(" "))
+
+
+class QueryParameters(Base):
+    """The values given for the ``$names`` of a query's text, as JSON; no row where there are none."""
+
+    __tablename__ = "query_parameters"
+    release_id: Mapped[str] = mapped_column(ForeignKey("queries.release_id"), primary_key=True)
+    parameters: Mapped[str] = mapped_column(Text)
+
+
+class PublicTableRow(Base):
+    """A public table that came with a query, canonical bytes under their hash: kept once for all queries."""
+
+    __tablename__ = "public_tables"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    document: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class AnswerRow(Base):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
-from coordinator.store.models import AnswerRow, QueryRow
+from coordinator.store.models import AnswerRow, PublicTableRow, QueryParameters, QueryRow
 
 __all__ = ["Queries"]
 
@@ -21,13 +21,35 @@ class Queries:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
 
-    def add(self, row: QueryRow) -> bool:
-        """Keep a new query; False when the release id was used before."""
+    def add(self, row: QueryRow, *, parameters: str = "", tables: Mapping[str, bytes] | None = None) -> bool:
+        """Keep a new query; False when the release id was used before.
+
+        Args:
+            parameters: JSON, "" for none.
+            tables: public tables that came with it, canonical bytes by hash.
+        """
         with self._transaction() as session:
             if session.get(QueryRow, row.release_id) is not None:
                 return False
             session.add(row)
+            session.flush()
+            if parameters:
+                session.add(QueryParameters(release_id=row.release_id, parameters=parameters))
+            for sha256, document in (tables or {}).items():
+                session.merge(PublicTableRow(sha256=sha256, document=document))
             return True
+
+    def parameters(self, release_id: str) -> str:
+        """The query's parameters as JSON, "{}" for none."""
+        with self._transaction() as session:
+            row = session.get(QueryParameters, release_id)
+            return row.parameters if row is not None else "{}"
+
+    def tables(self, hashes: Iterable[str]) -> list[bytes]:
+        """Those of these public tables that were kept, canonical bytes."""
+        with self._transaction() as session:
+            chosen = select(PublicTableRow).where(PublicTableRow.sha256.in_(list(hashes)))
+            return [row.document for row in session.scalars(chosen.order_by(PublicTableRow.sha256))]
 
     def get(self, release_id: str) -> QueryRow | None:
         """A query with everything."""

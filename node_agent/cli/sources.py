@@ -1,8 +1,9 @@
-"""``source check`` and ``source refresh``."""
+"""``source check``, ``refresh``, ``input`` and ``inputs``."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,9 @@ from trustquery.errors import TrustQueryError
 
 __all__ = ["app"]
 
-app = typer.Typer(help="This trust's data: check the files, prepare them for queries.", no_args_is_help=True)
+app = typer.Typer(
+    help="This trust's data: check the files, prepare them for queries; public tables.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -78,3 +81,65 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         }
         reply.rows(rows, columns)
         say(f"data version {store.data_version} is in use. next: tq-node run")
+
+
+@app.command("input")
+def install_input(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A public table, CSV or JSON, as the project gave it to you.")],
+    name: Annotated[
+        str, typer.Option(metavar="NAME[@VERSION]", help="Its name in queries; else the file's.", show_default=False)
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show it; install nothing.")] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Check a codelist or look-up and install it. A query uses it only if it pins this very content.
+
+    Compare the hash with the one that the project told you.
+
+    Example: tq-node source input icd10_stroke.csv
+    """
+    with reporting("source input", form) as reply:
+        from node_agent.cli.opening import read_file
+        from node_agent.inputs import InputFolder
+        from trustquery.codelists import read_table, split_name
+
+        home = home_of(context)
+        chosen, version = split_name(name) if name else (None, None)
+        table = read_table(read_file(file), file.name, name=chosen, version=version)
+        if not dry_run:
+            home.create()
+            InputFolder(home.inputs).install(table)
+        reply.facts(
+            {
+                "table": table.id,
+                "version": table.version,
+                "rows": len(table.rows),
+                "columns": [column.name for column in table.columns],
+                "sha256": table.sha256,
+                "installed": not dry_run,
+            }
+        )
+        say("nothing was installed" if dry_run else "a running node uses it from the next query on")
+
+
+@app.command("inputs")
+def list_inputs(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
+    """List the public tables installed here, beside those that ship.
+
+    Example: tq-node source inputs
+    """
+    with reporting("source inputs", form) as reply:
+        from node_agent.inputs import InputFolder
+        from trustquery.codelists import PublicTable
+
+        rows: list[dict[str, Any]] = []
+        for path, found in InputFolder(home_of(context).inputs).all():
+            row: dict[str, Any] = {"file": path.name, "table": None, "version": None, "rows": None, "sha256": None}
+            if isinstance(found, PublicTable):
+                row |= {"table": found.id, "version": found.version, "rows": len(found.rows), "sha256": found.sha256}
+            rows.append(row | {"result": "ok" if isinstance(found, PublicTable) else found.problem.fields["reason"]})
+        headings = {"table": "Table", "version": "Version", "rows": "Rows", "sha256": "SHA-256", "result": "Result"}
+        reply.rows(rows, {"file": "File"} | headings)
+        if any(row["result"] != "ok" for row in rows):
+            raise typer.Exit(3)

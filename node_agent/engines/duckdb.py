@@ -76,7 +76,7 @@ class DuckDBEngine:
         tables = pinned_tables(query, self.catalogue, self.public)
         job = {
             "database": str(self.store.database),
-            "public": [public_rows(tables.public.pinned(pin)) for pin in query.inputs],
+            "public": [public_rows(tables.public.pinned(pin)) for pin in query.read_inputs],
             "rows": rows_query(query, tables),
             "blocks": block_queries(query, plan),
             "memory_mb": self.limits.memory_mb,
@@ -138,7 +138,7 @@ def _labelled(output: bytes, plan: Plan) -> dict[str, int]:
 
 
 def _dense(output: bytes, plan: Plan) -> list[int]:
-    """The child's (cell, integer) pairs as the plan's vector; cells without rows are 0."""
+    """The child's (place, integer) pairs as the plan's vector; cells, and bins of cells, without rows are 0."""
     vector = [0] * plan.length
     position = 0
     for block in plan.blocks:

@@ -169,6 +169,10 @@ def call(node: Call, parts: list[exp.Expr]) -> exp.Expr:
         word = exp.Literal.string(str(unit.value if isinstance(unit, Literal) else ""))
         # Cast, so that a bare NULL does not leave the choice of overload open.
         moments = [exp.cast(part, "TIMESTAMP", dialect=DIALECT) for part in parts[1:]]
+        if node.function == "date_diff" and word.this == "week":
+            # DuckDB 2.0 counts whole weeks between two days here, and boundaries for every other unit.
+            mondays = "CAST(date_diff('day', date_trunc('week', :0), date_trunc('week', :1)) AS DOUBLE) / 7"
+            return fill(mondays, *moments)
         dated = exp.Anonymous(this=node.function, expressions=[word, *moments])
         return exp.cast(dated, "DATE" if node.function == "date_trunc" else "DOUBLE", dialect=DIALECT)
     return fill(FUNCTIONS[node.function].sql[DIALECT], *parts)
@@ -231,11 +235,26 @@ def fixed_point(value: exp.Expr, bits: int, lo: int, hi: int) -> exp.Expr:
     )  # fmt: skip
 
 
+def _bin(value: exp.Expr, cuts: tuple[str, ...], first: int = 0) -> exp.Expr:
+    """The bin of a number that is not NULL: ``first`` plus how many cuts are at or below it, by halving."""
+    if not cuts:
+        return exp.cast(number(first), "BIGINT", dialect=DIALECT)
+    middle = len(cuts) // 2
+    below = exp.LT(this=value.copy(), expression=literal(ColumnType.NUMBER, cuts[middle]))
+    case = exp.Case().when(below, _bin(value, cuts[:middle], first), copy=False)
+    return case.else_(_bin(value, cuts[middle + 1 :], first + middle + 1), copy=False)
+
+
 def integer_of(aggregate: Aggregate, layers: Adds) -> exp.Expr:
-    """The integer a row adds, NULL when it is not eligible."""
+    """The integer a row adds (of a histogram: its bin), NULL when it is not eligible."""
     one = exp.cast(number(1), "BIGINT", dialect=DIALECT)
     if aggregate.argument is None:
         found: exp.Expr = one
+    elif aggregate.bins is not None:
+        argument = layers.add(aggregate.argument)
+        real = exp.cast(argument, "DOUBLE", dialect=DIALECT)
+        missing = fill(":0 IS NULL OR isnan(CAST(:0 AS DOUBLE))", argument)
+        found = exp.Case().when(missing, exp.Null(), copy=False).else_(_bin(real, aggregate.bins.cuts), copy=False)
     elif aggregate.kind != "sum":
         # NaN needs no case of its own: scans and arithmetic make it NULL.
         found = fill("CASE WHEN :0 IS NULL THEN NULL ELSE :1 END", layers.add(aggregate.argument), one)
@@ -255,9 +274,9 @@ def _identifiers(names: list[str]) -> list[exp.Expr]:
 
 
 def block_queries(query: Query, plan: Plan) -> list[str]:
-    """One statement a block over ``_rows``; each gives (cell, integer) for the cells that have rows.
+    """One statement a block over ``_rows``; each gives (place, integer) for the cells, or bins of cells, with rows.
 
-    A cell is its position, or its label where keys are found in the data.
+    A place is its position, or the cell's label where keys are found in the data.
     """
     ranks = [U, *(f"{H}{place}" for place in range(ties(query.relation)))]
     found = [_block(block, ranks, plan.cells) for block in plan.blocks]
@@ -315,15 +334,23 @@ def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
         )
         query = query.with_("_heads", as_=heads).with_("_kept", as_=both)
         source = "_kept"
+    where: exp.Expr = exp.column("_c", quoted=True)
+    added: exp.Expr = exp.column("_v", quoted=True)
+    if block.bins is not None:
+        # Each row is 1 in its bin; the selection above knew nothing of bins.
+        where = exp.cast(fill(":0 * :1 + :2", where, number(block.bins.count), added), "BIGINT", dialect=DIALECT)
+        added = exp.cast(number(1), "BIGINT", dialect=DIALECT)
     total = fill(
         "greatest(least(sum(CAST(:0 AS HUGEINT)), CAST(:1 AS HUGEINT)), CAST(:2 AS HUGEINT))",
-        exp.column("_v", quoted=True),
+        added,
         number(CELL_LIMIT),
         number(-CELL_LIMIT),
     )
-    cell = exp.column("_c", quoted=True)
     return (
-        query.select(cell, exp.alias_(exp.cast(total, "BIGINT", dialect=DIALECT), "_s", quoted=True))
+        query.select(
+            exp.alias_(where, "_c", quoted=True),
+            exp.alias_(exp.cast(total, "BIGINT", dialect=DIALECT), "_s", quoted=True),
+        )
         .from_(source)
-        .group_by(cell)
+        .group_by(where.copy())
     )

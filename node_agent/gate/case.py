@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from node_agent.engines.base import Engine
 from trustquery.catalogue import Catalogue
+from trustquery.codelists import PublicTables
 from trustquery.identity import Acceptance, Envelope, Intent, Member, Permit
 from trustquery.model import Query
 from trustquery.planning import Plan
@@ -80,6 +81,7 @@ class Case:
     engine: Engine = field(init=False)  # model
     query: Query = field(init=False)  # model
     catalogue: Catalogue = field(init=False)  # model
+    inputs: PublicTables = field(init=False)  # model
     plan: Plan = field(init=False)  # plan
     policy: Policy = field(init=False)  # policy
     policy_hash: str = ""  # policy

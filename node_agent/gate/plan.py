@@ -17,7 +17,7 @@ def run(case: Case, ports: Ports) -> None:
     Raises:
         TrustQueryError: ``query-…``, ``query-plan-mismatch``, ``query-trusts-differ``, ``budget-charge-mismatch``.
     """
-    plan = ports.compile_plan(case.query, case.catalogue)
+    plan = ports.compile_plan(case.query, case.catalogue, case.inputs)
     if case.intent.plan_format != PLAN_FORMAT or plan.sha256 != case.intent.plan_hash:
         raise TrustQueryError("query-plan-mismatch")
     if plan.rho_nano < 1 or (plan.rho_nano, case.query.delta_atto) != (case.intent.rho_nano, case.intent.delta_atto):

@@ -14,6 +14,7 @@ from node_agent.engines.base import Engine
 from node_agent.gate.heads import Heads
 from node_agent.gate.rates import Rates, Seats
 from trustquery.catalogue import Catalogue
+from trustquery.codelists import PublicTables
 from trustquery.identity import Acceptance, Roster, SigningKey
 from trustquery.model import Query
 from trustquery.planning import Plan
@@ -105,10 +106,11 @@ class Ports:
     Attributes:
         node: this node's name; ``federation`` the name of its federation.
         key: the identity key that signs answers.
-        engine: dataset id to an engine over the data version now in use; it keeps that version.
+        inputs: model to the public tables at hand of the names that it pins.
+        engine: dataset id and public tables to an engine over the data version now in use; it keeps that version.
         catalogue: dataset id to catalogue; raises for a dataset this node does not serve.
         budget_subject: dataset id to the name under which its budget is kept.
-        compile_plan: model to plan.
+        compile_plan: model, catalogue and public tables to plan.
         noise: adds discrete Gaussian noise to a vector.
         release_keys: the same for counts by key, and drops keys below the plan's threshold.
         send: hands an answer to the stream; must not block.
@@ -122,12 +124,13 @@ class Ports:
     key: SigningKey
     clock: Clock
     ledger: Ledger
-    engine: Callable[[str], Engine]
+    inputs: Callable[[Query], PublicTables]
+    engine: Callable[[str, PublicTables], Engine]
     documents: Documents
     governance: Governance
     catalogue: Callable[[str], Catalogue]
     budget_subject: Callable[[str], str]
-    compile_plan: Callable[[Query, Catalogue], Plan]
+    compile_plan: Callable[[Query, Catalogue, PublicTables], Plan]
     noise: Callable[[list[int], Plan], list[int]]
     release_keys: Callable[[dict[str, int], Plan], dict[str, int]]
     send: Callable[[AnswerMessage], None]

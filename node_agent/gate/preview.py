@@ -37,8 +37,9 @@ def _decide(message: Preview, peer: Peer, ports: Ports) -> tuple[tuple[Problem, 
         raise TrustQueryError("node-rate")
     now = ports.clock.wall()
     project = verify.project_of(message.permit, None, message.key_id, message.key_kind, ports, now)
-    query, catalogue, _ = model.read(message.model, project.permit, ports)
-    plan = ports.compile_plan(query, catalogue)
+    read = model.read(message.model, project.permit, ports)
+    query = read.query
+    plan = ports.compile_plan(query, read.catalogue, read.inputs)
     asked = Asked(message.key_kind, message.opt_out_treatment, message.disclosure_profile, message.min_trusts)
     if (asked.opt_out_treatment, asked.disclosure_profile) != (
         project.permit.opt_out_treatment,

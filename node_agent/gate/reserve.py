@@ -61,7 +61,7 @@ def run(case: Case, ports: Ports) -> None:
     ports.seats.take(case.arrived + settings.queue_ms / 1_000 - clock.monotonic())
     case.seated = True
     waited_ms = max(0, int((clock.monotonic() - case.arrived) * 1_000))
-    wanted_ms = needed_ms(case.query, case.catalogue, case.plan, settings)
+    wanted_ms = needed_ms(case.query, case.catalogue, case.inputs, case.plan, settings)
     case.planned_slot = planned_slot(waited_ms, wanted_ms, settings)
     due_ms = clock.wall_ms() + (case.planned_slot + 1) * settings.slot_ms - waited_ms
     if due_ms >= case.intent.not_after * 1_000:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from node_agent.gate.ports import Settings
 from trustquery.catalogue import Catalogue
+from trustquery.codelists import PublicTables
 from trustquery.model import Query
 from trustquery.planning import Plan
 
 __all__ = ["needed_ms", "planned_slot"]
 
 
-def needed_ms(query: Query, catalogue: Catalogue, plan: Plan, settings: Settings) -> int:
-    """Time an answer may take: the allowance, the draws of noise, and the declared rows of every scan."""
-    tables = [catalogue.table(scan.table) for scan in query.scans]
-    rows = sum(table.declared_rows for table in tables if table is not None)
+def needed_ms(query: Query, catalogue: Catalogue, inputs: PublicTables, plan: Plan, settings: Settings) -> int:
+    """Time an answer may take: the allowance, the draws of noise, and the rows of every scan.
+
+    A table about people counts with its declared rows, a public one with those it has; a table that is scanned
+    twice counts twice.
+    """
+    pinned = {pin.id: len(inputs.pinned(pin).rows) for pin in query.read_inputs}
+    declared = {table.name: table.declared_rows for table in catalogue.tables}
+    rows = sum(pinned[scan.table] if scan.table in pinned else declared[scan.table] for scan in query.scans)
     draws = -(-plan.draws * 1_000 // settings.draws_per_second)
     return settings.allowance_ms + draws + -(-rows * 1_000 // settings.rows_per_second)
 

@@ -95,9 +95,10 @@ def refresh(
 
 def _found(source: SourceConfig, folder: Path) -> list[tuple[Table, Path]]:
     """Catalogue tables that the source folder holds."""
-    if not folder.is_dir():
-        raise TrustQueryError("data-source-missing", source=source.dataset)
-    names = {path.stem.lower(): path for path in folder.iterdir() if path.suffix.lower() == f".{source.format}"}
+    try:
+        names = {path.stem.lower(): path for path in folder.iterdir() if path.suffix.lower() == f".{source.format}"}
+    except OSError as error:
+        raise TrustQueryError("data-source-missing", source=source.dataset) from error
     tables = [table for table in load(source.dataset).tables if table.kind == "person"]
     found = [(table, names[table.name]) for table in tables if table.name in names]
     if not found:

@@ -37,6 +37,13 @@ def test_every_error_code_has_a_section(made: dict[str, str]) -> None:
     assert sorted(sections) == sorted(CATALOGUE)
 
 
+def test_every_question_has_a_section_with_its_sql_or_the_reason_why_not(made: dict[str, str]) -> None:
+    _, *sections = re.split(r"^## (?=\d+\. )", made["docs/reference/questions-in-sql.md"], flags=re.MULTILINE)
+    assert [int(section.split(".")[0]) for section in sections] == list(range(1, 28))
+    assert [section.split(".")[0] for section in sections if "```sql\n" not in section] == ["25"]
+    assert "**Not answered yet.**" in sections[24]
+
+
 def test_every_step_of_the_gate_has_a_row_with_codes_that_exist(made: dict[str, str]) -> None:
     from node_agent.gate.gate import STEPS
 

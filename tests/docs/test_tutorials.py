@@ -122,6 +122,36 @@ def test_first_query(checkout: Path) -> None:
     assert "age" in next(found.stdout for text, found in said.items() if "to_pandas" in text)
 
 
+def written_out(page: Path, folder: Path) -> None:
+    """The files that a page shows: its codelist and its first query."""
+    blocks = list(fences(page))
+    for language, file in (("csv", "sinusitis.csv"), ("sql", "people.sql")):
+        text = next(fence.text for fence in blocks if fence.language == language)
+        (folder / file).write_text(text + "\n", encoding="utf-8")
+
+
+def test_install_a_public_table_and_use_a_codelist(checkout: Path) -> None:
+    analyst, trust = HOW_TO / "use-a-codelist.md", HOW_TO / "install-a-public-table.md"
+    written_out(analyst, checkout)
+    hashes = set()
+    for ods in ("RX1", "RX2", "RX3"):
+        reader = Reader(checkout)
+        reader.at_trust(ods)
+        for found in reader.read(trust).values():
+            hashes |= set(re.findall(r"\b[0-9a-f]{64}\b", found.stdout))
+    reader = Reader(checkout)
+    home = 'export PATH="$PWD/.venv/bin:$PATH" TQ_HOME="$PWD/.demo/analyst"'
+    assert reader.type(Fence("sh", home, 0)).returncode == 0
+    checked, asked, python = reader.read(analyst).values()
+    # What the analyst sees is what each trust sees.
+    assert len(hashes) == 1
+    assert next(iter(hashes)) in re.sub(r"\s", "", checked.stdout)
+    said = re.sub(r"\s+", " ", asked.stderr)
+    assert "3 of 4 trusts answered" in said
+    assert "query-input-unknown" in said
+    assert "people" in python.stdout
+
+
 def test_first_node(checkout: Path) -> None:
     done = Reader(checkout).read(NODE)
     blocks = {fence.line: fence.text for fence in fences(NODE)}

@@ -84,7 +84,7 @@ def intent(key: SigningKey, **changed: Any) -> Intent:
         "permit_hash": "00" * 32,
         "query_hash": "01" * 32,
         "plan_hash": "02" * 32,
-        "plan_format": "tq-plan-1",
+        "plan_format": "tq-plan-2",
         "catalogue_hash": "03" * 32,
         "inputs": (),
         "rho_nano": 1000,

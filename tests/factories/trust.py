@@ -9,8 +9,10 @@ from typing import Any
 
 from tests.factories.catalogues import made_up
 from trustquery.catalogue import Catalogue, ColumnType
+from trustquery.codelists import PublicTables, shipped
 from trustquery.identity import (
     Acceptance,
+    Input,
     Intent,
     LawfulBasis,
     Member,
@@ -106,7 +108,7 @@ delta_12_months = 0
 delta_lifetime = 0
 
 [queries]
-aggregates = ["count", "count_distinct_person", "sum"]
+aggregates = ["count", "count_distinct_person", "sum", "histogram"]
 modes = ["local"]
 key_kinds = ["file"]
 max_rho = 0.1
@@ -137,6 +139,7 @@ class People:
     Attributes:
         roster, permit, member, acceptance, intent: changes to the fields of each.
         policy: changes to the policy's text.
+        public: the public tables that the analyst has.
     """
 
     roster: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -147,6 +150,7 @@ class People:
     policy: dict[str, str] = dataclasses.field(default_factory=dict)
     query: Query = dataclasses.field(default_factory=question)
     catalogue: Catalogue = dataclasses.field(default_factory=made_up)
+    public: PublicTables = dataclasses.field(default_factory=shipped)
 
     @property
     def root(self) -> Root:
@@ -228,7 +232,7 @@ class People:
     @cached_property
     def plan(self) -> Plan:
         """The question's plan."""
-        return compile_plan(self.query, self.catalogue)
+        return compile_plan(self.query, self.catalogue, self.public)
 
     def the_intent(self, name: str = "one", **changes: Any) -> Intent:
         """Ada asks the question of ash and birch."""
@@ -241,7 +245,7 @@ class People:
             "plan_hash": self.plan.sha256,
             "plan_format": PLAN_FORMAT,
             "catalogue_hash": self.catalogue.sha256,
-            "inputs": (),
+            "inputs": tuple(Input(**pin.document()) for pin in self.query.inputs),
             "rho_nano": self.plan.rho_nano,
             "delta_atto": self.query.delta_atto,
             "mode": "local",

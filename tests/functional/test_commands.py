@@ -29,6 +29,7 @@ HEAVY = {"sqlglot", "cryptography", "httpx", "pydantic", "pyarrow", "opendp", "s
         ["query", "result"],
         ["query", "cancel"],
         ["query", "history"],
+        ["codelist", "check"],
         ["budget", "show"],
         ["policy", "check"],
         ["policy", "sign"],
@@ -147,3 +148,48 @@ def test_the_coordinator_is_set_up_once(tmp_path: Path) -> None:
     assert run(*coordinator, "roster", "draft", check=False).returncode == 2
     assert run(*coordinator, "project", "end", "x", check=False).returncode == 12
     assert run(command("tq-coordinator"), "node", "list", check=False).returncode == 30
+
+
+def test_codelist_check_says_what_a_file_would_be_or_every_problem(tmp_path: Path) -> None:
+    good, bad = tmp_path / "Stroke codes.csv", tmp_path / "bad.csv"
+    good.write_text("code,term\nI60,x\nI61,y\n")
+    bad.write_text("code,term\nI60,x\nI60,y\n,z\n")
+    written = tmp_path / "stroke.json"
+    found = json.loads(run(command("tq"), "codelist", "check", good, "--write", written, "--format", "json").stdout)
+    assert [(row["table"], row["version"], row["rows"], row["columns"]) for row in found] == [
+        ("stroke_codes", 1, 2, ["code", "term"])
+    ]
+    again = json.loads(run(command("tq"), "codelist", "check", written, "--format", "json").stdout)
+    assert again == found
+    done = run(command("tq"), "codelist", "check", bad, check=False)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert "bad.csv, line 3: the same code is in line 2" in done.stderr
+    assert "bad.csv, line 4: the code is empty" in done.stderr
+    assert run(command("tq"), "codelist", "check", tmp_path / "none.csv", check=False).returncode == 30
+
+
+def test_the_public_tables_that_ship_are_listed_without_a_federation(tmp_path: Path) -> None:
+    done = run(command("tq"), "dataset", "list", "--inputs", "--format", "json", home=tmp_path)
+    rows = json.loads(done.stdout)
+    assert {"calendar_month", "esp2013", "icd10_category"} <= {row["table"] for row in rows}
+    assert all(len(row["sha256"]) == 64 for row in rows)
+
+
+def test_a_node_installs_a_public_table_and_lists_it(tmp_path: Path) -> None:
+    node, home, file = command("tq-node"), tmp_path / "node", tmp_path / "mine.csv"
+    file.write_text("code,term\nI60,x\n")
+    shown = run(node, "--home", home, "source", "input", file, "--dry-run", "--format", "json")
+    assert json.loads(shown.stdout)["data"]["installed"] is False
+    assert not (home / "inputs").exists()
+    done = run(node, "--home", home, "source", "input", file, "--name", "stroke@2", "--format", "json")
+    facts = json.loads(done.stdout)["data"]
+    assert (facts["table"], facts["version"], facts["rows"], facts["installed"]) == ("stroke", 2, 1, True)
+    listed = json.loads(run(node, "--home", home, "source", "inputs", "--format", "json").stdout)["data"]
+    assert listed == [
+        {"file": "stroke@2.json", "table": "stroke", "version": 2, "rows": 1, "sha256": facts["sha256"], "result": "ok"}
+    ]
+    file.write_text("code,term\nI61,x\n")
+    refused = run(node, "--home", home, "source", "input", file, "--name", "stroke@2", check=False)
+    assert refused.returncode == 10
+    assert "stroke version 2 is another table" in " ".join(refused.stderr.split())

@@ -15,9 +15,11 @@ from trustquery.client.config import find_home
 from trustquery.client.connection import Connection
 from trustquery.client.past import past_result
 from trustquery.client.signin import join, open_http, sign_in
+from trustquery.codelists import read_table, shipped
 from trustquery.errors import Problem, TrustQueryError
-from trustquery.identity import LawfulBasis, Member, Permit, SigningKey
+from trustquery.identity import Envelope, Intent, LawfulBasis, Member, Permit, SigningKey
 from trustquery.protocol.enrolment import ConnectionCode
+from trustquery.protocol.messages import Offer
 
 SQL = "SELECT count(*) AS visits FROM visit_occurrence"
 TRUSTS = ("RX1", "RX2", "RX3", "RX4")
@@ -148,6 +150,30 @@ def test_figures_by_trust_are_each_trusts_own(world: World) -> None:
     assert (result.answered, result.merge_checked) == (3, True)
 
 
+def test_a_codelist_and_parameters_travel_are_signed_and_are_kept_for_the_result(world: World) -> None:
+    codes = read_table(b"code,term\n1,a\n2,b\n", "mine.csv")
+    sql = (
+        "SELECT count(*) AS visits FROM condition_occurrence WHERE condition_source_value IN (SELECT code FROM mine) "
+        "AND condition_start_date IN (SELECT day FROM calendar_day) AND condition_source_value NOT IN ($codes)"
+    )
+    held = shipped().with_more([codes])
+    puppets = [world.puppet(ods, value=10, public=held) for ods in TRUSTS]
+    with connected(*puppets):
+        query = world.connection.project("stays").sql(
+            sql, epsilon=0.5, inputs=[codes], parameters={"codes": ["1", "it's"]}
+        )
+        result = query.run(wait=20)
+        offers = [message for puppet in puppets for message in puppet.received if isinstance(message, Offer)]
+    intent = Intent.from_payload(Envelope.decode(offers[-1].intent, kind=Intent.KIND).payload)
+    assert [item.model_dump() for item in intent.inputs] == [pin.document() for pin in query.model.inputs]
+    assert [pin.id for pin in query.model.inputs] == ["calendar_day", "mine"]
+    assert query.to_arrow()["visits"].to_pylist() == [40.0]
+    assert "mine, version 1 (" in " ".join(query.explain().words)
+    assert world.connection.status(result.query_id)["parameters"]["codes"][1] == {"type": "text", "value": "it's"}
+    # The result is read again from what the coordinator keeps: the file is no longer needed.
+    assert past_result(world.connection, result.query_id[:12]).table == result.table
+
+
 def test_a_silent_and_a_refusing_trust_are_missing_not_zero(world: World) -> None:
     refusal = Problem("budget-exhausted", "", {"scope": "project"})
     puppets = [
@@ -235,8 +261,6 @@ def test_a_cancelled_query_keeps_late_answers_apart(world: World) -> None:
     silent = world.puppet("RX1", silent=True)
     with connected(silent, world.puppet("RX2", silent=True)):
         _, query_id = world.connection.project("stays").sql(SQL, epsilon=0.5)._submit(20)
-        from trustquery.protocol.messages import Offer
-
         wait_for(lambda: any(isinstance(message, Offer) for message in silent.received), 5, "the offer")
         assert world.connection.cancel(query_id)
         assert not world.connection.cancel(query_id)

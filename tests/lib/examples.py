@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from tests.factories.catalogues import made_up
 from tests.lib.prepared import DATA_VERSION, RANK_KEY, prepared
 from tests.lib.text_tables import read_rows, read_table
 from trustquery.language import compile_query
-from trustquery.model import AggregateRef, KeyRef, Query
+from trustquery.model import AggregateRef, KeyRef, OutputCall, Query
 from trustquery.model.nodes import OutputExpression
+from trustquery.model.post import NO_POST
+from trustquery.outputs import Estimate, KeyCell, read
 from trustquery.planning import Plan, compile_plan
 from trustquery.reference import evaluate
 
@@ -50,7 +53,13 @@ def compiled(example: Example) -> tuple[Query, Plan]:
 
 
 def drawn(query: Query, plan: Plan, vector: Sequence[int]) -> list[dict[str, str]]:
-    """The cells of an exact vector in which anything was counted, as text."""
+    """The cells of an exact vector in which anything was counted, as text.
+
+    Where bins are rows, or the query does something to its table, all rows of the table.
+    """
+    plain = all(block.bins is None for block in plan.blocks) and query.post == NO_POST
+    if not plain or not all(_simple(output.expression) for output in query.outputs):
+        return _table(query, plan, vector)
     found = []
     for cell, place in enumerate(itertools.product(*(range(axis.cells) for axis in plan.axes))):
         values = [Fraction(vector[block.offset + cell], 2**block.fraction_bits) for block in plan.blocks]
@@ -58,6 +67,25 @@ def drawn(query: Query, plan: Plan, vector: Sequence[int]) -> list[dict[str, str
             row = {output.name: _cell(output.expression, plan, place, values) for output in query.outputs}
             found.append(row)
     return found
+
+
+def _simple(node: OutputExpression) -> bool:
+    if isinstance(node, OutputCall):
+        return node.function == "div" and all(isinstance(part, AggregateRef) for part in node.arguments)
+    return isinstance(node, KeyRef | AggregateRef)
+
+
+def _table(query: Query, plan: Plan, vector: Sequence[int]) -> list[dict[str, str]]:
+    """The table that a client would show, without noise: estimates as fractions, with at most three digits below."""
+    exact = dataclasses.replace(plan, blocks=tuple(dataclasses.replace(block, sigma=0) for block in plan.blocks))
+    table = read(query, exact, vector, 1, made_up())
+    return [{column.name: _text(cell) for column, cell in zip(table.columns, row, strict=True)} for row in table.rows]
+
+
+def _text(cell: KeyCell | Estimate) -> str:
+    if isinstance(cell, KeyCell):
+        return cell.text
+    return "none" if cell.value is None else str(Fraction(cell.value).limit_denominator(1000))
 
 
 def _cell(node: OutputExpression, plan: Plan, place: tuple[int, ...], values: list[Fraction]) -> str:
@@ -70,6 +98,7 @@ def _cell(node: OutputExpression, plan: Plan, place: tuple[int, ...], values: li
         return str(value).lower() if isinstance(value, bool) else str(value)
     if isinstance(node, AggregateRef):
         return str(values[node.aggregate])
+    assert isinstance(node, OutputCall)
     top, bottom = (values[part.aggregate] for part in node.arguments if isinstance(part, AggregateRef))
     return str(top / bottom) if bottom else "none"
 

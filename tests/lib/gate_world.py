@@ -17,6 +17,7 @@ from node_agent.gate.rates import Rates, Seats
 from tests.factories.trust import NOW, People, key
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.catalogue import Catalogue
+from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Acceptance, Answer, Intent, Roster, SigningKey
 from trustquery.planning import Plan, compile_plan
@@ -89,6 +90,8 @@ class World:
         self.clock = FakeClock()
         self.ledger = MemoryLedger()
         self.engine = FakeEngine()
+        self.public = shipped()
+        self.given: list[PublicTables] = []
         self.marked = False
         self.declined = False
         self.steps: list[str] = []
@@ -104,7 +107,8 @@ class World:
             key=key("ash"),
             clock=self.clock,
             ledger=self.ledger,
-            engine=lambda dataset: self.engine,
+            inputs=lambda query: self.public,
+            engine=self._engine,
             documents=self,
             governance=self,
             catalogue=self._catalogue,
@@ -125,6 +129,10 @@ class World:
         if dataset != "made-up":
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
         return self.people.catalogue
+
+    def _engine(self, dataset: str, public: PublicTables) -> FakeEngine:
+        self.given.append(public)
+        return self.engine
 
     def _observe(self, step: str) -> None:
         self.steps.append(step)

@@ -64,9 +64,9 @@ class Prepared:
     reports: tuple[TableReport, ...]
     public: PublicTables
 
-    def vector(self, query: Query, plan: Plan) -> list[int]:
-        """The engine's exact vector, in this process."""
-        self._rows(query)
+    def vector(self, query: Query, plan: Plan, public: PublicTables | None = None) -> list[int]:
+        """The engine's exact vector, in this process; ``public`` in place of the public tables at hand."""
+        self._rows(query, public)
         vector = [0] * plan.length
         for block, statement in zip(plan.blocks, block_queries(query, plan), strict=True):
             for cell, value in self.connection.execute(statement).fetchall():
@@ -80,10 +80,10 @@ class Prepared:
         [statement] = block_queries(query, plan)
         return dict(sorted(self.connection.execute(statement).fetchall()))
 
-    def _rows(self, query: Query) -> None:
-        tables = pinned_tables(query, self.catalogue, self.public)
+    def _rows(self, query: Query, public: PublicTables | None = None) -> None:
+        tables = pinned_tables(query, self.catalogue, public or self.public)
         self.connection.execute("DROP TABLE IF EXISTS _rows")
-        for pin in query.inputs:
+        for pin in query.read_inputs:
             table = public_rows(tables.public.pinned(pin))
             self.connection.execute(f'DROP TABLE IF EXISTS "{table["name"]}"')
             self.connection.execute(table["statement"], table["values"])

@@ -14,6 +14,7 @@ import grpc
 
 from tests.lib.coordinator import EnrolledNode
 from trustquery.catalogue import load
+from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problem
 from trustquery.identity import Answer, Envelope, Intent
 from trustquery.model import Query
@@ -49,6 +50,7 @@ class Puppet:
         silent: it reads offers and says nothing.
         twist: changes the answer's fields before they are signed.
         spoil: changes the vector's bytes after they were signed.
+        public: the public tables that it holds.
     """
 
     node: EnrolledNode
@@ -62,6 +64,7 @@ class Puppet:
     spoil: Callable[[bytes], bytes] = bytes
     received: list[Message] = field(default_factory=list)
     status: grpc.StatusCode | None = None
+    public: PublicTables = field(default_factory=shipped)
 
     def start(self) -> Puppet:
         """Dial in; returns once the coordinator has said Hello."""
@@ -122,7 +125,7 @@ class Puppet:
         """The signed answer to an offer."""
         intent = Intent.from_payload(Envelope.decode(offer.intent, kind="intent").payload)
         query = Query.from_payload(offer.model)
-        plan = compile_plan(query, load(query.catalogue_id))
+        plan = compile_plan(query, load(query.catalogue_id), self.public)
         if plan.has_unknown_keys:
             vector, length = write_pairs(self.keys), len(self.keys)
         else:

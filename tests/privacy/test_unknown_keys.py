@@ -123,7 +123,7 @@ def test_values_below_the_threshold_at_one_trust_never_appear(tmp_path: Path) ->
     assert not any(b"CANARY" in vector for vector in vectors)
     merged = add_pairs(vectors)
     assert {label: trusts for label, (_, trusts) in merged.items()} == {"0E11": 2, "0I21": 1}
-    table = read_keys(plan, merged)
+    table = read_keys(query, plan, merged)
     assert "CANARY" not in json.dumps(table.document())
     assert "unknown-keys-thresholded" in table.columns[1].caveats
 

@@ -8,24 +8,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from tests.factories.catalogues import made_up
-from trustquery.catalogue import ColumnType, Role, Table
+from trustquery.catalogue import ColumnType, Role
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
+from trustquery.language.rules import CLOCK_PARTS, DATE_PARTS
 from trustquery.model import Query
 from trustquery.planning import Plan, compile_plan
 
-__all__ = ["Question", "questions"]
+__all__ = ["Question", "Writer", "questions"]
 
 W, N, X, D, S, B = ColumnType  # integer (whole), number, text, date, timestamp, boolean
 LITERALS = {
     N: ["0", "1", "-1", "2.5", "0.1", "1e-7", "0.30000000000000004", "-123456.789", "9007199254740991", "NULL"],
     W: ["0", "1", "2", "-3", "1950", "9007199254740991", "-9007199254740991", "NULL"],
-    X: ["''", "'F'", "'é'", "'nan'", "'E11'", "'other'", "'it''s'", "'a\\b\"c'", "NULL"],
+    X: [
+        "''",
+        "'F'",
+        "'é'",
+        "'nan'",
+        "'E11'",
+        "' 12 '",
+        "'-7'",
+        "'2.50'",
+        "'2020-02-29'",
+        "'2020-02-30 10:00'",
+        "'other'",
+        "'it''s'",
+        "'a\\b\"c'",
+        "NULL",
+    ],
     D: [
         "DATE '2020-01-01'",
         "DATE '2020-02-29'",
@@ -52,12 +69,12 @@ class Question:
     plan: Plan = field(repr=False)
 
 
-class _Writer:
+class Writer:
     """Writes one SELECT, drawing each choice."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
-        self.scope: dict[str, Table] = {}
+        self.scope: dict[str, Any] = {}
         self.ranges: list[str] = []
 
     def one(self, *options: str) -> str:
@@ -111,35 +128,87 @@ class _Writer:
         if depth <= 0:
             return self.leaf(N, W)
         depth -= 1
-        form = self.one("leaf", "leaf", "+", "-", "*", "/", "neg", "abs", "floor", "clamp", "branch", "diff", "part")
-        if form in "+-*/":
+        form = self.one(
+            *(
+                "leaf",
+                "leaf",
+                "+",
+                "-",
+                "*",
+                "/",
+                "//",
+                "%",
+                "neg",
+                "step",
+                "step",
+                "round",
+                "extreme",
+                "clamp",
+                "branch",
+            ),
+            *("diff", "part", "cast", "length", "years", "overlap", "days"),
+        )
+        if form in ("+", "-", "*", "/", "//", "%"):
             return f"({self.number(depth)} {form} {self.number(depth)})"
         if form == "neg":
             return f"(- {self.number(depth)})"  # two dashes would begin a comment
-        if form in ("abs", "floor"):
-            return f"{form}({self.number(depth)})"
+        if form == "step":
+            return f"{self.one('abs', 'floor', 'ceil', 'sign', 'sqrt', 'round')}({self.number(depth)})"
+        if form == "round":
+            return f"round({self.number(depth)}, {self.one('0', '1', '2', '6')})"
+        if form == "extreme":
+            return self.extreme(N, depth)
+        if form == "cast":
+            kind = self.draw(st.sampled_from([N, X, B]))
+            return f"{self.one('CAST', 'TRY_CAST')}({self.write(kind, depth)} AS {self.one('INTEGER', 'DOUBLE')})"
+        if form == "length":
+            return f"length({self.text(depth)})"
+        if form == "years":
+            return f"age_years({self.moment(depth)}, {self.moment(depth)})"
+        if form == "overlap":
+            second = self.one("DATE '2020-01-01', DATE '2020-03-01'", f"{self.moment(0)}, {self.moment(0)}")
+            return f"overlap_days({self.moment(depth)}, {self.moment(depth)}, {second})"
+        if form == "days":
+            return f"(last_day({self.moment(depth)}) - last_day({self.moment(depth)}))"
         if form == "clamp":
             lo, hi = self.one("-2, 3", "0, 0", "-0.5, 100", "0.1, 0.2").split(", ")
             return f"clamp({self.number(depth)}, {lo}, {hi})"
         if form == "branch":
             return self.branches(N, depth)
         if form == "diff":
-            unit = self.one("day", "hour", "minute")
-            kinds = (D, S) if unit == "day" else (S,)
+            unit = self.one("year", "quarter", "month", "week", "day", "hour", "minute")
+            kinds = (S,) if unit in ("hour", "minute") else (D, S)
             ends = [self.write(self.draw(st.sampled_from(kinds)), depth) for _ in range(2)]
             return f"date_diff('{unit}', {', '.join(ends)})"
         if form == "part":
-            part = self.one("year", "quarter", "month", "day", "isodow", "hour")
-            return f"{part}({self.write(S if part == 'hour' else self.draw(st.sampled_from([D, S])), depth)})"
+            part = self.one(*DATE_PARTS)
+            return f"{part}({self.timestamp(depth) if part in CLOCK_PARTS else self.moment(depth)})"
         return self.leaf(N, W)
+
+    def moment(self, depth: int) -> str:
+        return self.write(self.draw(st.sampled_from([D, S])), depth)
+
+    def extreme(self, type: ColumnType, depth: int) -> str:
+        first = self.write(type, depth)
+        if first == "NULL":  # two of them would have no type
+            first = LITERALS[type][0]
+        return f"{self.one('greatest', 'least')}({first}, {self.write(type, depth)})"
 
     def text(self, depth: int) -> str:
         if depth <= 0:
             return self.leaf(X)
         depth -= 1
-        form = self.one("leaf", "leaf", "left", "band", "age", "branch")
-        if form == "left":
-            return f"left({self.text(depth)}, {self.one('1', '2', '3')})"
+        form = self.one("leaf", "leaf", "cut", "substr", "change", "join", "extreme", "band", "age", "branch")
+        if form == "cut":
+            return f"{self.one('left', 'right')}({self.text(depth)}, {self.one('1', '2', '3')})"
+        if form == "substr":
+            return f"substr({self.text(depth)}, {self.one('1', '2', '5')}, {self.one('0', '1', '3')})"
+        if form == "change":
+            return f"{self.one('lower', 'upper', 'trim')}({self.text(depth)})"
+        if form == "join":
+            return f"({self.text(depth)} || {self.text(depth)})"
+        if form == "extreme":
+            return self.extreme(X, depth)
         if form == "band":
             return f"band({self.number(depth)}, {self.one('0', '-1, 0, 1', '18, 65', '1900, 1950, 2000')})"
         if form == "age":
@@ -150,7 +219,16 @@ class _Writer:
         if depth <= 0:
             return self.leaf(D)
         depth -= 1
-        form = self.one("leaf", "leaf", "trunc", "cast", "branch")
+        form = self.one("leaf", "leaf", "trunc", "cast", "read", "last", "later", "extreme", "branch")
+        if form == "read":
+            return f"CAST(trim({self.text(depth)}) AS DATE)"  # a bare literal must be a date
+        if form == "last":
+            return f"last_day({self.moment(depth)})"
+        if form == "later":
+            unit = self.one("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+            return f"(last_day({self.date(depth)}) {self.shift(unit)})"
+        if form == "extreme":
+            return self.extreme(D, depth)
         if form == "trunc":
             unit = self.one("year", "quarter", "month", "week", "day")
             return f"date_trunc('{unit}', {self.write(self.draw(st.sampled_from([D, S])), depth)})"
@@ -161,14 +239,25 @@ class _Writer:
     def timestamp(self, depth: int) -> str:
         if depth > 0 and self.chance(4):
             return self.branches(S, depth - 1)
+        if depth > 0 and self.chance(4):
+            kind = self.draw(st.sampled_from([D, S, X]))
+            value = self.write(kind, depth - 1)
+            return f"CAST({f'trim({value})' if kind is X else value} AS TIMESTAMP)"
+        if depth > 0 and self.chance(4):
+            unit = self.one("MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+            return f"({self.timestamp(depth - 1)} {self.shift(unit)})"
         return self.leaf(S)
+
+    def shift(self, unit: str) -> str:
+        return f"{self.one('+', '-')} INTERVAL {self.one('0', '1', '30', '9999')} {unit}"
 
     def condition(self, depth: int = DEPTH) -> str:
         if depth <= 0:
             return self.comparison(0)
         depth -= 1
         form = self.one(
-            "compare", "compare", "and", "or", "not", "null", "in", "between", "starts", "leaf", "branch", "is"
+            *("compare", "compare", "and", "or", "not", "null", "in", "between", "starts", "like", "leaf", "branch"),
+            *("is", "distinct"),
         )
         if form in ("and", "or"):
             return f"({self.condition(depth)} {form} {self.condition(depth)})"
@@ -189,7 +278,13 @@ class _Writer:
             return f"({value} BETWEEN {low} AND {high})"
         if form == "starts":
             prefix = self.one("''", "'E1'", "'e'", "'é'")
-            return f"starts_with({self.text(depth)}, {prefix})"
+            return f"{self.one('starts_with', 'ends_with', 'contains')}({self.text(depth)}, {prefix})"
+        if form == "like":
+            pattern = self.one("E1%", "%1", "%1%", "e%1", "_", "%_1%", "E__", "%", "", "%é%")
+            return f"({self.text(depth)} {self.one('', 'NOT ')}LIKE '{pattern}')"
+        if form == "distinct":
+            kind = self.draw(st.sampled_from([N, X, D, S, B]))
+            return f"({self.write(kind, depth)} IS {self.one('', 'NOT ')}DISTINCT FROM {self.write(kind, depth)})"
         if form == "branch":
             return self.branches(B, depth)
         return self.leaf(B) if form == "leaf" else self.comparison(depth)
@@ -258,8 +353,8 @@ class _Writer:
         if form == "condition":
             return self.comparison(1)
         if form == "month":
-            part = self.one("month", "quarter", "isodow", "day")
-            return f"{part}({self.write(self.draw(st.sampled_from([D, S])), 1)})"
+            part = self.one("month", "quarter", "isodow", "day", "week", "dayofyear", "minute", "hour_of_week")
+            return f"{part}({self.timestamp(1) if part in CLOCK_PARTS else self.moment(1)})"
         if form == "case":
             results = self.one(
                 "'a' 'b'", "1 2", "true false", "'other' ''", "DATE '2020-01-01' DATE '2020-02-29'"
@@ -290,7 +385,16 @@ class _Writer:
                 *(one, f"-{one}", f"{one} + {two}", f"{one} * {two}", f"abs({one} - {two})", f"floor({one} * 0.5)"),
                 *(f"CASE WHEN {self.condition(1)} THEN {one} ELSE 2.5 END", f"coalesce({one}, 1)"),
             )
-        return f"{self.one('sum', 'avg')}({value})"
+        name = self.one("sum", "avg", "sum", "stddev", "var_samp", "median", "quantile_cont")
+        return f"{name}({value}{', 0.25' if name == 'quantile_cont' else ''})"
+
+    def tidy(self) -> str:
+        """The one aggregate of a query that gives a row for each bin."""
+        edges = self.one("[0]", "[-1, 0, 0.5, 100]", "[-3, 1e6]")
+        form = self.one("histogram", "survival")
+        event = f", {self.comparison(1)}" if form == "survival" else ""
+        found = f"{form}(clamp({self.number(2)}, -100, 100){event}, {edges})"
+        return f"{found} FILTER (WHERE {self.condition(1)})" if self.chance(4) else found
 
     def aggregate(self) -> str:
         form = self.one("count(*)", "people", "count", "sum", "sum")
@@ -306,6 +410,8 @@ class _Writer:
         source = self.source()
         keys = list(dict.fromkeys(self.key() for _ in range(self.draw(st.integers(0, 2)))))
         aggregates = [self.aggregate() for _ in range(self.draw(st.integers(1, 3)))]
+        if self.chance(4):
+            aggregates.append(self.tidy())
         tests = [*self.ranges, *([self.condition(2)] if self.chance(2) else [])]
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         items = [f"{key} AS k{place}" for place, key in enumerate(keys)]
@@ -318,7 +424,7 @@ class _Writer:
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
     """One accepted question with its plan."""
-    sql = _Writer(draw).select()
+    sql = Writer(draw).select()
     groups, rows = draw(st.sampled_from([(None, None), (None, None), (1, 1), (1, 3), (3, 1), (2, 2), (100, 100)]))
     try:
         query = compile_query(sql, made_up(), epsilon=Decimal(1), max_groups_per_person=groups, max_rows_per_group=rows)

@@ -14,7 +14,8 @@ from tests.factories.catalogues import made_up
 from tests.factories.rows import awkward_rows
 from tests.lib.prepared import DATA_VERSION, RANK_KEY, Prepared, prepared
 from tests.property.budgets import examples
-from tests.property.questions import Question, questions
+from tests.property.questions import Question
+from tests.property.relations import any_questions
 from tests.property.rows import Rows, datasets
 from trustquery.reference import evaluate
 
@@ -44,7 +45,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 
 @examples(ci=12, full=1_000)
-@given(rows=datasets(), asked=st.lists(questions(), min_size=4, max_size=4))
+@given(rows=datasets(), asked=st.lists(any_questions(), min_size=4, max_size=4))
 def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder: Path = tmp_path_factory.getbasetemp()
     with prepared(folder, made_up(), rows) as store:
@@ -53,14 +54,14 @@ def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest
 
 
 @examples(ci=80, full=6_000)
-@given(question=questions(), place=st.integers(0, STORES - 1))
+@given(question=any_questions(), place=st.integers(0, STORES - 1))
 def test_on_awkward_rows(question: Question, place: int, stores: Stores) -> None:
     store, rows = stores.stores[place], stores.rows[place]
     assert store.vector(question.query, question.plan) == expected(question, rows)
 
 
 @examples(ci=5, full=100)
-@given(question=questions(), place=st.integers(0, STORES - 1))
+@given(question=any_questions(), place=st.integers(0, STORES - 1))
 def test_through_the_child_process(question: Question, place: int, stores: Stores) -> None:
     store, rows = stores.stores[place], stores.rows[place]
     assert store.through_child(question.query, question.plan) == expected(question, rows)

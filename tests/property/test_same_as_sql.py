@@ -2,7 +2,8 @@
 
 Texts without parentheses around their parts are compiled by us and run as written by DuckDB on plain rows, with bounds
 that nobody reaches. Rows are tame here (no NaN, no infinity, small numbers): on those our total functions and SQL's own
-agree by definition. ``clamp``, ``band`` and ``age_band`` are ours alone and left out.
+agree by definition. Functions that are ours alone are left out (``clamp``, ``band``, ``hour_of_week`` …), and the few
+that the manual says to differ: ``greatest`` and ``least`` of NULL, ``concat`` of NULL, weeks in ``date_diff``.
 """
 
 from __future__ import annotations
@@ -48,8 +49,22 @@ NUMBERS = [
     "NULL",
     'hour("at")',
     "month(day)",
+    "week(day)",
+    "dayofyear(day)",
+    'minute("at")',
+    "length(code)",
+    "sign(cost)",
+    "ceil(cost)",
+    "round(cost)",
+    "CAST(cost AS INTEGER)",
+    "CAST(flag AS INTEGER)",
+    "(kind // 2)",  # of fractions DuckDB keeps a fraction, and ours does not
+    "size % 2",
+    "day - DATE '2020-01-01'",
+    "date_diff('month', day, \"at\")",
 ]
-TEXTS = ["code", "'a'", "''", "'B'", "left(code, 1)", "NULL"]
+TEXTS = ["code", "'a'", "''", "'B'", "left(code, 1)", "right(code, 1)", "substr(code, 2, 1)", "NULL"]
+TEXTS += ["code || 'b'", "upper(code)", "lower(code)", "trim(code)"]
 DATES = [
     "day",
     'CAST("at" AS DATE)',
@@ -57,8 +72,15 @@ DATES = [
     "date_trunc('month', day)",
     "date_trunc('week', \"at\")",
     '"at"',
+    "day + INTERVAL 1 MONTH",
+    '"at" - INTERVAL 30 MINUTE',
+    "day + 1",
+    "day - 30",
+    "last_day(day)",
+    "CAST(day AS TIMESTAMP)",
 ]
-FLAGS = ["flag", "true", "false", "NULL", "starts_with(code, 'a')"]
+FLAGS = ["flag", "true", "false", "NULL", "starts_with(code, 'a')", "code LIKE 'a%'", "code NOT LIKE '_b'"]
+FLAGS += ["contains(code, 'b')", "ends_with(code, 'b')", "kind IS DISTINCT FROM size", "code IS NOT DISTINCT FROM 'a'"]
 
 
 def tame_rows(seed: int) -> list[dict[str, Any]]:
@@ -147,7 +169,7 @@ def ours(sql: str) -> list[int]:
     try:
         query = compile_query(sql, made_up(), epsilon=Decimal(1), max_rows_per_group=1000)
     except TrustQueryError as error:
-        assume(error.code not in ("query-type", "query-literal"))
+        assume(error.code not in ("query-type", "query-literal", "query-syntax"))
         raise
     rows = {"event": ROWS, "person": [], "dose": []}
     return evaluate(query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
@@ -160,7 +182,12 @@ def test_a_condition(condition: str, plain: duckdb.DuckDBPyConnection) -> None:
         f"SELECT count(*), count(*) FILTER (WHERE {condition}), count(CASE WHEN {condition} THEN 1 END) "
         f"FROM event WHERE {condition}"
     )
-    assert ours(sql) == list(plain.execute(sql).fetchall()[0]), sql
+    counts = ours(sql)
+    try:
+        found = plain.execute(sql).fetchall()
+    except duckdb.ParserException:  # LIKE and BETWEEN side by side: our parser reads more than DuckDB's
+        assume(False)
+    assert counts == list(found[0]), sql
 
 
 @examples(ci=60, full=5_000)

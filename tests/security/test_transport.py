@@ -96,7 +96,7 @@ with grpc.secure_channel(job["target"], credentials) as channel:
 
 def open_stream(coordinator: LiveCoordinator, key: bytes | None, cert: bytes | None, hello_node: str = "RX1") -> str:
     """Open a session with gRPC, in a process of its own (gRPC reads its TLS settings once); what came of it."""
-    hello = Hello((PROTOCOL_VERSION,), hello_node, new_secret(32), plan_formats=("tq-plan-1",))
+    hello = Hello((PROTOCOL_VERSION,), hello_node, new_secret(32), plan_formats=("tq-plan-2",))
     (frame,) = Outbound().frames(hello)
     job = {
         "ca": (coordinator.home / "authority.pem").read_text(),

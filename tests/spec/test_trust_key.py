@@ -134,7 +134,7 @@ def test_a_table_by_trust_has_one_trusts_noise_and_no_row_for_the_absent() -> No
     vectors = {"ash": [100 + cell for cell in range(cells)], "birch": [200 + cell for cell in range(cells)]}
     own = own_cells(plan, vectors)
     assert own == [*range(100, 105), *range(205, 210), *[0] * 15]
-    table = read(query, plan, own, 1, made_up(), {"ash", "birch"})
+    table = read(query, plan, own, 1, made_up(), answered={"ash", "birch"})
     keys = [tuple(cell.text for cell in row if isinstance(cell, KeyCell)) for row in table.rows]
     assert keys == [(trust, kind) for trust in TRUSTS for kind in ("1", "2", "-3", "other", "missing")]
 
@@ -142,7 +142,32 @@ def test_a_table_by_trust_has_one_trusts_noise_and_no_row_for_the_absent() -> No
 def test_without_a_trust_key_every_cell_is_shown() -> None:
     query, plan = asked("SELECT kind, count(*) AS n FROM event GROUP BY kind")
     assert own_cells(plan, {"ash": [1] * 5}) == [0] * 5
-    assert len(read(query, plan, [1] * 5, 1, made_up(), {"ash"}).rows) == 5
+    assert len(read(query, plan, [1] * 5, 1, made_up(), answered={"ash"}).rows) == 5
+
+
+def test_figures_by_trust_are_sorted_filtered_and_summed() -> None:
+    plain = "SELECT trust, count(*) AS n FROM event GROUP BY trust"
+    own = [30, 20, 0, 0]
+
+    def after(sql: str, answered: tuple[str, ...] = TRUSTS) -> list[list[str | float | None]]:
+        query, plan = asked(sql)
+        rows = read(query, plan, own, 1, made_up(), answered=answered).rows
+        return [[cell.text if isinstance(cell, KeyCell) else cell.value for cell in row] for row in rows]
+
+    assert after(f"{plain} ORDER BY n") == [["birch", 20], ["ash", 30]]
+    assert after(f"{plain} HAVING trust = 'ash'") == [["ash", 30]]
+    assert after(f"{plain} ORDER BY trust DESC LIMIT 1") == [["birch", 20]]
+    assert after(f"SELECT count(*) AS trusts, sum(n) AS total FROM ({plain}) AS found") == [[2, 50]]
+    assert after(f"SELECT count(*) AS trusts, sum(n) AS total FROM ({plain}) AS found", ("ash",)) == [[1, 30]]
+
+
+def test_histograms_by_trust_keep_the_bins_of_each_trust() -> None:
+    _, plan = asked("SELECT trust, median(size) AS middle FROM event GROUP BY trust")
+    [block] = plan.blocks
+    assert block.length == 4 * block.width
+    vectors = {trust: [place + 1] * block.length for place, trust in enumerate(TRUSTS)}
+    own = own_cells(plan, vectors)
+    assert own == [1] * block.width + [2] * block.width + [0] * 2 * block.width
 
 
 # -- at the gate ------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tests.lib.text_tables import read_rows
 from trustquery.language import compile_query
 from trustquery.model import Query
 from trustquery.model.unknown import UNKNOWN_DELTA_ATTO
+from trustquery.outputs import Estimate, KeyCell, read_keys
 from trustquery.planning import Plan, compile_plan
 from trustquery.reference import evaluate_keys
 
@@ -147,3 +148,49 @@ def test_only_when_asked_for() -> None:
     assert codes_of(lambda: compile_query(sql, made_up(), epsilon=Decimal(1), unknown_keys=True)) == [
         "query-key-no-vocabulary"
     ]
+
+
+# -- after release ----------------------------------------------------------------------------------------------------
+
+FOUND = {"0E11": (300, 3), "0I21": (100, 1), "0é": (200, 2), "1": (400, 4), "2": (50, 1)}
+
+
+def after(sql: str) -> list[list[str | float | None]]:
+    """The table that a query makes of ``FOUND``; every figure has its caveat."""
+    query, plan = asked(sql)
+    table = read_keys(query, plan, FOUND)
+    figures = [column for column in table.columns if column.kind == "estimate"]
+    assert all("unknown-keys-thresholded" in column.caveats for column in figures)
+    return [[cell.text if isinstance(cell, KeyCell) else cell.value for cell in row] for row in table.rows]
+
+
+def test_released_keys_are_filtered_and_sorted() -> None:
+    plain = "SELECT code, count(*) AS n FROM event GROUP BY code"
+    rows: list[list[str | float | None]] = [["E11", 300], ["I21", 100], ["é", 200], ["other", 400], ["missing", 50]]
+    assert after(plain) == rows
+    assert after(f"{plain} HAVING count(*) > 150 ORDER BY n LIMIT 2") == [["é", 200], ["E11", 300]]
+    assert after(f"{plain} ORDER BY code DESC") == [
+        ["é", 200],
+        ["I21", 100],
+        ["E11", 300],
+        ["other", 400],
+        ["missing", 50],
+    ]
+    assert after(f"{plain} HAVING code = 'I21'") == [["I21", 100]]
+
+
+def test_an_outer_select_sums_released_keys_with_the_noise_of_each() -> None:
+    sql = "SELECT sum(n) AS total FROM (SELECT code, count(*) AS n FROM event GROUP BY code) AS found WHERE n < 350"
+    assert after(sql) == [[650]]
+    query, plan = asked(sql)
+    [[cell]] = read_keys(query, plan, FOUND).rows
+    assert isinstance(cell, Estimate)
+    assert cell.low is not None
+    assert cell.high is not None
+    draws = 3 + 1 + 2 + 1
+    assert cell.high - cell.low == pytest.approx(2 * 1.959964 * plan.blocks[0].sigma_float * draws**0.5)
+
+
+def test_what_follows_release_may_need_no_second_statistic() -> None:
+    sql = "SELECT code, count(*) AS n FROM event GROUP BY code HAVING count(DISTINCT pid) > 1"
+    assert codes_of(lambda: asked(sql)) == ["query-unknown-keys"]

@@ -77,9 +77,9 @@ def parse(text: str, *, name: str) -> Catalogue:
     """
     try:
         data: dict[str, Any] = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+        faults = list(_plain(data, ""))
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise TrustQueryError("config-catalogue-invalid", place=name, catalogue=name, problem=str(error)) from error
-    faults = list(_plain(data, ""))
     if not faults:
         faults = list(_expand_domains(data))
     if not faults:
@@ -94,7 +94,9 @@ def parse(text: str, *, name: str) -> Catalogue:
                 if item["type"] != "too_short" or item["input"] == []
             ]
     problems = [
-        TrustQueryError("config-catalogue-invalid", place=place or name, catalogue=name, problem=problem).problem
+        TrustQueryError(
+            "config-catalogue-invalid", place=place[:200] or name, catalogue=name, problem=problem[:500]
+        ).problem
         for place, problem in faults
     ]
     raise TrustQueryError.of(problems)
@@ -109,6 +111,8 @@ def _plain(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield from _plain(item, here)
         elif isinstance(item, Decimal):
             yield here, f"{item} is a floating-point number; write a whole number"
+        elif isinstance(item, int) and abs(item) >= 2**63:
+            yield here, "the number is too large"
         elif isinstance(item, datetime.date) and not isinstance(item, datetime.datetime):
             value[key] = item.isoformat()
         elif not isinstance(item, (str, int)):

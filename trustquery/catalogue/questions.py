@@ -80,6 +80,7 @@ def render_questions() -> str:
         "",
         "A catalogue answers a question when it holds every fact that the question needs. The columns named are where",
         "they are. The last column is what the query language must do. † marks answers that do not add up over trusts.",
+        "[Each question in SQL](questions-in-sql.md) shows how it is asked.",
         "",
     ]
     for name in names:

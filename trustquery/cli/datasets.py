@@ -21,12 +21,18 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to write to 
 
 
 @app.command("list")
-def list_datasets(form: FormatOption = Format.TABLE) -> None:
-    """List the datasets.
+def list_datasets(
+    inputs: Annotated[bool, typer.Option("--inputs", help="List the public tables that ship instead.")] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """List the datasets, or the public tables that every query may read.
 
     Example: tq dataset list
     """
     with reporting():
+        if inputs:
+            _list_inputs(form)
+            return
         from trustquery.client import connect
 
         with connect() as connection:
@@ -35,6 +41,26 @@ def list_datasets(form: FormatOption = Format.TABLE) -> None:
         show_rows(rows, columns, form)
         if rows:
             say(f"next: tq dataset show {rows[0]['dataset']}")
+
+
+def _list_inputs(form: Format) -> None:
+    from trustquery.codelists import shipped
+
+    rows = [
+        {
+            "table": table.id,
+            "version": table.version,
+            "rows": len(table.rows),
+            "columns": ", ".join(f"{column.name} {column.type}" for column in table.columns),
+            "title": table.title,
+            "source": table.source,
+            "sha256": table.sha256,
+        }
+        for table in shipped()
+    ]
+    columns = {"table": "Table", "version": "Version", "rows": "Rows", "columns": "Columns", "title": "Title"}
+    show_rows(rows, columns, form)
+    say("your own: tq codelist check FILE, then tq query run --input FILE")
 
 
 @app.command()

@@ -33,6 +33,10 @@ def estimate_text(cell: Estimate) -> tuple[str, str]:
     if cell.value is None or cell.low is None or cell.high is None:
         return NONE, NONE
     half = (cell.high - cell.low) / 2
+    if half == 0:
+        # No noise is in it, such as in a weight: all of its digits mean something.
+        exact = f"{cell.value:,.6f}".rstrip("0").rstrip(".")
+        return exact, f"{exact} to {exact}"
     return number_text(cell.value, half), f"{number_text(cell.low, half)} to {number_text(cell.high, half)}"
 
 

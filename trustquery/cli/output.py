@@ -43,9 +43,10 @@ def data_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _show(problem: Problem, sql: str) -> None:
-    say(f"error: {problem.code}" + (f" at {problem.place}" if problem.place else ""))
-    found = _PLACE.search(problem.place)
+def _show(problem: Problem, sql: str, file: str) -> None:
+    found = _PLACE.fullmatch(problem.place)
+    place = f"{file}, {problem.place}" if found and file else problem.place
+    say(f"error: {problem.code}" + (f" at {place}" if place else ""))
     lines = sql.splitlines()
     if found and 0 < int(found[1]) <= len(lines):
         line, column = lines[int(found[1]) - 1], int(found[2])
@@ -58,11 +59,15 @@ def _show(problem: Problem, sql: str) -> None:
 
 
 @contextmanager
-def reporting(sql: str = "") -> Iterator[None]:
-    """Print a refusal with the query's line where one is known, and leave with its exit status."""
+def reporting(sql: str = "", file: str = "") -> Iterator[None]:
+    """Print a refusal with the query's line where one is known, and leave with its exit status.
+
+    Args:
+        file: where the text stands, "" when it was typed.
+    """
     try:
         yield
     except TrustQueryError as error:
         for problem in error.problems:
-            _show(problem, sql)
+            _show(problem, sql, file)
         raise typer.Exit(error.exit_status) from error

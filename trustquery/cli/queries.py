@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trustquery.cli.asking import Statement, read_parameters, read_statement
 from trustquery.cli.output import Format, data_json, reporting, say
 from trustquery.cli.tables import show_rows
 from trustquery.errors import TrustQueryError
@@ -21,7 +21,30 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Ask.", no_args_is_help=True)
 
-Sql = Annotated[str, typer.Argument(help="One SELECT; @FILE reads a file, - reads standard input.")]
+Sql = Annotated[
+    str,
+    typer.Argument(help="One SELECT; FILE.sql or @FILE reads a file, - reads standard input.", show_default=False),
+]
+FileOption = Annotated[
+    Path | None, typer.Option("--file", "-f", help="Read the SELECT from this file, whatever its name.")
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        metavar="NAME[:TYPE]=VALUE",
+        help="A value for $NAME in the text; several times for several, and for a list in IN ($NAME). "
+        "TYPE is integer, number, boolean, text, date or timestamp; else the value says it.",
+    ),
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="[NAME=]FILE",
+        help="A public table of yours, CSV or JSON, such as a codelist; several times for several.",
+    ),
+]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="The project to ask for.")]
 EpsilonOption = Annotated[str, typer.Option("--epsilon", "-e", help="Privacy loss to spend at most at each trust.")]
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Where the project has several.", show_default=False)]
@@ -40,53 +63,43 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to write to 
 QueryId = Annotated[str, typer.Argument(help="The query's id, or its first 8 digits or more.")]
 
 
-def read_sql(text: str) -> str:
-    """The statement: the argument itself, a file, or standard input.
-
-    Raises:
-        TrustQueryError: ``config-missing``.
-    """
-    if text == "-":
-        return sys.stdin.read()
-    if text.startswith("@"):
-        path = Path(text[1:]).expanduser()
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrustQueryError("config-missing", path=path, instead="give the path of a text file") from error
-    return text
-
-
 def _compile(
     connection: Connection,
-    sql: str,
+    statement: Statement,
     project: str,
     epsilon: str,
     dataset: str,
     groups: int | None,
     rows: int | None,
+    params: list[str] | None,
+    inputs: list[str] | None,
     fresh: bool = False,
     unknown_keys: bool = False,
 ) -> Query:
     return connection.project(project).sql(
-        sql,
+        statement.text,
         epsilon=epsilon,
         dataset=dataset or None,
         max_groups_per_person=groups,
         max_rows_per_group=rows,
         fresh=fresh,
+        parameters=read_parameters(params or ()),
+        inputs=inputs or (),
         unknown_keys=unknown_keys,
     )
 
 
 @app.command()
 def check(
-    sql: Sql,
     project: ProjectOption,
+    sql: Sql = "",
     epsilon: EpsilonOption = "1",
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
+    file: FileOption = None,
+    param: ParamOption = None,
+    input_: InputOption = None,
     unknown_keys: UnknownOption = False,
 ) -> None:
     """Check a query's text; no trust is asked.
@@ -94,20 +107,22 @@ def check(
     Example: tq query check -p stay-lengths "SELECT count(*) FROM visit_occurrence"
     """
     with reporting():
-        text = read_sql(sql)
-    with reporting(text):
+        statement = read_statement(sql, file)
+    with reporting(statement.text, statement.file):
         from trustquery.cli.show import show_plan
         from trustquery.client import connect
 
         with connect() as connection:
             query = _compile(
                 connection,
-                text,
+                statement,
                 project,
                 epsilon,
                 dataset,
                 max_groups_per_person,
                 max_rows_per_group,
+                param,
+                input_,
                 unknown_keys=unknown_keys,
             )
         show_plan(query)
@@ -116,12 +131,15 @@ def check(
 
 @app.command()
 def cost(
-    sql: Sql,
     project: ProjectOption,
     epsilon: EpsilonOption,
+    sql: Sql = "",
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
+    file: FileOption = None,
+    param: ParamOption = None,
+    input_: InputOption = None,
     unknown_keys: UnknownOption = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -130,20 +148,22 @@ def cost(
     Example: tq query cost -p stay-lengths -e 0.5 "SELECT count(*) FROM visit_occurrence"
     """
     with reporting():
-        text = read_sql(sql)
-    with reporting(text):
+        statement = read_statement(sql, file)
+    with reporting(statement.text, statement.file):
         from trustquery.cli.show import cost_document, show_cost, show_plan
         from trustquery.client import connect
 
         with connect() as connection:
             query = _compile(
                 connection,
-                text,
+                statement,
                 project,
                 epsilon,
                 dataset,
                 max_groups_per_person,
                 max_rows_per_group,
+                param,
+                input_,
                 unknown_keys=unknown_keys,
             )
             found = query.preview()
@@ -156,12 +176,15 @@ def cost(
 
 @app.command()
 def run(
-    sql: Sql,
     project: ProjectOption,
     epsilon: EpsilonOption,
+    sql: Sql = "",
     dataset: DatasetOption = "",
     max_groups_per_person: GroupsOption = None,
     max_rows_per_group: RowsOption = None,
+    file: FileOption = None,
+    param: ParamOption = None,
+    input_: InputOption = None,
     unknown_keys: UnknownOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needs --max-epsilon.")] = False,
     max_epsilon: Annotated[str, typer.Option(help="Refuse to spend more at a trust.", show_default=False)] = "",
@@ -174,8 +197,8 @@ def run(
     Example: tq query run -p stay-lengths -e 0.5 "SELECT count(*) FROM visit_occurrence"
     """
     with reporting():
-        text = read_sql(sql)
-    with reporting(text):
+        statement = read_statement(sql, file)
+    with reporting(statement.text, statement.file):
         from trustquery.cli.confirm import confirm
         from trustquery.cli.progress import watching
         from trustquery.cli.show import show_cost, show_result
@@ -184,12 +207,14 @@ def run(
         with connect() as connection:
             query = _compile(
                 connection,
-                text,
+                statement,
                 project,
                 epsilon,
                 dataset,
                 max_groups_per_person,
                 max_rows_per_group,
+                param,
+                input_,
                 fresh,
                 unknown_keys,
             )

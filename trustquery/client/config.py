@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from trustquery.errors import TrustQueryError
 
@@ -75,7 +75,7 @@ class ClientHome:
             ) from error
         try:
             return ClientSettings.model_validate(tomllib.loads(text))
-        except (tomllib.TOMLDecodeError, ValidationError) as error:
+        except (ValueError, RecursionError) as error:
             raise TrustQueryError(
                 "config-invalid", place=str(self.settings_file), problem="client.toml needs coordinator, user and key"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from trustquery.identity import Permit, Roster
 
 if TYPE_CHECKING:
     from trustquery.client.connection import Connection
+    from trustquery.client.inputs import InputFile
     from trustquery.client.query import Query
+    from trustquery.language.parameters import Parameters
 
 __all__ = ["Project"]
 
@@ -58,6 +61,8 @@ class Project:
         max_groups_per_person: int | None = None,
         max_rows_per_group: int | None = None,
         fresh: bool = False,
+        parameters: Parameters | None = None,
+        inputs: Iterable[InputFile] = (),
         unknown_keys: bool = False,
     ) -> Query:
         """Compile a question. Touches no data and spends nothing until its result is asked for.
@@ -69,12 +74,15 @@ class Project:
             max_groups_per_person: contribution bound, cells; the catalogue's when None.
             max_rows_per_group: contribution bound, rows per cell; the catalogue's when None.
             fresh: draw and charge again, even for a question that was asked before.
+            parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
+            inputs: your public tables: CSV or JSON files, ``"name=file"``, or tables that were read.
             unknown_keys: let one coded key without a public list of values be found in the data; costs a delta of 1e-9
                 at each trust besides.
 
         Raises:
             TrustQueryError: ``query-…``, each with its place in the text; ``project-dataset-not-permitted``.
         """
+        from trustquery.client.inputs import read_inputs
         from trustquery.client.query import Query
 
         chosen = dataset or self.permit.datasets[0]
@@ -84,14 +92,17 @@ class Project:
             )
         if chosen not in self.permit.datasets:
             raise TrustQueryError("project-dataset-not-permitted", project=self.name, dataset=chosen)
+        catalogue = self.connection.dataset(chosen)
         return Query.compile(
             self,
             sql,
-            self.connection.dataset(chosen),
+            catalogue,
             _decimal(epsilon),
             groups=max_groups_per_person,
             rows=max_rows_per_group,
             fresh=fresh,
+            public=read_inputs(inputs, catalogue),
+            parameters=parameters or {},
             unknown_keys=unknown_keys,
         )
 

@@ -10,11 +10,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trustquery.catalogue import Catalogue
+from trustquery.client.inputs import brought
 from trustquery.client.preview import TrustPreview, ask_trusts
 from trustquery.client.result import Cost, Result, TrustOutcome, by_reason, read_result
+from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Intent, SigningKey
+from trustquery.identity import Input, Intent, SigningKey
 from trustquery.language import compile_query
+from trustquery.language.parameters import Parameters, write_parameters
 from trustquery.model import Query as Model
 from trustquery.planning import PLAN_FORMAT, Explanation, Plan, compile_plan, explain
 
@@ -56,6 +59,8 @@ class Query:
     groups: int | None
     rows: int | None
     fresh: bool
+    public: PublicTables
+    parameters: Parameters
     _result: Result | None = field(default=None, repr=False)
 
     @classmethod
@@ -69,6 +74,8 @@ class Query:
         groups: int | None,
         rows: int | None,
         fresh: bool,
+        public: PublicTables,
+        parameters: Parameters,
         unknown_keys: bool = False,
     ) -> Query:
         """Compile text to a model and a plan, here; nothing is sent.
@@ -83,10 +90,13 @@ class Query:
             max_groups_per_person=groups,
             max_rows_per_group=rows,
             as_of=None,
+            public=public,
+            parameters=parameters,
             unknown_keys=unknown_keys,
             trusts=named(project),
         )
-        return cls(project, sql, model, compile_plan(model, catalogue), catalogue, epsilon, groups, rows, fresh)
+        plan = compile_plan(model, catalogue, public)
+        return cls(project, sql, model, plan, catalogue, epsilon, groups, rows, fresh, public, parameters)
 
     def explain(self) -> Explanation:
         """The plan in words and the expected error, from public declarations alone."""
@@ -153,7 +163,7 @@ class Query:
             plan_hash=self.plan.sha256,
             plan_format=PLAN_FORMAT,
             catalogue_hash=self.catalogue.sha256,
-            inputs=(),
+            inputs=tuple(Input(id=pin.id, version=pin.version, sha256=pin.sha256) for pin in self.model.inputs),
             rho_nano=self.plan.rho_nano,
             delta_atto=self.model.delta_atto,
             mode="local",
@@ -175,6 +185,8 @@ class Query:
             "epsilon": format(self.epsilon, "f"),
             "max_groups_per_person": self.groups,
             "max_rows_per_group": self.rows,
+            "parameters": write_parameters(self.parameters),
+            "inputs": [table.document() for table in brought(self.model, self.public)],
         }
         return intent, str(connection.http.post("/v1/queries", body)["query"])
 
@@ -203,6 +215,7 @@ class Query:
             roster=self.project.roster,
             cost=self.cost,
             shares={trust.node: trust.left for trust in found},
+            public=self.public,
         )
 
     # -- shorthands: each runs the query the first time ----------------------------------------------------------

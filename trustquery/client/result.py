@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from trustquery.catalogue import Catalogue
+    from trustquery.codelists import PublicTables
     from trustquery.model import Query as Model
     from trustquery.planning import Plan
 
@@ -111,8 +112,12 @@ def read_result(
     roster: Roster,
     cost: Cost,
     shares: Mapping[str, Mapping[str, float]],
+    public: PublicTables | None = None,
 ) -> Result:
     """Verify every signed answer in a closed query and read its table.
+
+    Args:
+        public: tables that an outer SELECT joins; those that ship when None.
 
     Raises:
         TrustQueryError: ``auth-document``: the coordinator's result is not what the trusts signed;
@@ -135,14 +140,14 @@ def read_result(
         merged = {str(label): (int(total), int(count)) for label, total, count in result["vector"]}
         if any(not 1 <= count <= answered for _, count in merged.values()):
             raise TrustQueryError("auth-document", document="result", problem="it counts other trusts than answered")
-        table = read_keys(plan, merged)
+        table = read_keys(model, plan, merged, public)
     else:
         merged = [int(number) for number in result["vector"]]
-        table = read(model, plan, merged, answered, catalogue, here)
+        table = read(model, plan, merged, answered, catalogue, public, here)
     checked = _merge_again(result["trusts"], intent, plan, roster, merged)
     if checked and trust_axis(plan) is not None:
         vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
-        table = read(model, plan, own_cells(plan, vectors), 1, catalogue, here)
+        table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here)
     return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan), shares, checked)
 
 

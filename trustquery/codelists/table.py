@@ -23,7 +23,8 @@ __all__ = ["FORMAT", "MAX_ROWS", "Pin", "PublicColumn", "PublicTable", "PublicTa
 
 FORMAT = "trustquery-public-table/1"
 MAX_ROWS = 100_000
-MAX_TEXT = 200
+MAX_TEXT = 1_000
+"""A term of SNOMED CT may be longer than a literal; only a column of short values is a list of key values."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -71,6 +72,11 @@ class Pin:
         """Canonical-JSON data."""
         return {"id": self.id, "version": self.version, "sha256": self.sha256}
 
+    @property
+    def words(self) -> str:
+        """Version and the beginning of the hash: two files of one version may differ."""
+        return f"{self.version} ({self.sha256[:12]})"
+
 
 @dataclass(frozen=True)
 class PublicColumn:
@@ -101,6 +107,11 @@ class PublicTable:
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
+        words = (self.title, self.source, *(column.description for column in self.columns))
+        if type(self.version) is not int or not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in words):
+            raise TrustQueryError(
+                "query-input-invalid", "public table", reason="its version or its words are not what they should be"
+            )
         if not _NAME.fullmatch(self.id) or self.version < 1 or not all(map(_NAME.fullmatch, names)):
             raise TrustQueryError(
                 "query-input-invalid", f"public table {self.id[:63]}", reason="its names are not plain"
@@ -186,13 +197,17 @@ class PublicTable:
 
 
 class PublicTables:
-    """The public tables at hand: those that ship, and those that were brought and approved."""
+    """The public tables at hand: those that ship, and those that were brought and approved.
+
+    A name means the last table of that name; a pin means its very table, so that several versions may be at hand.
+    """
 
     def __init__(self, tables: Iterable[PublicTable] = ()) -> None:
-        self._tables = {table.id: table for table in tables}
+        self._all = tuple(tables)
+        self._tables = {table.id: table for table in self._all}
 
     def __iter__(self) -> Iterator[PublicTable]:
-        return iter(self._tables.values())
+        return iter(self._all)
 
     def __contains__(self, name: object) -> bool:
         return name in self._tables
@@ -211,14 +226,17 @@ class PublicTables:
         Raises:
             TrustQueryError: ``query-input-unknown``, ``query-input-differs``.
         """
-        table = self._tables.get(pin.id)
-        if table is None:
-            close = nearest(pin.id, self._tables) or "none at hand"
+        named = [table for table in self._all if table.id == pin.id]
+        if not named:
+            close = nearest(pin.id, self._tables) or "none"
             raise TrustQueryError("query-input-unknown", table=pin.id, nearest=close)
-        if table.pin != pin:
-            raise TrustQueryError("query-input-differs", table=pin.id, version=pin.version, found=table.version)
-        return table
+        for table in named:
+            # The hash last: hashing a large table takes a moment.
+            if table.version == pin.version and table.sha256 == pin.sha256:
+                return table
+        here = ", ".join(table.pin.words for table in named)
+        raise TrustQueryError("query-input-differs", table=pin.id, version=pin.words, found=here)
 
     def with_more(self, tables: Iterable[PublicTable]) -> PublicTables:
-        """These and others; of two with one name the later stands."""
+        """These and others; a name means the later."""
         return PublicTables([*self, *tables])

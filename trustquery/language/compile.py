@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
 from functools import cached_property
 
 from sqlglot import exp
@@ -16,11 +15,16 @@ from sqlglot import exp
 from trustquery.catalogue.schema import Catalogue, ColumnType, Role
 from trustquery.codelists import Pin, PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
+from trustquery.language.aggregates import AggregateReader, Tidy, default_name, has_aggregate
+from trustquery.language.measures import words_of
+from trustquery.language.outputs import OutputReader, read_tail
+from trustquery.language.parameters import Parameters, bind
 from trustquery.language.parse import parse
+from trustquery.language.post import read_stages, split_release
 from trustquery.language.ranges import DateRange, date_ranges, key_values
 from trustquery.language.relation import read_relation, with_marks
 from trustquery.language.scalar import Reader, Refused
-from trustquery.language.subquery import SubqueryReader, bring_ctes
+from trustquery.language.subquery import SubqueryReader
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
 from trustquery.model.nodes import (
@@ -29,11 +33,21 @@ from trustquery.model.nodes import (
     Call,
     ColumnRef,
     Expression,
+    FieldRef,
     Key,
     KeyRef,
     Output,
-    OutputCall,
     OutputExpression,
+)
+from trustquery.model.post import (
+    NO_TAIL,
+    Field,
+    Post,
+    Tail,
+    fields_of_release,
+    post_pins,
+    release_refs,
+    walks_bins,
 )
 from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
 from trustquery.model.relations import Relation, scans
@@ -45,20 +59,13 @@ from trustquery.privacy.budget import delta_for, rho_nano_of
 
 __all__ = ["compile_query"]
 
-FRACTION_BITS = 8
-"""Fixed-point precision of sums over values that are not whole, where none is declared: 1/256 of the unit."""
-MAX_SUM_BOUND = 2**40
-_LATER = "leave it out and sort, filter or cut the result afterwards"
 _CLAUSES = {
-    "having": ("HAVING", _LATER),
-    "order": ("ORDER BY", _LATER),
-    "limit": ("LIMIT", _LATER),
-    "offset": ("OFFSET", _LATER),
     "distinct": ("SELECT DISTINCT", "use GROUP BY: each cell is one row"),
     "qualify": ("QUALIFY", "use a plain aggregate"),
     "windows": ("WINDOW", "use a plain aggregate"),
 }
 TRUST = "trust"
+_TAIL = ("having", "order", "limit", "offset", "with_")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -71,6 +78,7 @@ def compile_query(
     max_rows_per_group: int | None = None,
     as_of: datetime.date | None = None,
     public: PublicTables | None = None,
+    parameters: Parameters | None = None,
     unknown_keys: bool = False,
     trusts: tuple[str, ...] = (),
 ) -> Query:
@@ -82,22 +90,31 @@ def compile_query(
         epsilon: privacy loss to spend at most at each trust, at the catalogue's display delta; > 0, ≤ 100.
         max_groups_per_person: contribution bound G, cells; the catalogue's when None.
         max_rows_per_group: contribution bound R, rows a cell; the catalogue's when None.
-        public: public tables at hand; those that ship when None.
+        parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
         unknown_keys: whether one coded key without a public list of values may be found in the data and released by
             threshold, which costs a delta of 1e-9 besides.
         trusts: names of the trusts asked, sorted: the values of the key ``trust``; without any there is no such key.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
+        public: public tables that may be joined; those that ship when None.
 
     Raises:
         TrustQueryError: ``query-…``; several problems at once, sorted by place.
     """
     tree, source = parse(sql)
+    bind(tree, source, parameters or {})
     problems = Problems()
-    tables = Tables(catalogue, public or shipped())
-    compiler = _Compiler(tree, catalogue, Reader(source, problems, tables, SubqueryReader()), problems)
-    compiler.unknown_keys, compiler.trusts = unknown_keys, trusts
+    tables = Tables(catalogue, public if public is not None else shipped())
+    reader = Reader(source, problems, tables, SubqueryReader())
+    post = Post()
     try:
+        release, outer = split_release(tree, catalogue, reader)
+        _read_all(tree, reader)
+        compiler = _Compiler(release, catalogue, reader, problems)
+        compiler.unknown_keys, compiler.trusts = unknown_keys, trusts
         draft = compiler.draft()
+        if not problems:
+            stages = read_stages(outer, draft.fields(), tables.public, reader)
+            post = Post(draft.tail, stages)
     except RecursionError:
         raise TrustQueryError("query-too-deep", "line 1, column 1", limit=40) from None
     except Refused:
@@ -110,7 +127,7 @@ def compile_query(
         catalogue.id,
         catalogue.version,
         catalogue.sha256,
-        _pins(draft.relation, tables),
+        _pins(draft.relation, post, tables),
         draft.relation,
         tuple(draft.keys),
         tuple(draft.aggregates),
@@ -119,7 +136,8 @@ def compile_query(
         rows,
         rho_nano_of(epsilon, delta_for(catalogue.unit.declared_people)),
         (as_of or datetime.date(2000, 1, 1)).isoformat(),
-        UNKNOWN_DELTA_ATTO if any(key.kind == "unknown" for key in draft.keys) else 0,
+        delta_atto=UNKNOWN_DELTA_ATTO if any(key.kind == "unknown" for key in draft.keys) else 0,
+        post=post,
     )
     check(query, catalogue, tables.public, compiler.reader.place)
     return query
@@ -129,9 +147,17 @@ def compile_query(
 class _Draft:
     relation: Relation
     keys: list[Key] = field(default_factory=list)
-    key_infos: list[Info] = field(default_factory=list)
     aggregates: list[Aggregate] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
+    tail: Tail = NO_TAIL
+
+    def refs(self, node: KeyRef | AggregateRef | FieldRef) -> Field:
+        """What references to keys and aggregates mean, with those that were added last."""
+        return release_refs(tuple(self.keys), tuple(self.aggregates))(node)
+
+    def fields(self) -> tuple[Field, ...]:
+        """The columns that an outer SELECT sees."""
+        return fields_of_release(tuple(self.keys), tuple(self.aggregates), tuple(self.outputs))
 
     def aggregate(self, wanted: Aggregate) -> AggregateRef:
         """The place of an aggregate; equal ones are released once."""
@@ -145,6 +171,7 @@ class _Compiler:
         self.tree, self.catalogue, self.reader, self.problems = tree, catalogue, reader, problems
         self.unknown_keys = False
         self.trusts: tuple[str, ...] = ()
+        self._aliases: dict[str, OutputExpression] = {}
 
     def draft(self) -> _Draft:
         """Everything but the numbers. Problems are noted; ``Refused`` ends what cannot go on."""
@@ -156,13 +183,13 @@ class _Compiler:
                     form=words,
                     instead=instead,
                 )
-        self.reader.only(self.tree, "expressions", "from_", "joins", "where", "group", "with_", *_CLAUSES)
-        bring_ctes(self.tree, self.reader)
+        self.reader.only(self.tree, "expressions", "from_", "joins", "where", "group", *_CLAUSES, *_TAIL)
         group = self.tree.args.get("group")
         for what, parts in (("columns", self.tree.expressions), ("keys", group.expressions if group else [])):
             self._few(what, parts, len(parts))
         relation, predicate = read_relation(self.tree, self.reader)
         draft = _Draft(relation)
+        self.aggregates = AggregateReader(self.reader, draft.aggregate, self._report)
         ranges = {**self.reader.ranges, **date_ranges(predicate)}
         for written, name in self._group_by:
             self._key(draft, written, name, ranges)
@@ -171,6 +198,8 @@ class _Compiler:
                 self._output(draft, item, place)
             except Refused:
                 continue
+        if not self.problems:
+            draft.tail = self._tail(draft)
         self._only_unknown(draft)
         draft.relation = with_marks(draft.relation, self.reader)
         self._few("statistics", self.tree.expressions, len(draft.aggregates))
@@ -197,8 +226,10 @@ class _Compiler:
         group = self.tree.args.get("group")
         if group is None:
             return []
-        self.reader.only(group, "expressions")
+        self.reader.only(group, "expressions", "all")
         items = [_unalias(item) for item in self.tree.expressions]
+        if group.args.get("all"):
+            return self._group_by_all(items)
         by_alias = {alias: item for item, alias in reversed(items) if alias}
         names = {item: alias for item, alias in reversed(items) if alias}
         found: list[tuple[exp.Expr, str]] = []
@@ -219,6 +250,20 @@ class _Compiler:
             found.append((target, names.get(target) or self._default_name(target, f"key_{place + 1}")))
         return found
 
+    def _group_by_all(self, items: list[tuple[exp.Expr, str]]) -> list[tuple[exp.Expr, str]]:
+        """GROUP BY ALL: every output that is no aggregate, and is not computed from one by its alias."""
+        after = {alias for item, alias in items if alias and has_aggregate(item)}
+        found: list[tuple[exp.Expr, str]] = []
+        for place, (item, alias) in enumerate(items):
+            if has_aggregate(item) or isinstance(item, exp.Literal | exp.Boolean | exp.Null):
+                continue
+            if any(not column.table and column.name.lower() in after for column in item.find_all(exp.Column)):
+                if alias:
+                    after.add(alias)
+                continue
+            found.append((item, alias or self._default_name(item, f"key_{place + 1}")))
+        return found
+
     def _key(self, draft: _Draft, written: exp.Expr, name: str, ranges: Mapping[ColumnRef, DateRange]) -> None:
         if self._is_trust(written):
             if any(key.kind == "trust" for key in draft.keys):
@@ -227,7 +272,6 @@ class _Compiler:
                 )
                 return
             draft.keys.append(self.reader.mark(trust_key(name, self.trusts), written))
-            draft.key_infos.append(Info(ColumnType.TEXT, values=self.trusts))
             return
         try:
             expression = self._key_expression(written)
@@ -237,22 +281,20 @@ class _Compiler:
         info = infer(expression, self.reader.scope, self._report)
         if info.type is None:
             if not before and not self.problems:
-                self.reader.refuse("query-key-no-domain", written, expression=_words(written))
+                self.reader.refuse("query-key-no-domain", written, expression=words_of(written))
             return
         values = key_values(expression, info, ranges)
         if values is None and self.unknown_keys and info.type in (ColumnType.TEXT, ColumnType.INTEGER):
             draft.keys.append(self.reader.mark(Key(name, expression, info.type, (), "unknown"), written))
-            draft.key_infos.append(info)
             self._in_vocabulary(written, expression)
             return
         if values is None:
             self._no_domain(written, expression, info)
             return
         if len(values) > 50_000 or info.type in (ColumnType.NUMBER, ColumnType.TIMESTAMP):
-            self.reader.refuse("query-key-no-domain", written, expression=_words(written))
+            self.reader.refuse("query-key-no-domain", written, expression=words_of(written))
             return
         draft.keys.append(self.reader.mark(Key(name, expression, info.type, values), written))
-        draft.key_infos.append(info)
 
     def _is_trust(self, written: exp.Expr) -> bool:
         """Whether this is the trust that answers: the bare name, where no table in FROM has such a column."""
@@ -268,7 +310,7 @@ class _Compiler:
             column = table.column(reference.column)
             if column is not None and column.role in (Role.PERSON_KEY, Role.JOIN_ONLY):
                 key = self.reader.person_key
-                raise self.reader.refuse("query-identifier-in-output", written, column=_words(written), key=key)
+                raise self.reader.refuse("query-identifier-in-output", written, column=words_of(written), key=key)
         return self.reader.read(written)
 
     def _in_vocabulary(self, written: exp.Expr, expression: Expression) -> None:
@@ -276,7 +318,7 @@ class _Compiler:
         found = plain_column(expression)
         column = self.reader.scope[found.alias].column(found.column) if found is not None else None
         if column is None or column.role is not Role.DIMENSION or not column.vocabulary:
-            self.reader.refuse("query-key-no-vocabulary", written, expression=_words(written))
+            self.reader.refuse("query-key-no-vocabulary", written, expression=words_of(written))
 
     def _only_unknown(self, draft: _Draft) -> None:
         """A thresholded release has one key and one count: each refusal says what to do instead."""
@@ -299,23 +341,85 @@ class _Compiler:
         columns = list(written.find_all(exp.Column))
         yearly = isinstance(expression, Call) and expression.function == "year"
         if (info.temporal or yearly) and columns:
-            self.reader.refuse("query-key-range-missing", written, column=_words(columns[0]))
+            self.reader.refuse("query-key-range-missing", written, column=words_of(columns[0]))
         else:
-            self.reader.refuse("query-key-no-domain", written, expression=_words(written))
+            self.reader.refuse("query-key-no-domain", written, expression=words_of(written))
 
     # -- outputs -------------------------------------------------------------------------------------------------
 
     def _output(self, draft: _Draft, item: exp.Expr, place: int) -> None:
         written, alias = _unalias(item)
         name = alias or self._default_name(written, f"column_{place + 1}")
-        if not _NAME.fullmatch(name) or name in [output.name for output in draft.outputs]:
+        taken = [output.name for output in draft.outputs]
+        tidy = self.aggregates.tidy(written)
+        if tidy is not None:
+            self._tidy(draft, written, name, tidy)
+            return
+        if not _NAME.fullmatch(name) or name in taken:
             name = f"column_{place + 1}"
-        draft.outputs.append(Output(name, self._value(draft, written)))
+        expression = self._value(draft, written)
+        draft.outputs.append(Output(name, expression))
+        if alias:
+            self._aliases.setdefault(alias, expression)
+
+    def _tidy(self, draft: _Draft, written: exp.Expr, name: str, tidy: Tidy) -> None:
+        """The columns of a histogram or survival table; there is one a query, because its bins are the rows."""
+        taken = {output.name for output in draft.outputs}
+        if any(walks_bins(output.expression) for output in draft.outputs):
+            raise self.reader.refuse(
+                "query-form-unsupported",
+                written,
+                form="more than one histogram or survival table",
+                instead="ask in several queries; median and quantile_cont may stand beside one",
+            )
+        for suffix, expression in tidy.columns:
+            column = f"{name}{suffix}"
+            if not _NAME.fullmatch(column) or column in taken:
+                raise self.reader.refuse(
+                    "query-form-unsupported", written, form=f"the name {column[:63]} for two columns",
+                    instead="give each column a short name of its own with AS",
+                )  # fmt: skip
+            draft.outputs.append(Output(column, self.reader.mark(expression, written)))
+            self._aliases.setdefault(column, expression)
 
     def _value(self, draft: _Draft, written: exp.Expr) -> OutputExpression:
-        aggregate = self._aggregate(draft, written)
+        if self._stands_alone(draft, written):
+            return self._key_value(draft, written)
+        return OutputReader(self.reader, lambda tree: self._leaf(draft, tree)).column(written, draft.refs)
+
+    def _stands_alone(self, draft: _Draft, written: exp.Expr) -> bool:
+        """Whether an output can be nothing but a key: no aggregate, key or alias stands inside it."""
+        if has_aggregate(written):
+            return False
+        targets = [target for target, _ in self._group_by]
+        if written in targets or isinstance(written, exp.Column):
+            return not (isinstance(written, exp.Column) and self._alias(written) is not None)
+        inside = [node for node in written.walk() if node is not written]
+        return not any(node in targets or (isinstance(node, exp.Column) and self._alias(node)) for node in inside)
+
+    def _alias(self, tree: exp.Column) -> OutputExpression | None:
+        """An earlier output of that name; a column of the tables comes first, as in DuckDB."""
+        name = tree.name.lower()
+        if tree.table or any(table.column(name) is not None for table in self.reader.scope.values()):
+            return None
+        return self._aliases.get(name)
+
+    def _leaf(self, draft: _Draft, tree: exp.Expr) -> OutputExpression | None:
+        """An aggregate, key or alias inside an expression."""
+        aggregate = self.aggregates.read(tree)
         if aggregate is not None:
             return aggregate
+        if isinstance(tree, exp.Column):
+            alias = self._alias(tree)
+            return alias if alias is not None else self._key_value(draft, tree)
+        if isinstance(tree, exp.Literal | exp.Boolean | exp.Null) or has_aggregate(tree):
+            return None
+        for place, (target, _) in enumerate(self._group_by):
+            if target == tree and place < len(draft.keys):
+                return KeyRef(place)
+        return None
+
+    def _key_value(self, draft: _Draft, written: exp.Expr) -> OutputExpression:
         for place, (target, _) in enumerate(self._group_by):
             if target == written and place < len(draft.keys):
                 return KeyRef(place)
@@ -331,94 +435,25 @@ class _Compiler:
             )
         expression = self._key_expression(written)
         for place, known in enumerate(draft.keys):
-            if known.expression == expression:  # written in another way, such as with its table
+            if known.kind != "trust" and known.expression == expression:  # written in another way
                 return KeyRef(place)
-        if self.tree.args.get("group") is None and not any(item.find(exp.AggFunc) for item in self.tree.expressions):
+        if self.tree.args.get("group") is None and not any(has_aggregate(item) for item in self.tree.expressions):
             key = self.reader.person_key
             raise self.reader.refuse("query-no-aggregate", written, key=key)
-        raise self.reader.refuse("query-not-grouped", written, expression=_words(written))
+        raise self.reader.refuse("query-not-grouped", written, expression=words_of(written))
 
-    def _aggregate(self, draft: _Draft, written: exp.Expr) -> OutputExpression | None:
-        where: Expression | None = None
-        call = written
-        if isinstance(written, exp.Filter):
-            self.reader.only(written, "this", "expression")
-            call = written.this
-            where = self.reader.read(written.expression.this)
-        if isinstance(call, exp.Count):
-            return draft.aggregate(self._count(call, where))
-        if isinstance(call, exp.Sum | exp.Avg):
-            self.reader.only(call, "this")
-            if isinstance(call.this, exp.Distinct):
-                raise self.reader.refuse(
-                    "query-form-unsupported", call, form=f"{call.key}(DISTINCT …)", instead=f"use {call.key}(…)"
-                )
-            argument = self.reader.read(call.this)
-            total = draft.aggregate(self._sum(call, argument, where))
-            if isinstance(call, exp.Sum):
-                return total
-            return OutputCall("ratio", (total, draft.aggregate(Aggregate("count", argument, where))))
-        return None
+    def _tail(self, draft: _Draft) -> Tail:
+        """HAVING, ORDER BY, LIMIT and OFFSET, which run on the merged, noised table."""
 
-    def _count(self, call: exp.Count, where: Expression | None) -> Aggregate:
-        self.reader.only(call, "this")
-        if call.this is None:
-            raise self.reader.refuse(
-                "query-arguments",
-                call,
-                function="count",
-                expected="*, DISTINCT person key or a column",
-                example="count(*)",
-            )
-        if isinstance(call.this, exp.Star):
-            self.reader.only(call.this)
-            return Aggregate("count", None, where)
-        if isinstance(call.this, exp.Distinct):
-            columns = call.this.expressions
-            self.reader.only(call.this, "expressions")
-            if len(columns) == 1 and isinstance(columns[0], exp.Column):
-                reference = self.reader.column(columns[0])
-                column = self.reader.shape(reference.alias).column(reference.column)
-                if column is not None and column.role is Role.PERSON_KEY:
-                    return Aggregate("count_distinct_person", None, where)
-            key = self.reader.person_key
-            raise self.reader.refuse(
-                "query-form-unsupported",
-                call,
-                form="count(DISTINCT …) of anything but people",
-                instead=f"use count(DISTINCT {key}) or count(*)",
-            )
-        return Aggregate("count", self.reader.read(call.this), where)
+        def by_name(tree: exp.Expr) -> OutputExpression | None:
+            if isinstance(tree, exp.Column) and not tree.table:
+                for output in draft.outputs:
+                    if output.name == tree.name.lower():
+                        return output.expression
+            return self._leaf(draft, tree)
 
-    def _sum(self, call: exp.Expr, argument: Expression, where: Expression | None) -> Aggregate:
-        before = bool(self.problems)
-        info = infer(argument, self.reader.scope, self._report)
-        if info.type is None or not info.numeric:
-            if not before and not self.problems:
-                self.reader.refuse(
-                    "query-type", call, what=f"the argument of {call.key}", found=info.type or "NULL",
-                    needed="integer or number", instead="use a numeric column or expression",
-                )  # fmt: skip
-            raise Refused
-        if info.lo is None or info.hi is None:
-            raise self.reader.refuse(
-                "query-bounds-missing", call.this, expression=_words(call.this), function=call.key.lower()
-            )
-        bits = 0 if info.integral else self._fraction_bits(argument)
-        lo, hi = (math.floor(end * 2**bits + Fraction(1, 2)) for end in (info.lo, info.hi))
-        if max(abs(lo), abs(hi)) > MAX_SUM_BOUND:
-            raise self.reader.refuse("query-bounds-invalid", call.this, lo=_short(info.lo), hi=_short(info.hi))
-        return Aggregate("sum", argument, where, bits, lo, hi)
-
-    def _fraction_bits(self, argument: Expression) -> int:
-        """The precision that the catalogue declares for a measure, clamped or not; else the default."""
-        while isinstance(argument, Call) and argument.function == "clamp":
-            argument = argument.arguments[0]
-        if isinstance(argument, ColumnRef):
-            column = self.reader.scope[argument.alias].column(argument.column)
-            if column is not None and column.fraction_bits:
-                return column.fraction_bits
-        return FRACTION_BITS
+        having = OutputReader(self.reader, lambda tree: self._leaf(draft, tree))
+        return read_tail(self.tree, draft.outputs, draft.refs, having, OutputReader(self.reader, by_name))
 
     # -- contribution bounds ---------------------------------------------------------------------------------------
 
@@ -430,7 +465,10 @@ class _Compiler:
         rows_read = rows_of(draft.relation, self.reader.tables, _silent)
         unknown = any(key.kind == "unknown" for key in draft.keys)
         cells = MAX_UNKNOWN_KEYS if unknown else math.prod(len(key.values) + 2 for key in draft.keys)
-        fixed = all(infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys)
+        # A person's rows at one trust all have that trust's name.
+        fixed = all(
+            key.kind == "trust" or infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys
+        )
         default_rows, default_groups = rows_read.rows, rows_read.groups
         if fixed or rows_read.one_row:
             # All rows of a person fall in one cell, so the cell may hold what would else be spread over many.
@@ -442,11 +480,7 @@ class _Compiler:
         self.problems.add(code, self.reader.place(node), **fields)
 
     def _default_name(self, written: exp.Expr, otherwise: str) -> str:
-        name = written.name.lower() if isinstance(written, exp.Column) else ""
-        if isinstance(written, exp.Filter):
-            return self._default_name(written.this, otherwise)
-        if isinstance(written, exp.Count | exp.Sum | exp.Avg):
-            name = written.key.lower()
+        name = written.name.lower() if isinstance(written, exp.Column) else default_name(written)
         return name if _NAME.fullmatch(name) else otherwise
 
 
@@ -454,10 +488,21 @@ def _silent(*_: object, **__: object) -> None:
     """For facts of what has been checked elsewhere."""
 
 
-def _pins(relation: Relation, tables: Tables) -> tuple[Pin, ...]:
-    """The public tables that a relation reads."""
+def _read_all(tree: exp.Select, reader: Reader) -> None:
+    """Refuse a part of WITH that nothing reads: what is not read is not checked, and would be dropped in silence."""
+    named = {table.name.lower() for table in tree.find_all(exp.Table)}
+    for name, part in reader.ctes.items():
+        if name not in named:
+            raise reader.refuse(
+                "query-form-unsupported", part, form=f"{name}, which nothing reads,", instead="leave it out of WITH"
+            )
+
+
+def _pins(relation: Relation, post: Post, tables: Tables) -> tuple[Pin, ...]:
+    """The public tables that a relation reads, and those that are joined after release."""
     names = {scan.table for scan in scans(relation)}
     found = {name: table.pin for name in names if (table := tables.open(name)) is not None}
+    found |= {pin.id: pin for pin in post_pins(post)}
     return tuple(found[name] for name in sorted(found))
 
 
@@ -465,12 +510,3 @@ def _unalias(item: exp.Expr) -> tuple[exp.Expr, str]:
     if isinstance(item, exp.Alias):
         return item.this, item.alias.lower()
     return item, ""
-
-
-def _words(tree: exp.Expr) -> str:
-    text = tree.sql("duckdb")
-    return text if len(text) <= 80 else text[:77] + "…"
-
-
-def _short(number: Fraction) -> str:
-    return str(number) if number.denominator == 1 else f"{float(number):g}"

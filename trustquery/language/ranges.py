@@ -61,7 +61,12 @@ def _narrow(found: dict[ColumnRef, DateRange], node: Call) -> None:
 def key_values(node: Expression, info: Info, ranges: Mapping[ColumnRef, DateRange]) -> tuple[Value, ...] | None:
     """The public values of a key in order, or None when it has none."""
     if info.values:
-        return tuple(value for value in info.values)
+        days = _range_of(node, ranges) if info.type is ColumnType.DATE and isinstance(node, ColumnRef) else None
+        if days is None:
+            return tuple(value for value in info.values)
+        # Days of a public calendar, of which WHERE keeps a literal range.
+        first, last = (day.isoformat() for day in days)
+        return tuple(value for value in info.values if first <= str(value) <= last) or None
     if isinstance(node, Call) and node.function == "date_trunc" and isinstance(node.arguments[0], Literal):
         days = _range_of(node.arguments[1], ranges)
         return _steps(str(node.arguments[0].value), *days) if days else None

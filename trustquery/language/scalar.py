@@ -7,6 +7,7 @@ else is refused with its place: nothing is ever dropped silently.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from trustquery.errors import Problems, nearest
 from trustquery.language.functions import DATE_PARTS, FUNCTIONS
 from trustquery.language.parse import Source
 from trustquery.language.ranges import DateRange
+from trustquery.language.rules import CLOCK, SHIFTS
 from trustquery.language.types import BOOLEAN
 from trustquery.model.nodes import MAX_DEPTH, MAX_INTEGER, MAX_TEXT, Call, ColumnRef, Expression, Literal, depth_of
 from trustquery.model.relations import FOUND, Leaf, Relation
@@ -38,9 +40,24 @@ _HINTS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Select: ("a subquery as a value", "use EXISTS, IN (SELECT …), or a subquery in FROM joined on the person key"),
     exp.Window: ("a window function here", "use it in the SELECT list of a subquery, partitioned by the person key"),
     exp.Star: ("*", "name the columns; raw rows are never answered"),
-    exp.Like: ("LIKE", "use starts_with(column, 'text')"),
-    exp.ILike: ("ILIKE", "use starts_with(column, 'text')"),
-    exp.RegexpLike: ("a regular expression", "use starts_with(column, 'text')"),
+    exp.ILike: ("ILIKE", "use lower(column) LIKE 'abc%'"),
+    exp.Escape: ("ESCAPE", "use contains(column, '%') or starts_with(column, 'a_')"),
+    exp.RegexpLike: ("a regular expression", "use LIKE 'abc%', starts_with or contains"),
+    exp.RegexpExtract: ("a regular expression", "use left, right or substr"),
+    exp.RegexpReplace: ("a regular expression", "use left, right or substr"),
+    exp.SimilarTo: ("SIMILAR TO", "use LIKE 'abc%', starts_with or contains"),
+    exp.Glob: ("GLOB", "use LIKE 'abc%', starts_with or contains"),
+    exp.TimeToStr: ("strftime", "use date_trunc('month', d), year(d) or month(d)"),
+    exp.StrToTime: ("strptime", "use CAST(text AS DATE), of texts such as 2018-01-31"),
+    exp.DayOfWeek: ("dayofweek", "use isodow(d): Monday is 1 and Sunday is 7"),
+    exp.Dayname: ("dayname", "use isodow(d): Monday is 1 and Sunday is 7"),
+    exp.Monthname: ("monthname", "use month(d)"),
+    exp.Interval: ("INTERVAL here", "write date + INTERVAL 30 DAY"),
+    exp.Pad: ("lpad or rpad", "compare lengths with length(column), or join texts with ||"),
+    exp.StrPosition: ("the position of a text", "use contains(column, 'text')"),
+    exp.Trunc: ("trunc", "use floor(x), ceil(x) or x // 1"),
+    exp.SplitPart: ("split_part", "use left, right or substr"),
+    exp.Replace: ("replace", "use CASE, left, right or substr"),
     exp.CurrentDate: ("current_date", "write a literal date: an answer must not depend on a clock"),
     exp.CurrentTimestamp: ("now()", "write a literal date: an answer must not depend on a clock"),
     exp.Rand: ("random()", "leave it out: an answer must not depend on chance"),
@@ -49,10 +66,45 @@ _HINTS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Rollup: ("ROLLUP", "group by one list of keys and add up the cells"),
     exp.Cube: ("CUBE", "group by one list of keys and add up the cells"),
     exp.GroupingSets: ("GROUPING SETS", "group by one list of keys and add up the cells"),
-    exp.Placeholder: ("a placeholder", "write the literal value"),
-    exp.Parameter: ("a parameter", "write the literal value"),
+    exp.Placeholder: ("a placeholder", "write $name and give its value"),
+    exp.Parameter: ("a parameter", "write $name and give its value"),
 }
 _CLOCKS = {"now", "today", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp", "age"}
+_NAMED_HINTS: dict[str, str] = {
+    "weekday": "use isodow(d): Monday is 1 and Sunday is 7",
+    "yearweek": "use date_trunc('week', d)",
+    "date_sub": "use age_years(birth_date, on_date) for whole years, or date_diff('month', start, finish)",
+    "datesub": "use age_years(birth_date, on_date) for whole years, or date_diff('month', start, finish)",
+    "regexp_full_match": "use LIKE 'abc%', starts_with or contains",
+    "fmod": "use a % b",
+    "fdiv": "use a // b",
+    "divide": "use a // b",
+    "strip_accents": "use CASE, left, right or substr",
+    **dict.fromkeys(
+        (
+            *("pow", "power", "ln", "log", "log2", "log10", "exp", "cbrt", "gamma", "lgamma", "pi", "sin", "cos"),
+            *("tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "cot", "degrees", "radians"),
+        ),
+        "leave it out, or multiply: libraries differ in the last bit of it, so trusts would differ; sqrt is exact",
+    ),
+}
+_OWN = ("clamp", "band", "age_band", "isodow", "hour_of_week", "age_years", "overlap_days")
+"""Functions that the parser knows only as a name."""
+_ALIASES = {"prefix": "starts_with", "suffix": "ends_with"}
+_CASTS = {
+    exp.DType.INT: "to_integer",
+    exp.DType.BIGINT: "to_integer",
+    exp.DType.DOUBLE: "to_number",
+    exp.DType.DATE: "to_date",
+    exp.DType.TIMESTAMP: "to_timestamp",
+    exp.DType.TIMESTAMPNTZ: "to_timestamp",
+    exp.DType.DATETIME: "to_timestamp",
+}
+_CHOICES = ("case", "coalesce", "greatest", "least")
+_GIVES = {
+    **dict.fromkeys(("to_date", "date_trunc", "date_add", "last_day"), ColumnType.DATE),
+    **dict.fromkeys(("to_timestamp", "timestamp_add"), ColumnType.TIMESTAMP),
+}
 _BINARY: dict[type[exp.Expr], str] = {
     exp.EQ: "eq",
     exp.NEQ: "ne",
@@ -60,24 +112,42 @@ _BINARY: dict[type[exp.Expr], str] = {
     exp.LTE: "le",
     exp.GT: "gt",
     exp.GTE: "ge",
-    exp.Add: "add",
-    exp.Sub: "sub",
     exp.Mul: "mul",
     exp.Div: "div",
+    exp.IntDiv: "int_div",
+    exp.Mod: "mod",
+    exp.NullSafeNEQ: "is_distinct",
     exp.StartsWith: "starts_with",
+    exp.EndsWith: "ends_with",
+    exp.Contains: "contains",
     exp.Left: "left",
+    exp.Right: "right",
+    exp.DPipe: "concat",
 }
 _UNARY: dict[type[exp.Expr], str] = {
     exp.Not: "not",
     exp.Neg: "neg",
     exp.Abs: "abs",
     exp.Floor: "floor",
+    exp.Ceil: "ceil",
+    exp.Sign: "sign",
+    exp.Sqrt: "sqrt",
     exp.Year: "year",
     exp.Quarter: "quarter",
     exp.Month: "month",
     exp.Day: "day",
     exp.DayOfWeekIso: "isodow",
     exp.Hour: "hour",
+    exp.Minute: "minute",
+    exp.Second: "second",
+    exp.DayOfYear: "dayofyear",
+    exp.Week: "week",
+    exp.WeekOfYear: "week",
+    exp.LastDay: "last_day",
+    exp.Lower: "lower",
+    exp.Upper: "upper",
+    exp.Trim: "trim",
+    exp.Length: "length",
 }
 _HARMLESS = {"typed", "safe", "big_int", "date_part_boundary", "_type"}
 """Attributes that sqlglot sets by itself and that change no meaning here."""
@@ -145,6 +215,7 @@ class Reader:
         self.tables = tables
         self.subqueries = subqueries
         self.ctes: dict[str, exp.Expr] = {}
+        """What WITH names, by name."""
         self.ranges: dict[ColumnRef, DateRange] = {}
         self._levels = [Level()]
         self._used: set[str] = set()
@@ -259,7 +330,10 @@ class Reader:
             if value in (None, False, [], ()) or name in names or name in _HARMLESS:
                 continue
             form = f"{name.rstrip('_').upper()} in {tree.key.upper()}"
-            raise self.refuse("query-form-unsupported", tree, form=form, instead=_LEGAL)
+            at = value[0] if isinstance(value, list) else value
+            raise self.refuse(
+                "query-form-unsupported", at if isinstance(at, exp.Expr) else tree, form=form, instead=_LEGAL
+            )
 
     def read(self, tree: exp.Expr) -> Expression:
         """One scalar expression.
@@ -298,6 +372,13 @@ class Reader:
             return reader(self, tree)
         raise self._unsupported(tree)
 
+    def is_foreign(self, tree: exp.Expr) -> bool:
+        """Whether a tree is of a kind that no scalar expression has, so that ``read`` refuses it with its reason."""
+        if isinstance(tree, exp.Anonymous):
+            return tree.name.lower() not in FUNCTIONS
+        known = type(tree) in _BINARY or type(tree) in _UNARY or type(tree) in _READERS
+        return type(tree) in _HINTS or (isinstance(tree, exp.Func) and not known)
+
     def _unsupported(self, tree: exp.Expr) -> Refused:
         if type(tree) in _HINTS:
             form, instead = _HINTS[type(tree)]
@@ -307,14 +388,17 @@ class Reader:
                 "query-form-unsupported",
                 tree,
                 form=f"{tree.key} here",
-                instead="aggregates stand in the SELECT list: count(*), count(DISTINCT person key), sum, avg",
+                instead="aggregates stand in the SELECT list: count, sum, avg, var_samp, median, quantile_cont",
             )
         if isinstance(tree, exp.Anonymous | exp.Func):
             name = str(tree.this) if isinstance(tree, exp.Anonymous) else tree.sql_name()
             if name.lower() in _CLOCKS:
                 form, instead = _HINTS[exp.CurrentDate]
                 return self.refuse("query-form-unsupported", tree, form=f"{name.lower()}()", instead=instead)
-            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg"]) or "clamp"
+            if name.lower() in _NAMED_HINTS:
+                instead = _NAMED_HINTS[name.lower()]
+                return self.refuse("query-form-unsupported", tree, form=f"{name.lower()}()", instead=instead)
+            close = nearest(name, [*FUNCTIONS, "count", "sum", "avg", "median", "histogram"]) or "clamp"
             return self.refuse("query-unknown-function", tree, function=name.lower()[:63], nearest=close)
         return self.refuse("query-form-unsupported", tree, form=tree.key.upper()[:60], instead=_LEGAL)
 
@@ -404,24 +488,26 @@ class Reader:
         self.only(tree, "this", "to")
         kind = tree.args["to"].this
         value = tree.this
-        if isinstance(value, exp.Literal) and value.args.get("is_string"):
+        name = None if tree.args["to"].expressions else _CASTS.get(kind)
+        dated = name in ("to_date", "to_timestamp")
+        if dated and isinstance(value, exp.Literal) and value.args.get("is_string"):
             try:
-                if kind is exp.DType.DATE:
+                if name == "to_date":
                     return Literal(ColumnType.DATE, datetime.date.fromisoformat(str(value.this)).isoformat())
-                if kind in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.DATETIME):
+                if name == "to_timestamp":
                     when = datetime.datetime.fromisoformat(str(value.this))
                     if when.tzinfo is None:
                         return Literal(ColumnType.TIMESTAMP, when.isoformat())
             except ValueError:
                 pass
             raise self.refuse("query-literal", tree, literal=str(value.this)[:30], instead="write DATE '2018-01-31'")
-        if kind is exp.DType.DATE:
-            return Call("to_date", (self.read(value),))
+        if name is not None:
+            return Call(name, (self.read(value),))
         raise self.refuse(
             "query-form-unsupported",
             tree,
             form=f"CAST to {tree.args['to'].sql()[:30]}",
-            instead="only CAST(timestamp AS DATE) is needed: numbers convert by themselves",
+            instead="cast to INTEGER, DOUBLE, DATE or TIMESTAMP; group by bands rather than by text made of numbers",
         )
 
     # -- functions with a shape of their own -----------------------------------------------------------------------
@@ -521,7 +607,10 @@ class Reader:
 
     def _extract(self, tree: exp.Expr) -> Expression:
         self.only(tree, "this", "expression")
-        part = str(tree.this.this).lower()
+        return self._part(tree, str(tree.this.this).lower(), tree.expression)
+
+    def _part(self, tree: exp.Expr, name: str, value: exp.Expr) -> Expression:
+        part = {"doy": "dayofyear"}.get(name, name)
         if part not in DATE_PARTS:
             raise self.refuse(
                 "query-arguments",
@@ -530,7 +619,105 @@ class Reader:
                 expected=f"one of {', '.join(DATE_PARTS)}",
                 example="year(d)",
             )
-        return Call(part, (self.read(tree.expression),))
+        return Call(part, (self.read(value),))
+
+    def _same(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression")
+        return Call("not", (self.mark(self._call(tree, "is_distinct", [tree.this, tree.expression]), tree),))
+
+    def _like(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression", "negate")
+        found = self.mark(self._call(tree, "like", [tree.this, tree.expression]), tree)
+        return Call("not", (found,)) if tree.args.get("negate") else found
+
+    def _round(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "decimals")
+        return self._call(tree, "round", [tree.this, tree.args.get("decimals") or exp.Literal.number(0)])
+
+    def _substring(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "start", "length")
+        parts = [tree.this, tree.args.get("start"), tree.args.get("length")]
+        return self._call(tree, "substr", [part for part in parts if part is not None])
+
+    def _folded(self, tree: exp.Expr) -> Expression:
+        """A call of two arguments over any number of them, from the left."""
+        name = "greatest" if isinstance(tree, exp.Greatest) else "least" if isinstance(tree, exp.Least) else "concat"
+        if name == "concat" and "safe" not in tree.args:
+            # 'a' 'b': two literals side by side, which the parser joins and DuckDB refuses.
+            raise self.refuse("query-form-unsupported", tree, form="two texts side by side", instead="write 'a' || 'b'")
+        # What the parser notes about missing values here is the dialect's way; ours stands in the table.
+        self.only(tree, "this", "expressions", "ignore_nulls", "coalesce")
+        parts = [part for part in (tree.this, *tree.expressions) if isinstance(part, exp.Expr)]
+        if len(parts) < 2:
+            return self._call(tree, name, parts)
+        found, *others = self._each(parts)
+        for other in others:
+            found = self.mark(Call(name, (found, other)), tree)
+        return found
+
+    # -- dates and intervals
+
+    def _kind(self, node: Expression) -> ColumnType | None:
+        """The type of a date or timestamp, as far as it must be known to read ``d + 1``; None where it need not."""
+        if isinstance(node, Literal):
+            return node.type
+        if isinstance(node, ColumnRef):
+            shape = self.visible().get(node.alias)
+            column = shape.column(node.column) if shape is not None else None
+            return column.info.type if column is not None else None
+        if node.function not in _CHOICES:
+            return _GIVES.get(node.function)
+        results = (*node.arguments[1:-1:2], node.arguments[-1]) if node.function == "case" else node.arguments
+        kinds = {self._kind(result) for result in results} - {None}
+        if kinds == {ColumnType.DATE, ColumnType.TIMESTAMP}:
+            return ColumnType.TIMESTAMP
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def _sum(self, tree: exp.Expr) -> Expression:
+        """Plus or minus: of numbers, of a date and an interval or a number of days, or between two dates."""
+        self.only(tree, "this", "expression")
+        minus = isinstance(tree, exp.Sub)
+        left, right = tree.this, tree.expression
+        if isinstance(left, exp.Interval) and not minus:
+            left, right = right, left
+        if isinstance(right, exp.Interval):
+            return self._later(self.read(left), *self._interval(right), minus=minus)
+        one, two = self._each([left, right])
+        kind, other = self._kind(one), self._kind(two)
+        if kind is ColumnType.DATE and isinstance(two, Literal) and isinstance(two.value, int):
+            return self._later(one, "day", two.value, minus=minus)
+        if minus and kind is other is ColumnType.DATE:
+            return Call("date_diff", (Literal(ColumnType.TEXT, "day"), two, one))
+        return Call("sub" if minus else "add", (one, two))
+
+    def _date_add(self, tree: exp.Expr) -> Expression:
+        self.only(tree, "this", "expression")
+        if not isinstance(tree.expression, exp.Interval):
+            instead = "write d + INTERVAL 30 DAY"
+            raise self.refuse("query-form-unsupported", tree, form="date_add without INTERVAL", instead=instead)
+        return self._later(self.read(tree.this), *self._interval(tree.expression), minus=False)
+
+    def _later(self, value: Expression, unit: str, count: int, *, minus: bool) -> Expression:
+        by_date = self._kind(value) is ColumnType.DATE and unit not in CLOCK
+        amount = Literal(ColumnType.INTEGER, -count if minus else count)
+        return Call("date_add" if by_date else "timestamp_add", (Literal(ColumnType.TEXT, unit), amount, value))
+
+    def _interval(self, tree: exp.Interval) -> tuple[str, int]:
+        """Unit and count of an interval of one literal whole number."""
+        self.only(tree, "this", "unit")
+        count = tree.this.unnest() if isinstance(tree.this, exp.Expr) else tree
+        text = f"-{count.this.this}" if isinstance(count, exp.Neg) else str(count.this)
+        unit = str(getattr(tree.args.get("unit"), "this", "")).lower()
+        unit = unit if unit in SHIFTS else unit.removesuffix("s")
+        if unit not in SHIFTS or not re.fullmatch("[+-]?[0-9]{1,12}", text):
+            raise self.refuse(
+                "query-arguments",
+                tree,
+                function="INTERVAL",
+                expected=f"a literal whole number and one of {', '.join(SHIFTS)}",
+                example="d + INTERVAL 30 DAY",
+            )
+        return unit, int(text)
 
     def _unit(self, tree: exp.Expr) -> Literal:
         unit = tree.args.get("unit")
@@ -548,8 +735,10 @@ class Reader:
     def _anonymous(self, tree: exp.Expr) -> Expression:
         self.only(tree, "this", "expressions")
         name = str(tree.this).lower()
-        row = FUNCTIONS.get(name)
-        if row is None or name not in ("clamp", "band", "age_band", "isodow"):
+        if name in ("date_part", "datepart") and len(tree.expressions) == 2:
+            return self._part(tree, str(tree.expressions[0].this).lower(), tree.expressions[1])
+        name = _ALIASES.get(name, name)
+        if name not in _OWN and name not in _ALIASES.values():
             raise self._unsupported(tree)
         return self._call(tree, name, tree.expressions)
 
@@ -576,6 +765,17 @@ _READERS: dict[type[exp.Expr], Callable[[Reader, exp.Expr], Expression]] = {
     exp.Boolean: Reader._boolean,
     exp.Null: Reader._null,
     exp.Cast: Reader._cast,
+    exp.TryCast: Reader._cast,
+    exp.Add: Reader._sum,
+    exp.Sub: Reader._sum,
+    exp.DateAdd: Reader._date_add,
+    exp.NullSafeEQ: Reader._same,
+    exp.Like: Reader._like,
+    exp.Round: Reader._round,
+    exp.Substring: Reader._substring,
+    exp.Greatest: Reader._folded,
+    exp.Least: Reader._folded,
+    exp.Concat: Reader._folded,
     exp.And: Reader._chain,
     exp.Or: Reader._chain,
     exp.Is: Reader._is,

@@ -410,7 +410,7 @@ class SubqueryReader:
             )
         argument = reader.read(inner)
         if kind in ("sum", "avg"):
-            bits, lo, hi = fixed_point(reader, call, argument)
+            bits, lo, hi = fixed_point(reader, call, call.key, argument)
             return reader.mark(PersonValue(name, kind, argument, where, bits, lo, hi), written)
         return reader.mark(PersonValue(name, kind, argument, where), written)
 
@@ -644,9 +644,16 @@ def bring_ctes(tree: exp.Expr, reader: Reader) -> None:
         )
     reader.only(written, "expressions")
     for cte in written.expressions:
-        reader.only(cte, "this", "alias")
+        reader.only(cte, "this", "alias", "materialized")
         reader.only(cte.args["alias"], "this")
         name = str(cte.alias).lower()
+        if not isinstance(_unwrap(cte.this), exp.Select | exp.Union):
+            raise reader.refuse(
+                "query-form-unsupported",
+                cte.this,
+                form=f"{cte.this.key.upper()[:30]} in WITH",
+                instead="write a SELECT",
+            )
         if name in reader.ctes or reader.tables.shape(name) is not None:
             raise reader.refuse(
                 "query-form-unsupported", cte, form=f"the name {name} twice", instead="give the query another name"

@@ -72,7 +72,7 @@ def read_window(
         )
     bits = lo = hi = 0
     if function in ("sum", "avg"):
-        bits, lo, hi = fixed_point(reader, call, arguments[0])
+        bits, lo, hi = fixed_point(reader, call, call.key, arguments[0])
     return reader.mark(Window(name, function, arguments, partition, order, frame, bits, lo, hi), tree)
 
 

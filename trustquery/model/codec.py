@@ -8,9 +8,11 @@ from trustquery.catalogue.schema import ColumnType
 from trustquery.model.nodes import (
     Aggregate,
     AggregateRef,
+    Bins,
     Call,
     ColumnRef,
     Expression,
+    FieldRef,
     Key,
     KeyRef,
     Literal,
@@ -28,12 +30,15 @@ __all__ = [
     "read_key",
     "read_optional",
     "read_output",
+    "read_read",
     "read_type",
     "write_aggregate",
+    "write_bins",
     "write_expression",
     "write_key",
     "write_optional",
     "write_output",
+    "write_read",
 ]
 
 
@@ -117,6 +122,7 @@ def read_key(data: object) -> Key:
 
 def write_aggregate(aggregate: Aggregate) -> dict[str, Any]:
     """An aggregate as data."""
+    bins = aggregate.bins
     return {
         "kind": aggregate.kind,
         "argument": write_optional(aggregate.argument),
@@ -124,42 +130,76 @@ def write_aggregate(aggregate: Aggregate) -> dict[str, Any]:
         "fraction_bits": aggregate.fraction_bits,
         "lo": aggregate.lo,
         "hi": aggregate.hi,
+        "bins": None if bins is None else write_bins(bins),
     }
 
 
 def read_aggregate(data: object) -> Aggregate:
     """An aggregate from data."""
-    kind, argument, where, bits, lo, hi = members(data, "kind", "argument", "filter", "fraction_bits", "lo", "hi")
-    return Aggregate(kind, read_optional(argument), read_optional(where), bits, lo, hi)
+    kind, argument, where, bits, lo, hi, bins = members(
+        data, "kind", "argument", "filter", "fraction_bits", "lo", "hi", "bins"
+    )
+    return Aggregate(
+        kind, read_optional(argument), read_optional(where), bits, lo, hi, None if bins is None else _read_bins(bins)
+    )
 
 
-def _write_read(node: OutputExpression) -> dict[str, Any]:
+def write_bins(bins: Bins) -> dict[str, Any]:
+    """Bins as data."""
+    return {"cuts": list(bins.cuts), "ends": None if bins.ends is None else list(bins.ends), "whole": bins.whole}
+
+
+def _read_bins(data: object) -> Bins:
+    cuts, ends, whole = members(data, "cuts", "ends", "whole")
+    return Bins(tuple(items(cuts)), None if ends is None else _pair(ends), whole)
+
+
+def _pair(data: object) -> tuple[str, str]:
+    found = items(data)
+    if len(found) != 2:
+        raise invalid()
+    return found[0], found[1]
+
+
+def write_read(node: OutputExpression) -> dict[str, Any]:
+    """An expression over released figures as data."""
     if isinstance(node, KeyRef):
         return {"key": node.key}
     if isinstance(node, AggregateRef):
         return {"aggregate": node.aggregate}
-    return {"call": node.function, "arguments": [_write_read(argument) for argument in node.arguments]}
+    if isinstance(node, FieldRef):
+        return {"field": node.field}
+    if isinstance(node, Literal):
+        return {"literal": node.value, "type": node.type and str(node.type)}
+    return {"call": node.function, "arguments": [write_read(argument) for argument in node.arguments]}
 
 
-def _read_read(data: object) -> OutputExpression:
+def read_read(data: object) -> OutputExpression:
+    """An expression over released figures from data."""
     if not isinstance(data, dict):
         raise invalid()
     if "call" in data:
         name, arguments = members(data, "call", "arguments")
-        return OutputCall(name, tuple(_read_read(argument) for argument in items(arguments)))
-    name = "key" if "key" in data else "aggregate"
-    (place,) = members(data, name)
-    if type(place) is not int or place < 0:
-        raise invalid()
-    return KeyRef(place) if name == "key" else AggregateRef(place)
+        return OutputCall(name, tuple(read_read(argument) for argument in items(arguments)))
+    if "literal" in data:
+        value, kind = members(data, "literal", "type")
+        return Literal(None if kind is None else read_type(kind), value)
+    if "field" in data:
+        (place,) = members(data, "field")
+        return FieldRef(place)
+    if "key" in data:
+        (place,) = members(data, "key")
+        return KeyRef(place)
+    (place,) = members(data, "aggregate")
+    return AggregateRef(place)
 
 
 def write_output(output: Output) -> dict[str, Any]:
     """An output as data."""
-    return {"name": output.name, "read": _write_read(output.expression)}
+    return {"name": output.name, "read": write_read(output.expression)}
 
 
 def read_output(data: object) -> Output:
     """An output from data."""
     name, read = members(data, "name", "read")
-    return Output(name, _read_read(read))
+    return Output(name, read_read(read))

@@ -8,7 +8,9 @@ which sees the catalogue.
 
 from __future__ import annotations
 
+import bisect
 import datetime
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +22,15 @@ from trustquery.errors import TrustQueryError
 from trustquery.language.functions import FUNCTIONS
 
 __all__ = [
+    "BIN_FUNCTIONS",
+    "OUTPUT_FUNCTIONS",
     "Aggregate",
     "AggregateRef",
+    "Bins",
     "Call",
     "ColumnRef",
     "Expression",
+    "FieldRef",
     "Key",
     "KeyKind",
     "KeyRef",
@@ -38,7 +44,9 @@ __all__ = [
     "check_optional",
     "depth_of",
     "invalid",
+    "output_depth",
     "walk",
+    "walk_output",
 ]
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -48,6 +56,7 @@ MAX_FRACTION_BITS = 20
 MAX_KEY_VALUES = 50_000
 MAX_DEPTH = 40
 """Calls inside one another: engines and the canonical encoding recurse, and an accepted query must run."""
+MAX_BINS = 1_000
 
 
 def invalid() -> TrustQueryError:
@@ -217,6 +226,53 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Bins:
+    """Public bins of a histogram: where they are cut, chosen before any data are read.
+
+    Bin i holds the values x with cuts[i-1] <= x < cuts[i], compared as IEEE doubles; the first bin holds all below the
+    first cut and the last all at or above the last cut, so every value that is not NULL falls in exactly one bin.
+
+    Attributes:
+        cuts: decimal text in the argument's own unit, strictly rising; at most ``MAX_BINS`` - 1 of them.
+        ends: public bounds of the argument, which close the first and last bin (values outside count as the bound);
+            None where the bins are the user's own, and the outer two are open.
+        whole: every value is a whole number, so that what is read out is one too.
+    """
+
+    cuts: tuple[str, ...]
+    ends: tuple[str, str] | None = None
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.cuts, tuple) or len(self.cuts) >= MAX_BINS or type(self.whole) is not bool:
+            raise invalid()
+        if self.ends is None and not self.cuts:
+            raise invalid()
+        if self.ends is not None and (not isinstance(self.ends, tuple) or len(self.ends) != 2):
+            raise invalid()
+        points = [self.ends[0], *self.cuts, self.ends[1]] if self.ends is not None else list(self.cuts)
+        if not all(_literal_is_valid(ColumnType.NUMBER, point) for point in points):
+            raise invalid()
+        places = [float(point) for point in points]
+        if places[:1] == places[1:] and not self.cuts:
+            return  # a constant has one bin, whose ends meet
+        # The last bin may hold one value alone: its cut is then the upper bound itself.
+        closed = places[:-1] if self.ends is not None and self.cuts else places
+        rising = all(one < other for one, other in itertools.pairwise(closed))
+        if not rising or (self.ends is not None and self.cuts and places[-2] > places[-1]):
+            raise invalid()
+
+    @property
+    def count(self) -> int:
+        """Number of bins."""
+        return len(self.cuts) + 1
+
+    def place(self, value: float) -> int:
+        """The bin of a value, from 0."""
+        return bisect.bisect_right([float(cut) for cut in self.cuts], value)
+
+
+@dataclass(frozen=True)
 class Aggregate:
     """One statistic over the bounded rows of each cell.
 
@@ -226,14 +282,16 @@ class Aggregate:
         fraction_bits: f: values are floor(x·2^f + 0.5).
         lo: smallest integer after rounding (sums only; else 0).
         hi: largest.
+        bins: of a histogram: rows are counted in each bin of each cell; else None.
     """
 
-    kind: OneOf["count", "count_distinct_person", "sum"]
+    kind: OneOf["count", "count_distinct_person", "sum", "histogram"]
     argument: Expression | None = None
     filter: Expression | None = None
     fraction_bits: int = 0
     lo: int = 0
     hi: int = 0
+    bins: Bins | None = None
 
     def __post_init__(self) -> None:
         for part in (self.argument, self.filter):
@@ -242,13 +300,17 @@ class Aggregate:
         whole = type(self.fraction_bits) is type(self.lo) is type(self.hi) is int
         if not whole or not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:
             raise invalid()
+        if (self.kind == "histogram") is not isinstance(self.bins, Bins):
+            raise invalid()
         if self.kind == "sum":
             if self.argument is None or not -MAX_INTEGER <= self.lo <= self.hi <= MAX_INTEGER:
                 raise invalid()
-        elif self.kind in ("count", "count_distinct_person"):
+        elif self.kind in ("count", "count_distinct_person", "histogram"):
             if self.lo or self.hi or self.fraction_bits:
                 raise invalid()
-            if self.kind == "count_distinct_person" and self.argument is not None:
+            if (self.kind == "count_distinct_person" and self.argument is not None) or (
+                self.kind == "histogram" and self.argument is None
+            ):
                 raise invalid()
         else:
             raise invalid()
@@ -260,29 +322,139 @@ class KeyRef:
 
     key: int
 
+    def __post_init__(self) -> None:
+        if type(self.key) is not int or self.key < 0:
+            raise invalid()
+
 
 @dataclass(frozen=True)
 class AggregateRef:
-    """An aggregate's estimate, by position."""
+    """An aggregate's estimate, by position. A histogram stands only where a function reads its bins."""
 
     aggregate: int
+
+    def __post_init__(self) -> None:
+        if type(self.aggregate) is not int or self.aggregate < 0:
+            raise invalid()
+
+
+@dataclass(frozen=True)
+class FieldRef:
+    """A column of the rows that an outer SELECT reads, by position (``model.post``)."""
+
+    field: int
+
+    def __post_init__(self) -> None:
+        if type(self.field) is not int or self.field < 0:
+            raise invalid()
+
+
+OUTPUT_FUNCTIONS: dict[str, tuple[int, int | None]] = {
+    "add": (2, 2),
+    "sub": (2, 2),
+    "mul": (2, 2),
+    "div": (2, 2),
+    "neg": (1, 1),
+    "abs": (1, 1),
+    "sqrt": (1, 1),
+    "round": (2, 2),
+    "clamp": (3, 3),
+    "greatest": (2, None),
+    "least": (2, None),
+    "coalesce": (2, None),
+    "nullif": (2, 2),
+    "case": (3, None),
+    "eq": (2, 2),
+    "ne": (2, 2),
+    "lt": (2, 2),
+    "le": (2, 2),
+    "gt": (2, 2),
+    "ge": (2, 2),
+    "in": (2, None),
+    "and": (2, None),
+    "or": (2, None),
+    "not": (1, 1),
+    "is_null": (1, 1),
+    "quantile": (2, 2),
+    "bin": (1, 1),
+    "bin_count": (1, 1),
+    "at_risk": (2, 2),
+    "survival": (2, 2),
+}
+"""Functions of released figures, with the fewest and most arguments: post-processing, at no privacy cost. The last five
+read histograms; all but ``quantile`` of them give a row for each bin."""
+
+BIN_FUNCTIONS = ("bin", "bin_count", "at_risk", "survival")
+MAX_ROUND_DIGITS = 12
 
 
 @dataclass(frozen=True)
 class OutputCall:
-    """A function of released estimates: post-processing, at no privacy cost."""
+    """A function of released estimates, keys and literals."""
 
-    function: OneOf["ratio"]
+    function: str
     arguments: tuple[OutputExpression, ...]
 
     def __post_init__(self) -> None:
-        if self.function != "ratio" or len(self.arguments) != 2:
+        arity = OUTPUT_FUNCTIONS.get(self.function) if isinstance(self.function, str) else None
+        if arity is None or not isinstance(self.arguments, tuple):
             raise invalid()
-        if not all(isinstance(argument, AggregateRef | OutputCall) for argument in self.arguments):
+        fewest, most = arity
+        count = len(self.arguments)
+        if count < fewest or (most is not None and count > most) or (self.function == "case" and count % 2 == 0):
+            raise invalid()
+        if not all(
+            isinstance(argument, KeyRef | AggregateRef | FieldRef | Literal | OutputCall) for argument in self.arguments
+        ):
+            raise invalid()
+        if self.function == "round" and not _is_whole(self.arguments[1], -MAX_ROUND_DIGITS, MAX_ROUND_DIGITS):
+            raise invalid()
+        if self.function == "in" and not all(
+            isinstance(argument, Literal) and argument.type is not None for argument in self.arguments[1:]
+        ):
+            raise invalid()
+        if self.function in (*BIN_FUNCTIONS, "quantile"):
+            histograms = self.arguments[:1] if self.function == "quantile" else self.arguments
+            if not all(isinstance(argument, AggregateRef) for argument in histograms):
+                raise invalid()
+        if self.function == "quantile" and not _is_share(self.arguments[1]):
             raise invalid()
 
 
-OutputExpression = KeyRef | AggregateRef | OutputCall
+def _is_whole(node: OutputExpression, lo: int, hi: int) -> bool:
+    return isinstance(node, Literal) and node.type is ColumnType.INTEGER and lo <= int(node.value or 0) <= hi
+
+
+def _is_share(node: OutputExpression) -> bool:
+    """A literal from 0 to 1."""
+    if not isinstance(node, Literal) or node.type not in (ColumnType.INTEGER, ColumnType.NUMBER):
+        return False
+    return node.value is not None and 0 <= Decimal(node.value) <= 1
+
+
+OutputExpression = KeyRef | AggregateRef | FieldRef | Literal | OutputCall
+
+
+def walk_output(expression: OutputExpression) -> Iterator[OutputExpression]:
+    """The expression and all below it, parents first."""
+    stack: list[OutputExpression] = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, OutputCall):
+            stack.extend(reversed(node.arguments))
+
+
+def output_depth(expression: OutputExpression) -> int:
+    """How many calls stand inside one another."""
+    deepest = 0
+    stack = [(expression, 0)]
+    while stack:
+        node, above = stack.pop()
+        if isinstance(node, OutputCall):
+            deepest = max(deepest, above + 1)
+            stack.extend((argument, above + 1) for argument in node.arguments)
+    return deepest
 
 
 @dataclass(frozen=True)
@@ -294,3 +466,5 @@ class Output:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        if not isinstance(self.expression, KeyRef | AggregateRef | FieldRef | Literal | OutputCall):
+            raise invalid()

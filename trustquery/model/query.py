@@ -17,16 +17,14 @@ from trustquery.model import codec
 from trustquery.model.nodes import (
     MAX_DEPTH,
     Aggregate,
-    AggregateRef,
     Expression,
     Key,
-    KeyRef,
     Output,
-    OutputCall,
-    OutputExpression,
     depth_of,
     invalid,
+    output_depth,
 )
+from trustquery.model.post import NO_POST, Post, check_post, post_pins
 from trustquery.model.relation_codec import read_relation, write_relation
 from trustquery.model.relations import MAX_RELATIONS, Relation, Scan, expressions, relations, scans
 from trustquery.model.unknown import check_unknown
@@ -56,6 +54,7 @@ class Query:
         delta_atto: delta to spend, in 1e-18: above 0 exactly where a key is of kind ``unknown``, else 0.
         mode: ``local``; ``secure-sum`` is reserved.
         as_of: ISO date that stands for "today"; never a clock.
+        post: what happens to the merged, noised table; no node evaluates it.
     """
 
     catalogue_id: str
@@ -72,6 +71,7 @@ class Query:
     as_of: str
     delta_atto: int = 0
     mode: str = "local"
+    post: Post = NO_POST
 
     def __post_init__(self) -> None:
         whole = (self.catalogue_version, self.groups, self.rows, self.rho_nano, self.delta_atto)
@@ -97,33 +97,36 @@ class Query:
             raise invalid()
         if sum(1 for _ in relations(self.relation)) > MAX_RELATIONS:
             raise invalid()
-        pinned = [pin.id for pin in self.inputs]
-        if pinned != sorted(set(pinned)) or not set(pinned) <= {scan.table for scan in self.scans}:
-            raise invalid()
         names = [output.name for output in self.outputs]
         if not names or len(set(names)) != len(names):
             raise invalid()
         if any(depth_of(expression) > MAX_DEPTH for expression in self.expressions()):
             raise TrustQueryError("query-too-deep", limit=MAX_DEPTH)
-        for reference in self._references():
-            limit = len(self.keys) if isinstance(reference, KeyRef) else len(self.aggregates)
-            place = reference.key if isinstance(reference, KeyRef) else reference.aggregate
-            if not 0 <= place < limit:
-                raise invalid()
+        if any(output_depth(output.expression) > MAX_DEPTH for output in self.outputs):
+            raise invalid()
+        if not isinstance(self.post, Post):
+            raise invalid()
+        check_post(self.post, self.keys, self.aggregates, self.outputs)
+        self._check_inputs()
 
-    def _references(self) -> Iterator[KeyRef | AggregateRef]:
-        stack: list[OutputExpression] = [output.expression for output in self.outputs]
-        while stack:
-            node = stack.pop()
-            if isinstance(node, OutputCall):
-                stack.extend(node.arguments)
-            else:
-                yield node
+    def _check_inputs(self) -> None:
+        """Each public table is pinned once, and every pin is of a table that is read."""
+        after = post_pins(self.post)
+        pinned = [pin.id for pin in self.inputs]
+        read = {scan.table for scan in self.scans} | {pin.id for pin in after}
+        if pinned != sorted(set(pinned)) or not set(pinned) <= read or not set(after) <= set(self.inputs):
+            raise invalid()
 
     @property
     def scans(self) -> tuple[Scan, ...]:
         """Every scan, subqueries included, in FROM order."""
         return scans(self.relation)
+
+    @property
+    def read_inputs(self) -> tuple[Pin, ...]:
+        """Pins of the public tables that a node reads; the others are joined after release."""
+        tables = {scan.table for scan in self.scans}
+        return tuple(pin for pin in self.inputs if pin.id in tables)
 
     def expressions(self) -> Iterator[Expression]:
         """Every scalar expression: those of the relation, keys, arguments and filters of aggregates."""
@@ -156,6 +159,7 @@ class Query:
             "keys": [codec.write_key(key) for key in self.keys],
             "aggregates": [codec.write_aggregate(aggregate) for aggregate in self.aggregates],
             "outputs": [codec.write_output(output) for output in self.outputs],
+            "post": self.post.document(),
             "bounds": {"groups": self.groups, "rows": self.rows},
             "rho_nano": self.rho_nano,
             "delta_atto": self.delta_atto,
@@ -177,9 +181,11 @@ class Query:
 
     @classmethod
     def _read(cls, data: object) -> Query:
-        (form, catalogue, inputs, relation, keys, aggregates, outputs, bounds, rho, delta, mode, as_of) = codec.members(
-            data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "bounds",
-            "rho_nano", "delta_atto", "mode", "as_of",
+        form, catalogue, inputs, relation, keys, aggregates, outputs, post, bounds, rho, delta, mode, as_of = (
+            codec.members(
+                data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "post", "bounds",
+                "rho_nano", "delta_atto", "mode", "as_of",
+            )
         )  # fmt: skip
         if form != MODEL_FORMAT:
             raise invalid()
@@ -200,6 +206,7 @@ class Query:
             as_of,
             delta,
             mode,
+            Post.from_document(post),
         )
 
     def payload(self) -> bytes:

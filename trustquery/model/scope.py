@@ -14,7 +14,7 @@ from trustquery.codelists import PublicTable, PublicTables
 from trustquery.errors import nearest
 from trustquery.language.types import BOOLEAN, NULL, Info, TypeMismatchError, column_info, common_type, union
 from trustquery.model.facts import Report, infer
-from trustquery.model.nodes import ColumnRef, Expression, walk
+from trustquery.model.nodes import MAX_TEXT, ColumnRef, Expression, walk
 from trustquery.model.relations import (
     FOUND,
     Derived,
@@ -136,7 +136,8 @@ def shape_of_public(table: PublicTable) -> Shape:
 
 def _public_info(kind: ColumnType, values: tuple[int | str | bool | None, ...]) -> Info:
     numbers = [Fraction(str(value)) for value in values] if kind in (ColumnType.INTEGER, ColumnType.NUMBER) else []
-    coded = kind not in (ColumnType.NUMBER, ColumnType.TIMESTAMP)
+    # A value longer than a literal of the model cannot be a key's.
+    coded = kind not in (ColumnType.NUMBER, ColumnType.TIMESTAMP) and all(len(str(v)) <= MAX_TEXT for v in values)
     return Info(
         kind,
         min(numbers) if numbers else None,

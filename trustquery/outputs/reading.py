@@ -2,32 +2,44 @@
 
 Intervals are 95 % and cover the noise only. A merged count over k trusts carries k independent discrete Gaussians,
 so its variance is k·sigma²; sigma here is large enough that the normal quantile serves (Canonne, Kamath and Steinke
-2020, section 3: the discrete Gaussian's tails are no heavier). A ratio's interval is Fieller's (Fieller 1954, "Some
-Problems in Interval Estimation"), which stays honest when the denominator is small.
+2020, section 3: the discrete Gaussian's tails are no heavier). What arithmetic makes of intervals is in ``figures``.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from trustquery.catalogue.schema import Catalogue, ColumnType
-from trustquery.codelists import PublicTables
+from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
-from trustquery.model.nodes import ColumnRef, Key
+from trustquery.model.nodes import (
+    AggregateRef,
+    Bins,
+    ColumnRef,
+    FieldRef,
+    Key,
+    KeyRef,
+    OutputCall,
+    OutputExpression,
+    invalid,
+)
+from trustquery.model.post import Field, fields_of_release, tidy_bins
 from trustquery.model.query import Query
 from trustquery.model.scope import Tables, rows_of
 from trustquery.model.unknown import read_label
+from trustquery.outputs import histograms
+from trustquery.outputs.expressions import Cell, Value, evaluate, value_of_cell
+from trustquery.outputs.figures import Z95, Figure, noised
+from trustquery.outputs.post import Rows, apply_tail, cell_of, run_stages
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
 from trustquery.outputs.trusts import shown
-from trustquery.planning.plan import Block, Plan, PlanOutput
+from trustquery.planning.plan import Block, Plan
 
-__all__ = ["Z95", "read", "read_keys"]
-
-Z95 = 1.959963984540054
+__all__ = ["Z95", "ratio", "read", "read_keys"]
 
 
 def read(
@@ -36,70 +48,178 @@ def read(
     merged: Sequence[int],
     trusts: int,
     catalogue: Catalogue,
+    public: PublicTables | None = None,
     answered: Collection[str] | None = None,
 ) -> Table:
-    """Turn a merged vector into a table.
+    """Turn a merged vector into a table, and do what the query asks of the table.
 
     Args:
-        query: for the labels of keys.
+        query: for the labels of keys, the outputs and what follows them.
         merged: ``plan.length`` integers, the sum over the trusts that answered.
         trusts: how many that were, ≥ 1.
         catalogue: for labels.
+        public: tables that an outer SELECT joins; those that ship when None.
         answered: names of the trusts that answered, for a table by trust: the others have no rows.
 
     Returns:
-        One row a cell, first key slowest, in the plan's order.
+        One row a cell (a bin of a cell, where a histogram is read bin by bin), first key slowest, in the plan's order,
+        unless the query filters, sorts or sums them.
 
     Raises:
-        TrustQueryError: ``internal-fault`` when the vector does not fit the plan.
+        TrustQueryError: ``internal-fault`` when the vector does not fit the plan; ``query-input-…`` when a public
+            table is not the one that the model pins.
     """
     if len(merged) != plan.length or trusts < 1:
         raise TrustQueryError("internal-fault", incident="merged-shape")
-    labels = [_labels(key, query, catalogue) for key in query.keys]
-    columns = tuple(_column(output, plan) for output in plan.outputs)
-    positions = itertools.product(*(range(axis.cells) for axis in plan.axes))
-    rows = tuple(
-        tuple(
-            _key_cell(plan, labels, output.read["key"], place)
-            if "key" in output.read
-            else _estimate(output.read, plan, merged, trusts, cell)
-            for output in plan.outputs
-        )
-        for cell, place in enumerate(positions)
-        if shown(plan.axes, place, answered)
-    )
-    return Table(columns, rows)
+    keys = [_key_cells(key, query, catalogue) for key in query.keys]
+    release = _Release(query, plan, merged, keys, lambda _: trusts)
+    return _table(query, release, release.places(answered), public)
 
 
-def read_keys(plan: Plan, merged: Mapping[str, tuple[int, int]]) -> Table:
-    """Turn the merged counts of a thresholded release into a table.
+def read_keys(
+    query: Query, plan: Plan, merged: Mapping[str, tuple[int, int]], public: PublicTables | None = None
+) -> Table:
+    """Turn the merged counts of a thresholded release into a table, and do what the query asks of the table.
 
     Args:
+        query: for the outputs and what follows them.
         merged: label of a key to its sum and the number of trusts that released it, ≥ 1.
+        public: tables that an outer SELECT joins; those that ship when None.
 
     Returns:
-        One row a key that any trust released, by value; *other* and *missing* last. A trust that did not release a key
-        may hold some of it: every estimate has the caveat ``unknown-keys-thresholded``.
+        One row a key that any trust released, by value, *other* and *missing* last, unless the query filters, sorts or
+        sums them. A trust that did not release a key may hold some of it: every estimate has the caveat
+        ``unknown-keys-thresholded``.
 
     Raises:
-        TrustQueryError: ``query-model-invalid``: a label that is none of this key's.
+        TrustQueryError: ``query-model-invalid``: a label that is none of this key's; ``query-input-…``.
     """
     [axis] = plan.axes
     found = [(read_label(label, ColumnType(axis.type)), *merged[label]) for label in sorted(merged)]
     if axis.type == ColumnType.INTEGER:
         found.sort(key=lambda item: (item[0][0] != "value", item[0][1] or 0))
-    columns = tuple(
-        column if column.kind == "key" else replace(column, caveats=(*column.caveats, "unknown-keys-thresholded"))
-        for column in (_column(output, plan) for output in plan.outputs)
+    keys = [[KeyCell(*key) for key, _, _ in found]]
+    release = _Release(query, plan, [total for _, total, _ in found], keys, lambda cell: found[cell][2])
+    table = _table(query, release, release.places(), public)
+    columns = (
+        replace(column, caveats=(*column.caveats, "unknown-keys-thresholded")) if column.kind == "estimate" else column
+        for column in table.columns
     )
-    rows = tuple(
-        tuple(
-            KeyCell(*key) if "key" in output.read else _estimate(output.read, plan, [total], trusts, 0)
-            for output in plan.outputs
-        )
-        for key, total, trusts in found
-    )
-    return Table(columns, rows)
+    return Table(tuple(columns), table.rows)
+
+
+def _table(query: Query, release: _Release, places: list[_Place], public: PublicTables | None) -> Table:
+    fields = fields_of_release(query.keys, query.aggregates, query.outputs)
+    places = apply_tail(query.post.tail, places, release.look, release.cell)
+    rows: Rows = [
+        [release.column(place, output.expression, field) for output, field in zip(query.outputs, fields, strict=True)]
+        for place in places
+    ]
+    if query.post.stages:
+        fields, rows = run_stages(query.post, fields, rows, public if public is not None else shipped())
+    return Table(tuple(map(_column, fields)), tuple(tuple(map(_shown, row)) for row in rows))
+
+
+_Place = tuple[int, int]
+"""A row of the release: cell and bin (0 without)."""
+
+
+class _Release:
+    """The release's rows, before any outer SELECT."""
+
+    def __init__(
+        self,
+        query: Query,
+        plan: Plan,
+        merged: Sequence[int],
+        keys: list[list[KeyCell]],
+        trusts: Callable[[int], int],
+    ) -> None:
+        """``keys`` are the cells along each axis; ``trusts`` says how many draws of noise a cell has."""
+        self.plan, self.merged, self.keys, self.trusts = plan, merged, keys, trusts
+        self.bins = tidy_bins(query.outputs, query.post.tail, query.aggregates)
+        self._strides = [math.prod(map(len, keys[place + 1 :])) for place in range(len(keys))]
+        self._curve: tuple[Any, list[Figure], list[Figure]] = (None, [], [])
+
+    def places(self, answered: Collection[str] | None = None) -> list[_Place]:
+        """All rows in the plan's order; for a table by trust those of the trusts that answered."""
+        bins = range(self.bins.count if self.bins is not None else 1)
+        cells = itertools.product(*(range(len(key)) for key in self.keys))
+        kept = [cell for cell, place in enumerate(cells) if shown(self.plan.axes, place, answered)]
+        return list(itertools.product(kept, bins))
+
+    def look(self, place: _Place) -> Callable[[KeyRef | AggregateRef | FieldRef | OutputCall], Value]:
+        """What references mean in one row."""
+        return lambda node: value_of_cell(self._read(place, node, alone=False))
+
+    def cell(self, place: _Place, node: OutputExpression) -> Cell:
+        """An expression's cell in one row, to sort by."""
+        if isinstance(node, KeyRef | AggregateRef) or (isinstance(node, OutputCall) and node.function == "bin"):
+            return self._read(place, node, alone=True)
+        value = evaluate(node, self.look(place))
+        if value is None or isinstance(value, Figure):
+            return value
+        return KeyCell("value", value) if isinstance(value, bool | int | str) else KeyCell("other")
+
+    def column(self, place: _Place, node: OutputExpression, field: Field) -> Cell:
+        """An output's cell in one row."""
+        if isinstance(node, KeyRef | AggregateRef) or (
+            isinstance(node, OutputCall) and node.function in ("bin", "quantile", "bin_count")
+        ):
+            return self._read(place, node, alone=True)
+        return cell_of(evaluate(node, self.look(place)), field)
+
+    def _read(self, place: _Place, node: KeyRef | AggregateRef | FieldRef | OutputCall, *, alone: bool) -> Cell:
+        cell, bin_place = place
+        if isinstance(node, KeyRef):
+            return self.keys[node.key][cell // self._strides[node.key] % len(self.keys[node.key])]
+        if isinstance(node, AggregateRef):
+            return self._figure(self.plan.blocks[node.aggregate], cell)
+        if isinstance(node, FieldRef):
+            raise invalid()
+        blocks = [self.plan.blocks[part.aggregate] for part in node.arguments if isinstance(part, AggregateRef)]
+        if node.function == "bin" and self.bins is not None:
+            return histograms.bin_cell(self.bins, bin_place)
+        if node.function == "bin_count":
+            return self._figure(blocks[0], cell, bin_place)
+        if node.function == "quantile":
+            return self._quantile(blocks[0], cell, node, alone)
+        name = (cell, node.arguments)
+        if self._curve[0] != name:  # rows of one cell follow one another
+            events, censored = ([self._figure(block, cell, b) for b in range(block.width)] for block in blocks)
+            risks = histograms.at_risk(events, censored)
+            self._curve = (name, risks, histograms.survival(events, risks))
+        return self._curve[1 if node.function == "at_risk" else 2][bin_place]
+
+    def _figure(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
+        """A cell's value in the statistic's own unit, with its own draw of noise."""
+        position = block.offset + cell * block.width + bin_place
+        value = self.merged[position] / 2**block.fraction_bits
+        return noised(value, position, self._sd(block, cell), counted=block.kind != "sum")
+
+    def _sd(self, block: Block, cell: int) -> float:
+        return block.sigma_float * math.sqrt(self.trusts(cell)) / 2.0**block.fraction_bits
+
+    def _quantile(self, block: Block, cell: int, node: OutputCall, alone: bool) -> Figure:
+        bins: Bins | None = block.bins
+        if bins is None:
+            raise invalid()
+        positions = range(block.offset + cell * block.width, block.offset + (cell + 1) * block.width)
+        counts = [float(self.merged[position]) for position in positions]
+        share = float(str(getattr(node.arguments[1], "value", 0)))
+        # A column of its own needs no more than its interval; what is computed from a quantile needs its noise.
+        return histograms.quantile(bins, counts, self._sd(block, cell), share, () if alone else positions)
+
+
+def _key_cells(key: Key, query: Query, catalogue: Catalogue) -> list[KeyCell]:
+    """A key's values in order, then *other* and *missing*. Text sorts by the list, other values by themselves."""
+    labels = _labels(key, query, catalogue)
+    listed = key.type is ColumnType.TEXT
+    cells = [
+        KeyCell("value", value, labels.get(value, ""), order=place if listed else None)
+        for place, value in enumerate(key.values)
+    ]
+    return [*cells, KeyCell("other"), KeyCell("missing")]
 
 
 def _labels(key: Key, query: Query, catalogue: Catalogue) -> dict[Any, str]:
@@ -113,55 +233,34 @@ def _labels(key: Key, query: Query, catalogue: Catalogue) -> dict[Any, str]:
     return {item.value: item.label for item in column.domain} if column else {}
 
 
-def _key_cell(plan: Plan, labels: list[dict[Any, str]], axis_place: int, place: tuple[int, ...]) -> KeyCell:
-    axis = plan.axes[axis_place]
-    position = place[axis_place]
-    if position >= axis.other:
-        return KeyCell("other" if position == axis.other else "missing")
-    value = axis.values[position]
-    return KeyCell("value", value, labels[axis_place].get(value, ""))
+def _column(found: Field) -> Column:
+    if found.key:
+        return Column(found.name, "key", str(found.type))
+    caveats: list[str] = []
+    if found.noised:
+        caveats.append("noise-only-interval")
+        if found.people:
+            caveats.append("person-counted-once-per-trust")
+        caveats.append("contribution-bounded")
+        if found.form == "first-order":
+            caveats.append("first-order-interval")
+        if "quantile" in found.reads:
+            caveats.append("quantile-from-bins")
+        if "survival" in found.reads:
+            caveats.append("held-to-0-to-1")
+    return Column(found.name, "estimate", "number", tuple(caveats))
 
 
-def _column(output: PlanOutput, plan: Plan) -> Column:
-    if "key" in output.read:
-        return Column(output.name, "key", plan.axes[output.read["key"]].type)
-    caveats = ["noise-only-interval"]
-    blocks = [plan.block(name) for name in _blocks_of(output.read)]
-    if any(block.kind == "count_distinct_person" for block in blocks):
-        caveats.append("person-counted-once-per-trust")
-    caveats.append("contribution-bounded")
-    return Column(output.name, "estimate", "number", tuple(caveats))
-
-
-def _blocks_of(node: dict[str, Any]) -> list[str]:
-    if "block" in node:
-        return [node["block"]]
-    return [name for argument in node["arguments"] for name in _blocks_of(argument)]
-
-
-def _estimate(node: dict[str, Any], plan: Plan, merged: Sequence[int], trusts: int, cell: int) -> Estimate:
-    if "block" in node:
-        value, sigma = _figure(plan.block(node["block"]), merged, trusts, cell)
-        return Estimate(value, value - Z95 * sigma, value + Z95 * sigma)
-    top, bottom = (plan.block(argument["block"]) for argument in node["arguments"])
-    return ratio(_figure(top, merged, trusts, cell), _figure(bottom, merged, trusts, cell))
-
-
-def _figure(block: Block, merged: Sequence[int], trusts: int, cell: int) -> tuple[float, float]:
-    """A cell's value and the standard deviation of its noise, in the statistic's own unit."""
-    scale = 2.0**block.fraction_bits
-    return merged[block.offset + cell] / scale, block.sigma_float * math.sqrt(trusts) / scale
+def _shown(cell: Cell) -> KeyCell | Estimate:
+    if isinstance(cell, KeyCell):
+        return cell
+    return cell.estimate() if cell is not None else Estimate(None)
 
 
 def ratio(top: tuple[float, float], bottom: tuple[float, float]) -> Estimate:
-    """A ratio of two independently noised figures, each (value, standard deviation), with Fieller's interval.
+    """A ratio of two independently noised figures, each (value, standard deviation), the lower of them a count.
 
     Returns:
         An estimate without value and interval where the denominator cannot be told from zero at 95 %.
     """
-    (s, sd_s), (n, sd_n) = top, bottom
-    g = n * n - (Z95 * sd_n) ** 2
-    if n <= 0 or g <= 0:
-        return Estimate(None)
-    root = math.sqrt(max((s * n) ** 2 - g * (s * s - (Z95 * sd_s) ** 2), 0.0))
-    return Estimate(s / n, (s * n - root) / g, (s * n + root) / g)
+    return noised(top[0], 0, top[1]).over(noised(bottom[0], 1, bottom[1], counted=True)).estimate()

@@ -13,11 +13,15 @@ __all__ = ["Column", "Estimate", "KeyCell", "Table"]
 
 @dataclass(frozen=True)
 class KeyCell:
-    """The value of a key in one row. ``kind`` tells the two extra cells apart from any real value."""
+    """The value of a key in one row. ``kind`` tells the two extra cells apart from any real value.
+
+    ``order`` is the value's place on its public list, where ORDER BY goes by the list and not by the value itself.
+    """
 
     kind: Literal["value", "other", "missing"]
     value: int | str | bool | None = None
     label: str = ""
+    order: int | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -31,7 +35,7 @@ class KeyCell:
 class Estimate:
     """A noised figure with its 95 % interval, which covers the noise only.
 
-    ``value`` is None where the figure cannot be told from the noise (a ratio over about nothing).
+    ``value`` is None where the figure cannot be told from the noise (a ratio over about nothing), or is no number.
     """
 
     value: float | None
@@ -51,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """All cells, in the plan's order; cells absent from the data are there too."""
+    """All cells, in the plan's order unless the query says otherwise; cells absent from the data are there too."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[KeyCell | Estimate, ...], ...] = field(repr=False)
@@ -97,9 +101,10 @@ class Table:
         """The table as Arrow: keys as text, estimates as float64 with ``_low`` and ``_high``."""
         import pyarrow
 
+        keys = {column.name for column in self.columns if column.kind == "key"}
         arrays, names = [], []
         for name, values in self.flat_columns().items():
-            texts = any(isinstance(value, str) for value in values)
+            texts = name in keys or any(isinstance(value, str) for value in values)
             arrays.append(pyarrow.array(values, type=pyarrow.string() if texts else pyarrow.float64()))
             names.append(name)
         return pyarrow.table(arrays, names=names)

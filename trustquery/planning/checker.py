@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from trustquery.catalogue.schema import Catalogue, ColumnType, Role
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
+from trustquery.language.functions import AGE_BANDS, FUNCTIONS
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
 from trustquery.model.nodes import Call, Expression, Key
@@ -25,9 +26,7 @@ __all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "pinned_tables"]
 
 MAX_CELLS = 1_000_000
 MAX_VECTOR = 4_000_000
-MAX_PIECES = 5_000
-REPEATS = {"clamp": 8, "band": 100, "age_band": 20, "in": 2, "like": 4, "greatest": 4, "least": 4, "overlap_days": 4}
-"""How often the SQL of a function writes an argument down, at most; 1 where not named."""
+MAX_WRITTEN = 1_000
 
 Place = Callable[[object], tuple[int, int]]
 """Where a node was written: 1-based line and column, or (0, 0)."""
@@ -80,24 +79,26 @@ def check(
             condition(aggregate.filter, scope, report)
         if aggregate.argument is not None:
             info = infer(aggregate.argument, scope, report)
-            if aggregate.kind == "sum" and info.type is not None and not info.numeric:
+            if aggregate.kind in ("sum", "histogram") and info.type is not None and not info.numeric:
                 report(
                     "query-type",
                     aggregate.argument,
-                    what="the argument of sum or avg",
+                    what="the argument of this aggregate",
                     found=info.type,
                     needed="integer or number",
-                    instead="sum a numeric column or expression",
+                    instead="use a numeric column or expression",
                 )
     cells = math.prod(len(key.values) + 2 for key in query.keys)  # 2 for an unknown key, which stands alone
-    if cells > MAX_CELLS or cells * len(query.aggregates) > MAX_VECTOR:
-        report("query-too-many-cells", query, cells=cells, limit=MAX_CELLS)
+    width = sum(aggregate.bins.count if aggregate.bins is not None else 1 for aggregate in query.aggregates)
+    if cells > MAX_CELLS or cells * width > MAX_VECTOR:
+        limit = MAX_CELLS if cells > MAX_CELLS else MAX_VECTOR // width
+        report("query-too-many-cells", query, cells=cells, limit=limit)
     problems.raise_any()
     return scope
 
 
 def pinned_tables(query: Query, catalogue: Catalogue, public: PublicTables | None = None) -> Tables:
-    """The catalogue, and the very public tables that the model pins; no others.
+    """The catalogue, and the very public tables that the model pins and a node reads; no others.
 
     Raises:
         TrustQueryError: ``query-input-unknown``, ``query-input-differs``; ``query-model-invalid`` for a pin that
@@ -106,21 +107,24 @@ def pinned_tables(query: Query, catalogue: Catalogue, public: PublicTables | Non
     at_hand = public if public is not None else shipped()
     if any(catalogue.table(pin.id) is not None for pin in query.inputs):
         raise TrustQueryError("query-model-invalid")
-    return Tables(catalogue, PublicTables(at_hand.pinned(pin) for pin in query.inputs))
+    return Tables(catalogue, PublicTables(at_hand.pinned(pin) for pin in query.read_inputs))
 
 
 def _small(node: Expression, report: Callable[..., None]) -> None:
-    """Conditions of joins and marks run in one piece: a function that repeats an argument grows them."""
-    if _pieces(node) > MAX_PIECES:
-        report("query-form-unsupported", node, form="a join condition this large", instead="compute it in a subquery")
+    """Conditions of joins and marks run in one piece, and functions repeat their arguments."""
+    if _written(node) > MAX_WRITTEN:
+        report("query-form-unsupported", node, form="a join condition this long", instead="compute it in a subquery")
 
 
-def _pieces(node: Expression) -> int:
-    """How many pieces the condition has when it is written out."""
+def _written(node: Expression) -> int:
+    """How many parts the text of an expression has when it is written in one piece."""
     if not isinstance(node, Call):
         return 1
-    repeats = REPEATS.get(node.function, 1)
-    return min(1 + sum(repeats * _pieces(argument) for argument in node.arguments), MAX_PIECES + 1)
+    row = FUNCTIONS[node.function]
+    if node.function in ("band", "age_band"):
+        # Written as one comparison for each edge.
+        return (len(node.arguments) + len(AGE_BANDS)) * _written(node.arguments[0])
+    return 1 + sum(row.mentions(place) * _written(argument) for place, argument in enumerate(node.arguments))
 
 
 def _in_vocabulary(key: Key, scope: Mapping[str, Shape], report: Callable[..., None]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from trustquery.catalogue.schema import Catalogue
 from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
-from trustquery.model.nodes import Aggregate, AggregateRef, KeyRef, OutputExpression
+from trustquery.model.codec import write_read
+from trustquery.model.nodes import Aggregate, AggregateRef, OutputCall, OutputExpression
 from trustquery.model.query import Query
 from trustquery.planning.checker import check
 from trustquery.planning.plan import SIGMA_UNIT, Axis, Block, Bound, Plan, PlanOutput
@@ -40,19 +41,19 @@ def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None
     share = query.rho_nano // len(query.aggregates)
     if share < 1:
         raise TrustQueryError("query-epsilon-too-small")
-    blocks = tuple(
-        _block(place, aggregate, cells, min(query.groups, cells), query.rows, share)
-        for place, aggregate in enumerate(query.aggregates)
-    )
+    blocks: list[Block] = []
+    for aggregate in query.aggregates:
+        offset = blocks[-1].offset + blocks[-1].length if blocks else 0
+        blocks.append(_block(len(blocks), offset, aggregate, cells, min(query.groups, cells), query.rows, share))
     if query.has_unknown_keys:
-        blocks = tuple(_thresholded(block, query.delta_atto) for block in blocks)
+        blocks = [_thresholded(block, query.delta_atto) for block in blocks]
     outputs = tuple(PlanOutput(output.name, _read(output.expression, blocks)) for output in query.outputs)
-    plan = Plan(axes, blocks, outputs)
+    plan = Plan(axes, tuple(blocks), outputs)
     _recheck(plan, query)
     return plan
 
 
-def _block(place: int, aggregate: Aggregate, cells: int, groups: int, rows: int, share: int) -> Block:
+def _block(place: int, offset: int, aggregate: Aggregate, cells: int, groups: int, rows: int, share: int) -> Block:
     rows = 1 if aggregate.kind == "count_distinct_person" else rows
     lo, hi = (aggregate.lo, aggregate.hi) if aggregate.kind == "sum" else (1, 1)
     # A sum clamped to [0, 0] still needs a positive sigma: charge it as if a row could add 1.
@@ -64,8 +65,8 @@ def _block(place: int, aggregate: Aggregate, cells: int, groups: int, rows: int,
         id=f"b{place}",
         kind=aggregate.kind,
         statistic=place,
-        offset=place * cells,
-        length=cells,
+        offset=offset,
+        length=cells * (aggregate.bins.count if aggregate.bins is not None else 1),
         fraction_bits=aggregate.fraction_bits,
         lo=lo,
         hi=hi,
@@ -73,6 +74,7 @@ def _block(place: int, aggregate: Aggregate, cells: int, groups: int, rows: int,
         l2_sensitivity_squared=squared,
         rho_nano=charge_nano(squared, sigma),
         sigma=sigma,
+        bins=aggregate.bins,
     )
 
 
@@ -84,12 +86,12 @@ def _thresholded(block: Block, delta_atto: int) -> Block:
     return replace(block, offset=0, length=0, threshold=found, delta_atto=delta_atto)
 
 
-def _read(node: OutputExpression, blocks: tuple[Block, ...]) -> dict[str, Any]:
-    if isinstance(node, KeyRef):
-        return {"key": node.key}
+def _read(node: OutputExpression, blocks: list[Block]) -> dict[str, Any]:
     if isinstance(node, AggregateRef):
         return {"block": blocks[node.aggregate].id}
-    return {"call": node.function, "arguments": [_read(argument, blocks) for argument in node.arguments]}
+    if isinstance(node, OutputCall):
+        return {"call": node.function, "arguments": [_read(argument, blocks) for argument in node.arguments]}
+    return write_read(node)
 
 
 def _recheck(plan: Plan, query: Query) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trustquery.catalogue.schema import Catalogue
+from trustquery.model.nodes import AggregateRef, Literal, OutputCall, walk_output
+from trustquery.model.post import post_pins, walks_bins
 from trustquery.model.query import Query
 from trustquery.planning.plan import Block, Plan
 from trustquery.privacy.budget import delta_for, epsilon_of
@@ -61,8 +63,11 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
     Args:
         trusts: number of trusts that will be asked, ≥ 1.
     """
-    tables = ", ".join(scan.table for scan in query.scans)
+    public = {pin.id for pin in query.inputs}
+    tables = ", ".join(scan.table for scan in query.scans if scan.table not in public)
     words = [f"Reads {tables} of {catalogue.id}, one person's rows at a time, joined on the person key."]
+    for pin in query.inputs:
+        words.append(f"Looks up in the public table {pin.id}, version {pin.words}, the same at every trust.")
     for axis in plan.axes:
         if axis.kind == "unknown":
             words += _unknown(plan, axis.name)
@@ -73,7 +78,9 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
         words.append(f"Groups by {axis.name}: {len(axis.values)} public values, and the cells 'other' and 'missing'.")
     if not plan.has_unknown_keys:
         words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")
+    words += _readings(query, plan)
     words.append("Adds discrete Gaussian noise at each trust before anything leaves it.")
+    words += _afterwards(query)
     delta = delta_for(catalogue.unit.declared_people)
     return Explanation(
         tuple(words),
@@ -99,8 +106,50 @@ def _unknown(plan: Plan, name: str) -> list[str]:
     ]
 
 
+def _readings(query: Query, plan: Plan) -> list[str]:
+    """What is read out of bins: its error depends on the data, so there is no forecast, only words."""
+    found = []
+    for output in query.outputs:
+        for node in walk_output(output.expression):
+            if isinstance(node, OutputCall) and node.function == "quantile":
+                source, share = node.arguments
+                block = plan.blocks[source.aggregate] if isinstance(source, AggregateRef) else None
+                if block is not None and isinstance(share, Literal):
+                    found.append(
+                        f"Reads {output.name}, a quantile at {share.value}, from the {block.width} bins of {block.id}; "
+                        "its interval is never narrower than a bin."
+                    )
+    if any(walks_bins(output.expression) for output in query.outputs):
+        found.append("Gives a row for each bin of each cell.")
+    return found
+
+
+def _afterwards(query: Query) -> list[str]:
+    """What happens to the merged, noised table."""
+    tails = [query.post.tail, *(stage.tail for stage in query.post.stages)]
+    done = []
+    if query.post.stages:
+        done.append(f"{len(query.post.stages)} outer SELECTs" if len(query.post.stages) > 1 else "an outer SELECT")
+    done += [f"public table {pin.id} version {pin.version}" for pin in post_pins(query)]
+    done += [
+        word
+        for word, there in (
+            ("HAVING", any(tail.having is not None for tail in tails)),
+            ("ORDER BY", any(tail.order for tail in tails)),
+            ("LIMIT", any(tail.limit is not None or tail.offset for tail in tails)),
+        )
+        if there
+    ]
+    return [f"Then, on the merged, noised table and at no privacy cost: {', '.join(done)}."] if done else []
+
+
 def _forecast(block: Block, trusts: int) -> Forecast:
-    what = {"count": "count of rows", "count_distinct_person": "count of people", "sum": "sum"}[block.kind]
+    what = {
+        "count": "count of rows",
+        "count_distinct_person": "count of people",
+        "sum": "sum",
+        "histogram": f"count of rows in each of {block.width} bins",
+    }[block.kind]
     width = Z95 * block.sigma_float * math.sqrt(trusts) / 2**block.fraction_bits
     bound = f"at most {block.bound.rows} rows in each of {block.bound.groups} cells a person"
     return Forecast(f"{block.id}: {what}", width, bound)

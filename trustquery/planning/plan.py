@@ -1,7 +1,7 @@
 """The plan: an ordered integer vector fixed before any data are read (formats.md, "plan").
 
-Layout: block-major, then cells row-major (first axis slowest). Each axis has its values, then always two more
-cells: *other* and *missing*.
+Layout: block-major, then cells row-major (first axis slowest), then the bins of a histogram. Each axis has its values,
+then always two more cells: *other* and *missing*.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from trustquery.identity import canonical
+from trustquery.model.codec import write_bins
+from trustquery.model.nodes import Bins
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 
 __all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Bound", "Plan", "PlanOutput"]
 
-PLAN_FORMAT = "tq-plan-1"
+PLAN_FORMAT = "tq-plan-2"
 SELECTION_RULE = "lowest-rank-1"
 UNIT = "person-at-trust"
 SIGMA_UNIT = 2**20
@@ -83,20 +85,22 @@ class Block:
     Attributes:
         statistic: index of the model's aggregate that the block holds.
         offset: first position in the vector.
-        length: number of cells.
+        length: number of cells, times the number of bins of a histogram.
         fraction_bits: f; vector integers are values x 2^f.
         lo: smallest integer one row adds (before bounding), at scale 2^f; a count adds 1.
         hi: largest.
         l2_sensitivity_squared: G·(R·A)², exact.
         rho_nano: charge, ceil(1e9·Δ²/(2σ²)).
         sigma: standard deviation of the noise in units of 2^-20.
+        bins: of a histogram: bin b of cell c is at offset + c·bins + b. A row adds 1 to one bin, so that one person
+            moves a cell's bins by at most R in L2: Δ² = G·R² (privacy-rules.md section 1).
         threshold: smallest noised integer that is released, for a thresholded release; 0 for any other. Its offset and
             length are 0, because how many cells it has is not known before data are read.
         delta_atto: what the threshold costs in delta, in 1e-18.
     """
 
     id: str
-    kind: Literal["count", "count_distinct_person", "sum"]
+    kind: Literal["count", "count_distinct_person", "sum", "histogram"]
     statistic: int
     offset: int
     length: int
@@ -107,8 +111,14 @@ class Block:
     l2_sensitivity_squared: int
     rho_nano: int
     sigma: int
+    bins: Bins | None = None
     threshold: int = 0
     delta_atto: int = 0
+
+    @property
+    def width(self) -> int:
+        """Vector places of one cell: the number of bins, 1 without."""
+        return self.bins.count if self.bins is not None else 1
 
     @property
     def sigma_float(self) -> float:
@@ -131,14 +141,16 @@ class Block:
             "l2_sensitivity_squared": _big(self.l2_sensitivity_squared),
             "rho_nano": self.rho_nano,
             "sigma": _big(self.sigma),
+            "bins": None if self.bins is None else write_bins(self.bins),
         }
 
 
 @dataclass(frozen=True)
 class PlanOutput:
-    """One column of the result: a key, a block, or a function of blocks.
+    """One column of the release: a key, a block, or a function of them (``model.nodes.OUTPUT_FUNCTIONS``).
 
-    ``read`` is data: ``{"key": axis}``, ``{"block": id}`` or ``{"call": "ratio", "arguments": [...]}``.
+    ``read`` is data: ``{"key": axis}``, ``{"block": id}``, ``{"literal": value, "type": type}`` or
+    ``{"call": name, "arguments": [...]}``.
     """
 
     name: str

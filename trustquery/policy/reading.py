@@ -20,6 +20,7 @@ __all__ = ["decimal_text", "faults", "parse_toml", "read_model"]
 
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_BYTES = 1024 * 1024
+MAX_DIGITS = 40
 
 
 def decimal_text(value: Decimal) -> str:
@@ -43,10 +44,11 @@ def parse_toml(text: str, *, invalid: str, name: str) -> dict[str, Any]:
     if len(text) > _MAX_BYTES:
         raise TrustQueryError(invalid, place=name, problem="it is longer than 1 MiB")
     try:
-        data = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        plain: dict[str, Any] = _plain(tomllib.loads(text, parse_float=Decimal), "", invalid)
+    except tomllib.TOMLDecodeError as error:
         raise TrustQueryError(invalid, place=name, problem=f"it is not TOML: {error}") from error
-    plain: dict[str, Any] = _plain(data, "", invalid)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise TrustQueryError(invalid, place=name, problem="its nesting or a number is too long") from error
     return plain
 
 
@@ -58,7 +60,11 @@ def _plain(value: Any, place: str, invalid: str) -> Any:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise TrustQueryError(invalid, place=place, problem="NaN and infinity are not numbers here")
+        if abs(value.adjusted()) > MAX_DIGITS:  # 1e999999999 has a gigabyte of zeros
+            raise TrustQueryError(invalid, place=place, problem="the number is too large or too small")
         return decimal_text(value)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise TrustQueryError(invalid, place=place, problem="the number is too large")
     if isinstance(value, datetime.date | datetime.time):
         raise TrustQueryError(invalid, place=place, problem="dates are not used here")
     return value

@@ -159,7 +159,7 @@ class Queries(_Part):
         review: whether people look at a release before it leaves. Not built yet: true is refused.
     """
 
-    aggregates: tuple[Literal["count", "count_distinct_person", "sum"], ...]
+    aggregates: tuple[Literal["count", "count_distinct_person", "sum", "histogram"], ...]
     modes: tuple[Literal["local", "secure-sum"], ...]
     key_kinds: tuple[KeyKind, ...]
     max_rho: Rho

@@ -11,7 +11,7 @@ from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTables, shipped
 from trustquery.model.nodes import Aggregate, Key
 from trustquery.model.query import Query
-from trustquery.reference.relations import Record, Source, records_of
+from trustquery.reference.relations import Record, Source, fixed, records_of
 
 __all__ = ["CELL_LIMIT", "bounded_rows", "evaluate", "joined_rows"]
 
@@ -39,7 +39,7 @@ def evaluate(
     vector: list[int] = []
     cells = math.prod(len(key.values) + 2 for key in query.keys)
     for aggregate in query.aggregates:
-        totals = [0] * cells
+        totals = [0] * (cells * (aggregate.bins.count if aggregate.bins is not None else 1))
         for _, cell, value in bounded_rows(query, aggregate, records):
             totals[cell] += value
         vector += [max(-CELL_LIMIT, min(CELL_LIMIT, total)) for total in totals]
@@ -57,7 +57,7 @@ def joined_rows(
 ) -> list[Record]:
     """Rows of people after all joins and WHERE, before bounding. Arguments as for ``evaluate``."""
     at_hand = public if public is not None else shipped()
-    pinned = PublicTables(at_hand.pinned(pin) for pin in query.inputs)
+    pinned = PublicTables(at_hand.pinned(pin) for pin in query.read_inputs)
     source = Source(catalogue, pinned, tables, rank_key, data_version)
     above = [key.expression for key in query.keys]
     for aggregate in query.aggregates:
@@ -66,7 +66,10 @@ def joined_rows(
 
 
 def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[Record]) -> list[tuple[Record, int, int]]:
-    """Rows that count for one aggregate after bounding: record, cell, integer added."""
+    """Rows that count for one aggregate after bounding: record, place in the block, integer added.
+
+    The place is the cell; of a histogram it is cell·bins + bin, and each row adds 1.
+    """
     rows = 1 if aggregate.kind == "count_distinct_person" else query.rows
     people: dict[str | None, dict[int, list[tuple[Record, int]]]] = {}
     for record in records:
@@ -80,12 +83,16 @@ def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[Record]) 
             found.sort(key=lambda item: item[0].rank)
         order = sorted(groups, key=lambda cell: (groups[cell][0][0].rank, cell))
         for cell in order[: query.groups]:
-            kept += [(record, cell, value) for record, value in groups[cell][:rows]]
+            if aggregate.bins is None:
+                kept += [(record, cell, value) for record, value in groups[cell][:rows]]
+            else:
+                first = cell * aggregate.bins.count
+                kept += [(record, first + place, 1) for record, place in groups[cell][:rows]]
     return kept
 
 
 def _integer(aggregate: Aggregate, record: Record) -> int | None:
-    """The integer a row adds, or None when it is not eligible."""
+    """The integer a row adds (of a histogram: its bin), or None when it is not eligible."""
     if aggregate.filter is not None and record.value(aggregate.filter) is not True:
         return None
     if aggregate.argument is None:
@@ -93,12 +100,11 @@ def _integer(aggregate: Aggregate, record: Record) -> int | None:
     value = record.value(aggregate.argument)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
+    if aggregate.bins is not None:
+        return aggregate.bins.place(float(value))
     if aggregate.kind != "sum":
         return 1
-    scaled = float(value) * 2.0**aggregate.fraction_bits + 0.5
-    if scaled >= aggregate.hi:
-        return aggregate.hi if math.isinf(scaled) else min(math.floor(scaled), aggregate.hi)
-    return aggregate.lo if scaled <= aggregate.lo else max(math.floor(scaled), aggregate.lo)
+    return fixed(value, aggregate.fraction_bits, aggregate.lo, aggregate.hi)
 
 
 def _cell(keys: Sequence[Key], record: Record) -> int:

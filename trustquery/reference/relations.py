@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTable, PublicTables
 from trustquery.model.facts import infer
-from trustquery.model.nodes import Call, Expression, walk
+from trustquery.model.nodes import Call, ColumnRef, Expression, walk
 from trustquery.model.relations import (
     FOUND,
     Derived,
@@ -163,6 +163,7 @@ def _public_value(kind: ColumnType, value: Any) -> Any:
 def _join(node: Join, source: Source) -> list[Record]:
     left, right = _records(node.left, source), _records(node.right, source)
     numbers = _numbers(node.condition, source.rows(node))
+    meet = _meets(node.condition, numbers)
     nothing_left, nothing_right = _missing(node.left, source), _missing(node.right, source)
     blank_left, blank_right = ties(node.left), ties(node.right)
     found: list[Record] = []
@@ -177,9 +178,8 @@ def _join(node: Join, source: Source) -> list[Record]:
         else:
             candidates = [*by_person.get(one.person, []), *by_person.get(None, [])]
         for place, other in candidates:
-            pair = _combine(one, other, numbers)
-            if node.condition is None or pair.value(node.condition) is True:
-                found.append(pair)
+            if meet(one, other):
+                found.append(_combine(one, other, numbers))
                 met.add(place)
                 matches += 1
         if not matches and node.kind in ("left", "full"):
@@ -195,6 +195,23 @@ def _combine(one: Record, other: Record, numbers: frozenset[Expression]) -> Reco
     person = one.person if one.person is not None else other.person
     u = (one.u * _MULTIPLIER + other.u) % _MODULUS
     return Record(person, {**one.values, **other.values}, u, one.h + other.h, numbers)
+
+
+def _meets(condition: Expression | None, numbers: frozenset[Expression]) -> Callable[[Record, Record], bool]:
+    """Whether two rows meet the condition; only the columns that it names are looked at."""
+    if condition is None:
+        return lambda one, other: True
+    named = tuple({(part.alias, part.column): None for part in walk(condition) if isinstance(part, ColumnRef)})
+    known: dict[tuple[Any, ...], bool] = {}
+
+    def meet(one: Record, other: Record) -> bool:
+        # The same values give the same answer: a public table of thousands of rows meets few different ones.
+        values = tuple([one.values[name] if name in one.values else other.values[name] for name in named])
+        if values not in known:
+            known[values] = scalar(condition, dict(zip(named, values, strict=True)), numbers) is True
+        return known[values]
+
+    return meet
 
 
 def _numbers(condition: Expression | None, rows: Rows) -> frozenset[Expression]:
@@ -216,14 +233,10 @@ def _missing(node: Relation, source: Source) -> Environment:
 def _mark(node: Mark, source: Source) -> list[Record]:
     outer, inner = _records(node.source, source), _records(node.rows, source)
     both = Rows({**source.rows(node.source).scope, **source.rows(node.rows).scope})
-    numbers = _numbers(node.condition, both)
+    meet = _meets(node.condition, _numbers(node.condition, both))
     found = []
     for record in outer:
-        belongs = any(
-            other.person in (None, record.person)
-            and (node.condition is None or _combine(record, other, numbers).value(node.condition) is True)
-            for other in inner
-        )
+        belongs = any(other.person in (None, record.person) and meet(record, other) for other in inner)
         found.append(replace(record, values={**record.values, (node.alias, FOUND): belongs}))
     return found
 

@@ -33,6 +33,21 @@ def query(store: Store, release_id: str = "ab" * 32, state: State = State.ACCEPT
     return release_id
 
 
+def test_parameters_and_public_tables_are_kept_with_a_query_and_each_table_once(store: Store) -> None:
+    first = query(store)
+    assert store.queries.parameters(first) == "{}"
+    for release_id in ("cd" * 32, "ef" * 32):
+        row = QueryRow(
+            release_id=release_id, user_id=1, project="stays", dataset="omop-5.4", sql="SELECT", query_hash=KEY,
+            plan_hash=KEY, vector_length=1, intent=b"", permit=b"", model=b"", nodes="RX1 RX2", state="accepted",
+            created=NOW, closes_at=NOW + 60, closed=0,
+        )  # fmt: skip
+        assert store.queries.add(row, parameters='{"x": 1}', tables={"11" * 32: b"one", "22" * 32: b"two"})
+        assert not store.queries.add(row, parameters='{"x": 2}', tables={"33" * 32: b"three"})
+    assert store.queries.parameters("cd" * 32) == '{"x": 1}'
+    assert store.queries.tables(["22" * 32, "11" * 32, "33" * 32]) == [b"one", b"two"]
+
+
 def answer(release_id: str, node: str, rho_nano: int = 5, envelope: bytes = b"e") -> AnswerRow:
     return AnswerRow(
         release_id=release_id, node=node, envelope=envelope, vector=b"", status="answer", rho_nano=rho_nano,

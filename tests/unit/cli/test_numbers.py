@@ -32,3 +32,8 @@ def test_a_half_width_shows_two_figures(value: float, shown: str) -> None:
 @pytest.mark.parametrize(("share", "shown"), [(0.9999, "99.9%"), (1.0, "100.0%"), (0.0, "0.0%"), (0.12345, "12.3%")])
 def test_a_share_never_promises_more(share: float, shown: str) -> None:
     assert share_text(share) == shown
+
+
+def test_a_figure_without_noise_keeps_its_places() -> None:
+    assert estimate_text(Estimate(0.125, 0.125, 0.125)) == ("0.125", "0.125 to 0.125")
+    assert estimate_text(Estimate(5000.0, 5000.0, 5000.0)) == ("5,000", "5,000 to 5,000")

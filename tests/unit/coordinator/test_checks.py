@@ -11,8 +11,9 @@ from coordinator.queries.checks import Submission, Surroundings, check_submissio
 from coordinator.store import ProjectRow, User
 from tests.factories.documents import NOW, intent, node_entry, permit, person, roster
 from trustquery.catalogue import Catalogue, load
+from trustquery.codelists import read_table, shipped
 from trustquery.errors import TrustQueryError
-from trustquery.identity import SigningKey
+from trustquery.identity import Input, SigningKey
 from trustquery.language import compile_query
 from trustquery.planning import compile_plan
 
@@ -70,7 +71,7 @@ def test_an_honest_query_passes() -> None:
         ({"query_hash": "0f" * 32}, "auth-document"),
         ({"catalogue_hash": "0f" * 32}, "auth-document"),
         ({"plan_hash": "0f" * 32}, "query-plan-mismatch"),
-        ({"plan_format": "tq-plan-2"}, "query-plan-mismatch"),
+        ({"plan_format": "tq-plan-1"}, "query-plan-mismatch"),
         ({"rho_nano": PLAN.rho_nano - 1}, "budget-charge-mismatch"),
         ({"rho_nano": PLAN.rho_nano + 1}, "budget-charge-mismatch"),
         ({"delta_atto": 1}, "budget-charge-mismatch"),
@@ -132,3 +133,86 @@ def test_another_catalogue_is_refused() -> None:
 def test_an_expired_roster_stops_everything() -> None:
     old = AROUND.roster.model_copy(update={"expires": NOW})
     assert refused(submission(), around=replace(AROUND, roster=old)) == "policy-document-stale"
+
+
+# -- parameters and public tables --------------------------------------------------------------------------------------
+
+CODES = read_table(b"code,term\n1,a\n2,b\n", "mine.csv")
+PUBLIC = shipped().with_more([CODES])
+LOOKUP = (
+    "SELECT count(*) AS n FROM condition_occurrence WHERE condition_source_value IN (SELECT code FROM mine) "
+    "AND condition_start_date IN (SELECT day FROM calendar_day) AND condition_source_value <> $code"
+)
+
+
+def lookup(code: str = "1", **changed: Any) -> Submission:
+    """An honest question about a codelist, a shipped table and a parameter; ``changed`` replaces parts of it."""
+    query = compile_query(LOOKUP, CATALOGUE, epsilon=Decimal("0.5"), public=PUBLIC, parameters={"code": code})
+    plan = compile_plan(query, CATALOGUE, PUBLIC)
+    signed = changed.pop("signed", {})
+    fields: dict[str, Any] = {
+        "permit_hash": permit(ADA).sha256,
+        "query_hash": query.sha256,
+        "plan_hash": plan.sha256,
+        "catalogue_hash": CATALOGUE.sha256,
+        "rho_nano": plan.rho_nano,
+        "inputs": tuple(Input(**pin.document()) for pin in query.inputs),
+    }
+    made = intent(ADA, **(fields | signed))
+    given = Submission(
+        "stays", LOOKUP, query.payload(), made.sign(ADA).encode(), Decimal("0.5"), None, None,
+        {"code": {"type": "text", "value": "1"}}, (CODES.document(),),
+    )  # fmt: skip
+    return replace(given, **changed)
+
+
+def test_a_question_about_a_codelist_passes_and_keeps_only_what_does_not_ship() -> None:
+    checked = check_submission(lookup(), USER, project(), AROUND)
+    assert [pin.id for pin in checked.query.inputs] == ["calendar_day", "mine"]
+    assert checked.inputs == (CODES,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pins: (),
+        lambda pins: pins[:1],
+        lambda pins: pins[::-1],
+        lambda pins: (*pins, Input(id="zzz", version=1, sha256="ab" * 32)),
+        lambda pins: (pins[0], pins[1].model_copy(update={"version": 2})),
+        lambda pins: (pins[0], pins[1].model_copy(update={"sha256": "ab" * 32})),
+        lambda pins: (pins[0].model_copy(update={"id": "calendar_month"}), pins[1]),
+    ],
+    ids=["none", "fewer", "another order", "more", "version", "hash", "name"],
+)
+def test_the_intent_names_the_inputs_of_the_model_exactly(change: Any) -> None:
+    pins = tuple(Input(**table.pin.document()) for table in sorted(PUBLIC, key=lambda table: table.id))
+    pins = tuple(pin for pin in pins if pin.id in ("calendar_day", "mine"))
+    assert check_submission(lookup(signed={"inputs": pins}), USER, project(), AROUND).plan.length > 0
+    assert refused(lookup(signed={"inputs": change(pins)})) == "auth-document"
+
+
+def test_an_intent_without_inputs_for_a_query_with_none_only() -> None:
+    assert refused(submission(inputs=(Input(**CODES.pin.document()),))) == "auth-document"
+
+
+def test_the_tables_sent_along_are_the_very_ones() -> None:
+    other = read_table(b"code,term\n1,a\n3,b\n", "mine.csv")
+    assert refused(lookup(inputs=())) == "query-unknown-table"
+    assert refused(lookup(inputs=(other.document(),))) == "query-input-invalid"
+    assert (
+        refused(lookup(inputs=(CODES.document(), read_table(b"code\n1\n", "b.csv").document())))
+        == "query-input-invalid"
+    )
+    assert refused(lookup(inputs=({"format": "x"},))) == "query-input-invalid"
+    people = read_table(b"code,term\n1,a\n", "mine.csv").document()
+    people["columns"][1]["name"] = "nhs_number"
+    assert refused(lookup(inputs=(people,))) == "query-input-invalid"
+
+
+def test_the_parameters_must_be_those_of_the_model() -> None:
+    assert refused(lookup(code="2")) == "query-plan-mismatch"
+    assert refused(replace(lookup(), parameters={})) == "query-parameter-missing"
+    more = {"code": {"type": "text", "value": "1"}, "b": {"type": "text", "value": "1"}}
+    assert refused(replace(lookup(), parameters=more)) == "query-parameter-unused"
+    assert refused(replace(lookup(), parameters={"code": {"type": "sql", "value": "1"}})) == "query-parameter-invalid"

@@ -8,13 +8,13 @@ from trustquery.errors import Exit, Problem, Problems, TrustQueryError, nearest
 
 
 def test_a_problem_says_what_where_and_what_next() -> None:
-    error = TrustQueryError("query-too-long", "line 1, column 2", limit=5)
+    error = TrustQueryError("query-too-long", "line 1, column 2", limit="5 bytes")
     assert str(error) == "query-too-long: line 1, column 2: the query is longer than 5 bytes"
     assert (error.code, error.exit_status) == ("query-too-long", Exit.QUERY)
     assert error.problem.document() == {
         "code": "query-too-long",
         "place": "line 1, column 2",
-        "fields": {"limit": "5"},
+        "fields": {"limit": "5 bytes"},
         "reason": "the query is longer than 5 bytes",
         "fix": "shorten it; long code sets belong in a codelist",
     }

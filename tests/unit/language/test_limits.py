@@ -199,7 +199,7 @@ def test_no_letter_mark_digit_or_format_character_outside_ascii_can_stand_in_a_n
 
 
 def test_no_more_problems_are_reported_than_people_read() -> None:
-    text = "SELECT " + "é " * 9_900
+    text = "SELECT " + "é " * 3_400
     error = refusal(lambda: compiled(text))
     assert error is not None
     assert len(error.problems) == MAX_PROBLEMS
@@ -222,7 +222,6 @@ def test_several_problems_are_reported_together_in_order_of_place() -> None:
     assert found == [
         ("line 3, column 19", "query-unknown-column"),
         ("line 3, column 33", "query-unknown-function"),
-        ("line 5, column 7", "query-form-unsupported"),
     ]
     error = refusal(
         lambda: compiled(

@@ -30,7 +30,8 @@ from trustquery.model import (
     Query,
     Scan,
 )
-from trustquery.model.nodes import MAX_DEPTH, Expression, depth_of, walk
+from trustquery.model.nodes import MAX_DEPTH, Bins, Expression, FieldRef, depth_of, walk
+from trustquery.model.post import NO_TAIL, Post, Stage, Tail
 from trustquery.model.relations import MAX_SCANS
 from trustquery.planning import compile_plan
 
@@ -95,9 +96,26 @@ NODES: dict[str, Callable[[], object]] = {
     "a sum of negative precision": lambda: Aggregate("sum", X, None, -1, 0, 1),
     "a count with bounds": lambda: Aggregate("count", X, None, 0, 0, 1),
     "people with an argument": lambda: Aggregate("count_distinct_person", X),
-    "another function of outputs": lambda: OutputCall("sum", (AggregateRef(0), AggregateRef(1))),  # type: ignore[arg-type]
-    "a ratio of one": lambda: OutputCall("ratio", (AggregateRef(0),)),
-    "a ratio of keys": lambda: OutputCall("ratio", (KeyRef(0), AggregateRef(1))),
+    "another function of outputs": lambda: OutputCall("system", (AggregateRef(0), AggregateRef(1))),
+    "a quotient of one": lambda: OutputCall("div", (AggregateRef(0),)),
+    "an output function of no expression": lambda: OutputCall("div", (ANY, AggregateRef(1))),
+    "a case of figures of even length": lambda: OutputCall("case", (AggregateRef(0),) * 4),
+    "rounding by a figure": lambda: OutputCall("round", (AggregateRef(0), AggregateRef(1))),
+    "rounding too finely": lambda: OutputCall("round", (AggregateRef(0), Literal(INTEGER, 13))),
+    "a list of figures": lambda: OutputCall("in", (AggregateRef(0), AggregateRef(1))),
+    "a quantile above one": lambda: OutputCall("quantile", (AggregateRef(0), Literal(NUMBER, "1.5"))),
+    "a quantile of a figure": lambda: OutputCall("quantile", (KeyRef(0), Literal(NUMBER, "0.5"))),
+    "a reference before the first": lambda: AggregateRef(-1),
+    "a field that is a truth": lambda: FieldRef(True),
+    "no bins": lambda: Bins(()),
+    "bins that fall": lambda: Bins(("1", "0")),
+    "bins twice": lambda: Bins(("1", "1.0")),
+    "bins as floats": lambda: Bins((1.5,)),  # type: ignore[arg-type]
+    "bins outside their ends": lambda: Bins(("0", "5"), ("0", "4")),
+    "too many bins": lambda: Bins(tuple(map(str, range(1000)))),
+    "a histogram without bins": lambda: Aggregate("histogram", X),
+    "a histogram of rows": lambda: Aggregate("histogram", None, bins=Bins(("0",))),
+    "a count with bins": lambda: Aggregate("count", X, bins=Bins(("0",))),
 }
 QUERIES: dict[str, dict[str, Any]] = {
     "no cells for a person": {"groups": 0},
@@ -113,9 +131,17 @@ QUERIES: dict[str, dict[str, Any]] = {
     "no aggregates": {"aggregates": ()},
     "no outputs": {"outputs": ()},
     "an output of nothing": {"outputs": (Output("n", AggregateRef(9)),)},
-    "an output before the first": {"outputs": (Output("n", AggregateRef(-1)),)},
     "a key of nothing": {"outputs": (Output("n", KeyRef(9)),)},
-    "a ratio of nothing": {"outputs": (Output("n", OutputCall("ratio", (AggregateRef(0), AggregateRef(9)))),)},
+    "a ratio of nothing": {"outputs": (Output("n", OutputCall("div", (AggregateRef(0), AggregateRef(9)))),)},
+    "a field of nothing": {"outputs": (Output("n", FieldRef(0)),)},
+    "a sum of a truth": {"outputs": (Output("n", OutputCall("add", (KeyRef(0), AggregateRef(0)))),)},
+    "bins of a count": {"outputs": (Output("n", OutputCall("bin_count", (AggregateRef(0),))),)},
+    "NULL alone": {"outputs": (Output("n", Literal(None, None)),)},
+    "a condition that is a figure": {"post": Post(Tail(AggregateRef(0)))},
+    "an outer SELECT of a column that is not there": {
+        "post": Post(NO_TAIL, (Stage((), None, (), (), (Output("n", FieldRef(99)),)),))
+    },
+    "a key with noise": {"post": Post(NO_TAIL, (Stage((), None, (FieldRef(2),), (), (Output("n", KeyRef(0)),)),))},
     "one output name twice": {"outputs": (Output("n", AggregateRef(0)), Output("n", AggregateRef(1)))},
     "a day that is none": {"as_of": "2020-02-30"},
     "a day in another spelling": {"as_of": "20200101"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from decimal import Decimal
 from itertools import islice
 
 import pytest
@@ -17,7 +18,9 @@ from node_agent.gate.slots import needed_ms, planned_slot
 from node_agent.link.backoff import delays
 from tests.factories.catalogues import made_up
 from tests.factories.trust import question
+from trustquery.codelists import PublicTables, read_table
 from trustquery.errors import TrustQueryError
+from trustquery.language import compile_query
 from trustquery.planning import compile_plan
 
 
@@ -26,7 +29,20 @@ def test_the_time_needed_is_allowance_draws_and_declared_rows() -> None:
     plan = compile_plan(query, made_up())
     settings = Settings(allowance_ms=2_000, rows_per_second=2_000, draws_per_second=1_000)
     # 5 draws at 1,000 a second, 1,000 declared rows at 2,000 a second.
-    assert needed_ms(query, made_up(), plan, settings) == 2_000 + 5 + 500
+    assert needed_ms(query, made_up(), PublicTables(), plan, settings) == 2_000 + 5 + 500
+
+
+def test_each_scan_of_a_table_takes_time_and_a_public_table_has_its_own_rows() -> None:
+    public = PublicTables([read_table(b"code\nA\nB\nC\n", "mine.csv")])
+    sql = (
+        "SELECT count(*) FROM event JOIN person ON person.pid = event.pid WHERE code IN (SELECT code FROM mine) "
+        "AND event.pid IN (SELECT pid FROM event WHERE code IN (SELECT code FROM mine))"
+    )
+    query = compile_query(sql, made_up(), epsilon=Decimal("1"), public=public)
+    assert sorted(scan.table for scan in query.scans) == ["event", "event", "mine", "mine", "person"]
+    settings = Settings(allowance_ms=0, rows_per_second=1_000, draws_per_second=10**9)
+    plan = compile_plan(query, made_up(), public)
+    assert needed_ms(query, made_up(), public, plan, settings) == 1 + 5_000 + 5_000 + 1_000 + 3 + 3
 
 
 @pytest.mark.parametrize(

@@ -370,8 +370,9 @@ def test_dirt_is_there_and_small(data: Data) -> None:
 
 
 @pytest.mark.slow
-def test_a_million_admissions_take_under_half_a_minute(tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_a_million_admissions_take_under_a_minute_of_two_processors(tmp_path: Path) -> None:
+    """Processor time, because other work on the machine says nothing about ours."""
+    start = time.process_time()
     summary = generate(tmp_path, seed=7, episodes=1_000_000, trusts=TRUSTS)
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 60
     assert summary.total("admission") == 1_000_000

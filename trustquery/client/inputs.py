@@ -1,0 +1,96 @@
+"""The analyst's own public tables: files on this machine, and what past queries were asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trustquery.codelists import PublicTable, PublicTables, read_table, shipped, split_name
+from trustquery.codelists.files import MAX_FILE_BYTES
+from trustquery.errors import TrustQueryError
+from trustquery.identity import canonical
+from trustquery.model import Query as Model
+
+if TYPE_CHECKING:
+    from trustquery.catalogue import Catalogue
+    from trustquery.client.connection import Connection
+
+__all__ = ["InputFile", "brought", "fetch_inputs", "read_input", "read_inputs"]
+
+MAX_SENT_BYTES = 1_500_000
+"""What the tables of one query may take on their way to the coordinator, which compiles the text again."""
+
+InputFile = str | Path | PublicTable
+"""A file, ``"name=file"``, ``"name@2=file"``, or a table that has been read."""
+
+
+def read_input(given: str | Path) -> PublicTable:
+    """Read one file.
+
+    Args:
+        given: a path; or a name, with a version where there is one, ``=`` and a path.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``query-input-invalid``.
+    """
+    name, version, path = None, None, Path(given)
+    if isinstance(given, str) and "=" in given:
+        before, _, after = given.partition("=")
+        name, version = split_name(before)
+        path = Path(after)
+    try:
+        with path.expanduser().open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise TrustQueryError("config-missing", path=path, instead="give the path of a CSV or JSON file") from error
+    return read_table(content, path.name, name=name, version=version)
+
+
+def read_inputs(given: Iterable[InputFile], catalogue: Catalogue) -> PublicTables:
+    """The public tables for a query on a dataset: those that ship, and the given ones, which stand before them.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``query-input-invalid``.
+    """
+    found: dict[str, PublicTable] = {}
+    for item in given:
+        table = item if isinstance(item, PublicTable) else read_input(item)
+        if table.id in found:
+            raise TrustQueryError("query-input-invalid", table.id, reason="two of the tables given have this name")
+        if catalogue.table(table.id) is not None:
+            raise TrustQueryError(
+                "query-input-invalid",
+                table.id,
+                reason=f"{catalogue.id} has a table of this name; give another, NAME=FILE",
+            )
+        found[table.id] = table
+    return shipped().with_more(found.values())
+
+
+def brought(model: Model, public: PublicTables) -> tuple[PublicTable, ...]:
+    """The tables that a model pins and that do not ship: what the coordinator needs beside the text.
+
+    Raises:
+        TrustQueryError: ``query-input-invalid``: they are too large to send.
+    """
+    ships = {table.pin for table in shipped()}
+    tables = tuple(public.pinned(pin) for pin in model.inputs if pin not in ships)
+    if sum(len(canonical.encode(table.document())) for table in tables) > MAX_SENT_BYTES:
+        raise TrustQueryError(
+            "query-input-invalid", "--input", reason=f"the tables of one query take more than {MAX_SENT_BYTES:,} bytes"
+        )
+    return tables
+
+
+def fetch_inputs(connection: Connection, query: str, model: Model) -> PublicTables:
+    """The public tables of an earlier query, as the coordinator keeps them; each is checked against its pin in use.
+
+    Raises:
+        TrustQueryError: ``query-unknown``, ``query-input-invalid``.
+    """
+    ships = {table.pin for table in shipped()}
+    if set(model.inputs) <= ships:
+        return shipped()
+    found = connection.http.get(f"/v1/queries/{query}/inputs")["inputs"]
+    return shipped().with_more([PublicTable.from_document(dict(item)) for item in found])

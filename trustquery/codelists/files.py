@@ -1,0 +1,256 @@
+"""A public table from the bytes of a file: CSV, such as OpenCodelists gives, or JSON as ``PublicTable.document``.
+
+The analyst and every trust read the same file to the same table and so to the same hash. A CSV holds text alone, so
+nothing is guessed: ``007`` stays what it is. Numbers and dates need the JSON form, which says each column's type.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+from trustquery.catalogue.schema import ColumnType
+from trustquery.codelists.table import MAX_ROWS, MAX_TEXT, PublicColumn, PublicTable, Value
+from trustquery.errors import Problem, TrustQueryError
+
+__all__ = ["MAX_FILE_BYTES", "code_column", "plain_name", "read_table", "refuse_people", "split_name"]
+
+MAX_FILE_BYTES = 32 * 1024 * 1024
+MAX_COLUMNS = 100
+MAX_PROBLEMS = 100
+MAX_NAME = 63
+CSV_SOURCE = "a CSV file"
+FEWEST_NHS_NUMBERS = 10
+"""Ten different values that all pass the check digit are NHS numbers: by chance it happens once in 11^10."""
+
+_IDENTIFIERS = frozenset({
+    "nhsnumber", "nhsno", "nhsnum", "newnhsno", "personid", "personkey", "person", "patient", "patients", "patientid",
+    "patientno", "patientnumber", "patientkey", "patientidentifier", "localpatientidentifier", "mrn", "hospitalnumber",
+    "hospitalno", "pasid", "pasnumber", "pseudoid", "pseudonym", "tokenpersonid", "hesid", "encryptedhesid", "epikey",
+    "subjectid", "studyid", "chinumber", "dateofbirth", "dob", "birthdate", "surname", "forename", "firstname",
+    "lastname", "fullname", "nino", "nationalinsurancenumber",
+})  # fmt: skip
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def plain_name(text: str) -> str:
+    """A name as the query language writes it: ``ICD code`` is ``icd_code``; "" where nothing is left of it."""
+    found = re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
+    return (f"t_{found}" if found[:1].isdigit() else found)[:MAX_NAME].rstrip("_")
+
+
+def split_name(text: str) -> tuple[str, int | None]:
+    """``my_list@2`` as name and version; None where no version is written.
+
+    Raises:
+        TrustQueryError: ``query-input-invalid``.
+    """
+    name, mark, version = text.partition("@")
+    number = int(version) if version.isascii() and version.isdecimal() and len(version) <= 9 else 0
+    if not _NAME.fullmatch(name) or (mark and number < 1):
+        raise TrustQueryError(
+            "query-input-invalid",
+            text[:80],
+            reason="its name is not lower-case letters, digits and _, with @ and a whole number for a version",
+        )
+    return name, number if mark else None
+
+
+def read_table(content: bytes, file: str, *, name: str | None = None, version: int | None = None) -> PublicTable:
+    """The table that a file holds.
+
+    Args:
+        content: its bytes; JSON when the first character is a brace, else CSV with a heading row, UTF-8.
+        file: its name, for messages, and for the table's where ``name`` is None and the file is CSV.
+        name: the table's name in a query; a JSON file says its own, and must agree.
+        version: the table's; 1 for a CSV file where None. Likewise.
+
+    Raises:
+        TrustQueryError: ``query-input-invalid``: every problem, with its line.
+    """
+    if len(content) > MAX_FILE_BYTES:
+        _refuse(file, f"it is larger than {MAX_FILE_BYTES // 2**20} MiB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise TrustQueryError("query-input-invalid", f"{file}, line {line}", reason="it is not UTF-8 text") from error
+    if "\0" in text:
+        _refuse(f"{file}, line {text[: text.index(chr(0))].count(chr(10)) + 1}", "it is not text")
+    if text.lstrip()[:1] == "{":
+        table = _from_json(text, file, name, version)
+    else:
+        stem = re.split(r"[\\/]", file)[-1].rsplit(".", 1)[0]
+        chosen, number = (name, version) if name else _of_stem(stem, file)
+        table = _from_csv(text, file, chosen, version or number or 1)
+    refuse_people(table, file)
+    return table
+
+
+def code_column(columns: Sequence[str]) -> str | None:
+    """The column that holds the codes: ``code``, or the only one whose name ends so; None where there is none."""
+    if "code" in columns:
+        return "code"
+    found = [name for name in columns if name.endswith("code")]
+    return found[0] if len(found) == 1 else None
+
+
+def _refuse(place: str, reason: str) -> NoReturn:
+    raise TrustQueryError("query-input-invalid", place, reason=reason)
+
+
+def _of_stem(stem: str, file: str) -> tuple[str, int | None]:
+    """``My list@2.csv`` is the table my_list, version 2."""
+    before, mark, version = stem.partition("@")
+    name = plain_name(before)
+    if not name:
+        _refuse(file, "its name makes no table name: give one, NAME=FILE")
+    return split_name(f"{name}{mark}{version}")
+
+
+# -- JSON ----------------------------------------------------------------------------------------------------------
+
+
+def _from_json(text: str, file: str, name: str | None, version: int | None) -> PublicTable:
+    try:
+        data = json.loads(
+            text, object_pairs_hook=_no_duplicates, parse_float=_not_written_so, parse_constant=_not_written_so
+        )
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        place = f"{file}, line {line}" if line else file
+        reason = "it is not JSON" if line else str(error) if type(error) is ValueError else "it is not JSON"
+        raise TrustQueryError("query-input-invalid", place, reason=reason) from error
+    table = PublicTable.from_document(data)
+    if (name or table.id) != table.id or (version or table.version) != table.version:
+        _refuse(file, f"it says that it is {table.id}, version {table.version}")
+    return table
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("it writes a name twice")
+    return found
+
+
+def _not_written_so(_text: str) -> NoReturn:
+    raise ValueError("numbers that are not whole are written as text")
+
+
+# -- CSV -----------------------------------------------------------------------------------------------------------
+
+
+class _Notes:
+    """Problems by line."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[Problem] = []
+
+    def add(self, line: int, reason: str) -> None:
+        if len(self.found) < MAX_PROBLEMS:
+            self.found.append(Problem("query-input-invalid", f"{self.file}, line {line}", {"reason": reason}))
+
+    def raise_any(self) -> None:
+        if self.found:
+            raise TrustQueryError.of(self.found)
+
+
+def _from_csv(text: str, file: str, name: str, version: int) -> PublicTable:
+    notes = _Notes(file)
+    lines = _lines(text, notes)
+    line, heading = next(lines, (1, []))
+    columns = _columns(heading, line, notes)
+    notes.raise_any()
+    key = code_column(columns)
+    place = columns.index(key) if key is not None else None
+    seen: dict[object, int] = {}
+    rows: list[tuple[Value, ...]] = []
+    for line, cells in lines:
+        if len(cells) != len(columns):
+            notes.add(line, f"it has {len(cells)} fields where the heading has {len(columns)}")
+            continue
+        row = tuple(cell or None for cell in cells)
+        for column, cell in zip(columns, cells, strict=True):
+            if len(cell) > MAX_TEXT:
+                notes.add(line, f"the value of {column} is longer than {MAX_TEXT} characters")
+        if place is not None and row[place] is None:
+            notes.add(line, f"the {columns[place]} is empty")
+        elif (same := row if place is None else row[place]) in seen:
+            what = "row" if place is None else columns[place]
+            notes.add(line, f"the same {what} is in line {seen[same]}")
+        else:
+            seen[same] = line
+        if len(rows) == MAX_ROWS:
+            notes.add(line, f"there are more than {MAX_ROWS} rows")
+            break
+        rows.append(row)
+    if not rows:
+        notes.add(line, "there is no row below the heading")
+    notes.raise_any()
+    return PublicTable(
+        name,
+        version,
+        name,
+        CSV_SOURCE,
+        tuple(PublicColumn(column, ColumnType.TEXT, "") for column in columns),
+        tuple(rows),
+    )
+
+
+def _lines(text: str, notes: _Notes) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the number of their last line; blank lines are passed over, white space around values is not kept."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, [cell.strip() for cell in cells]
+    except csv.Error:
+        notes.add(max(reader.line_num, 1), "it is not CSV: a quotation mark or line end is out of place")
+
+
+def _columns(heading: Sequence[str], line: int, notes: _Notes) -> list[str]:
+    found: list[str] = []
+    if not heading:
+        notes.add(line, "there is no heading row")
+    if len(heading) > MAX_COLUMNS:
+        notes.add(line, f"there are more than {MAX_COLUMNS} columns")
+        return found
+    for place, text in enumerate(heading, start=1):
+        column = plain_name(text)
+        if not column:
+            notes.add(line, f"column {place} has no name")
+        elif column in found:
+            notes.add(line, f"two columns are called {column}")
+        found.append(column)
+    return found
+
+
+# -- nobody's data -------------------------------------------------------------------------------------------------
+
+
+def refuse_people(table: PublicTable, file: str) -> None:
+    """Refuse what looks like rows about people: such a table is not public, whatever it is called.
+
+    Raises:
+        TrustQueryError: ``query-input-invalid``.
+    """
+    for place, column in enumerate(table.columns):
+        if column.name.replace("_", "") in _IDENTIFIERS:
+            _refuse(file, f"the column {column.name} is named like an identifier of people")
+        values = {str(row[place]) for row in table.rows if row[place] is not None}
+        if len(values) >= FEWEST_NHS_NUMBERS and all(map(_is_nhs_number, values)):
+            _refuse(file, f"the values of {column.name} are NHS numbers by their check digit")
+
+
+def _is_nhs_number(text: str) -> bool:
+    digits = text.replace(" ", "").replace("-", "")
+    if len(digits) != 10 or not (digits.isascii() and digits.isdecimal()):
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False))
+    return (11 - total % 11) % 11 == int(digits[9])
