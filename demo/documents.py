@@ -49,7 +49,7 @@ def permit_json(analyst_key: str, now: int) -> str:
         ),
         datasets=("omop-5.4",),
         rho_nano=4 * 10**9,
-        delta_atto=0,
+        delta_atto=10**12,
         opt_out_treatment="synthetic-data",
         disclosure_profile="none",
         min_trusts=3,
@@ -71,18 +71,18 @@ bootstrap = true
 [budget.node_wide]
 rho_12_months = 4
 rho_lifetime = 4
-delta_12_months = 0
-delta_lifetime = 0
+delta_12_months = 0.000001
+delta_lifetime = 0.000001
 
 [budget.project]
 rho_lifetime = 2
-delta_lifetime = 0
+delta_lifetime = 0.000001
 
 [budget.analyst]
 rho_12_months = 2
 rho_lifetime = 2
-delta_12_months = 0
-delta_lifetime = 0
+delta_12_months = 0.000001
+delta_lifetime = 0.000001
 
 [[dataset]]
 id = "omop-5.4"
@@ -91,8 +91,8 @@ tables = "all"
 [dataset.budget]
 rho_12_months = 4
 rho_lifetime = 4
-delta_12_months = 0
-delta_lifetime = 0
+delta_12_months = 0.000001
+delta_lifetime = 0.000001
 
 [queries]
 aggregates = ["count", "count_distinct_person", "sum", "histogram"]
@@ -104,7 +104,7 @@ opt_out_treatments = ["synthetic-data"]
 disclosure_profiles = ["none"]
 purposes = ["health-service-planning"]
 min_trusts = 3
-unknown_keys = false
+unknown_keys = true
 per_trust_figures = true
 show_budget_left = true
 max_queries_per_hour = 600

@@ -34,7 +34,7 @@ from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.log import node_origin
 from trustquery.planning import compile_plan
-from trustquery.privacy.noise import add_noise, warm_up
+from trustquery.privacy.noise import add_noise, release_keys, warm_up
 from trustquery.protocol.messages import AnswerMessage
 
 __all__ = ["Service", "run"]
@@ -111,6 +111,7 @@ class Service:
             budget_subject=lambda dataset: self.config.budget_subject(dataset, self.home),
             compile_plan=compile_plan,
             noise=add_noise,
+            release_keys=release_keys,
             send=self.send,
             heads=Heads(self.ledger, node_origin(federation, node), self.startup.key),
             log=self.log,

@@ -13,7 +13,8 @@ from typing import Any
 from coordinator.store import AnswerRow
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer, Intent, NodeEntry
-from trustquery.protocol.answers import add_vectors, check_answer, check_vector
+from trustquery.protocol.answers import KEYED, add_vectors, check_answer, check_vector
+from trustquery.protocol.pairs import add_pairs
 
 __all__ = ["merge", "missing_because"]
 
@@ -37,7 +38,8 @@ def merge(
         nodes: roster entries of the nodes that the intent names.
 
     Returns:
-        ``vector``: the merged integers as decimal strings, or None when fewer than ``min_trusts`` answered;
+        ``vector``: the merged integers as decimal strings, or None when fewer than ``min_trusts`` answered; where
+            keys are found in the data, a list each of label, integer and how many trusts released it;
         ``trusts``: those that answered, with their signed envelopes and vectors;
         ``missing``: the others, with reasons.
     """
@@ -48,22 +50,29 @@ def merge(
             continue
         try:
             answer = check_answer(row.envelope, node=entry, intent=intent, vector_length=vector_length)
-            check_vector(answer, row.vector)
+            check_vector(answer, row.vector, keyed=vector_length == KEYED)
         except TrustQueryError:
             continue
         verified[row.node] = (answer, row)
     good = {name: pair for name, pair in verified.items() if pair[0].status == "answer"}
     enough = len(good) >= intent.min_trusts
-    total = add_vectors([row.vector for _, row in good.values()], vector_length) if enough else None
+    vectors = [row.vector for _, row in good.values()]
     # In local mode a policy can only allow answers whose figures may be shown per trust (trustquery.policy.schema),
     # so each trust's vector goes along and the client repeats the sum. Very large ones stay here.
-    shown = intent.mode == "local" and enough and 8 * vector_length * len(good) <= MOST_SHOWN_BYTES
+    shown = intent.mode == "local" and enough and sum(map(len, vectors)) <= MOST_SHOWN_BYTES
     return {
-        "vector": None if total is None else [str(number) for number in total],
+        "vector": _total(vectors, vector_length) if enough else None,
         "min_trusts": intent.min_trusts,
         "trusts": [_answered(nodes[name], *good[name], shown) for name in intent.nodes if name in good],
         "missing": [_missing(name, nodes.get(name), verified.get(name)) for name in intent.nodes if name not in good],
     }
+
+
+def _total(vectors: Sequence[bytes], vector_length: int) -> list[Any]:
+    """The merged integers; for a thresholded release a list each of label, integer and trusts that released it."""
+    if vector_length == KEYED:
+        return [[label, str(total), trusts] for label, (total, trusts) in add_pairs(vectors).items()]
+    return [str(number) for number in add_vectors(vectors, vector_length)]
 
 
 def _answered(entry: NodeEntry, answer: Answer, row: AnswerRow, shown: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from trustquery.identity import Intent, Permit, Roster, key_id
 from trustquery.language import compile_query
 from trustquery.language.parameters import read_parameters
 from trustquery.model import Query
+from trustquery.model.trusts import trusts_of
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 
 __all__ = ["Checked", "Submission", "Surroundings", "check_model", "check_submission"]
@@ -122,6 +123,8 @@ def _check_text(given: Submission, query: Query, catalogue: Catalogue, public: P
         max_groups_per_person=given.max_groups,
         max_rows_per_group=given.max_rows,
         as_of=datetime.date.fromisoformat(query.as_of),
+        unknown_keys=query.has_unknown_keys,
+        trusts=trusts_of(query),
         public=public,
         parameters=read_parameters(given.parameters),
     )
@@ -153,6 +156,8 @@ def _check_intent(intent: Intent, permit: Permit, query: Query, plan: Plan, arou
             raise TrustQueryError(
                 "auth-document", place=name, document="intent", problem=f"its {name} is not what it should be"
             )
+    if trusts_of(query) not in ((), intent.nodes):
+        raise TrustQueryError("query-trusts-differ", place="nodes")
     if intent.mode != "local":
         raise TrustQueryError("policy-mode-unavailable", mode=intent.mode)
     if intent.not_after <= around.now:

@@ -18,7 +18,7 @@ from coordinator.rosters import Rosters
 from coordinator.store import AnswerRow, QueryRow, Store, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Intent, canonical
-from trustquery.protocol.answers import check_answer, check_vector
+from trustquery.protocol.answers import KEYED, check_answer, check_vector
 from trustquery.protocol.messages import AnswerMessage, Cancel, Message, Offer
 
 __all__ = ["Links", "QueryService"]
@@ -130,7 +130,7 @@ class QueryService:
         if entry is None:
             raise TrustQueryError("node-unknown", node=node)
         answer = check_answer(message.envelope, node=entry, intent=_intent(row), vector_length=row.vector_length)
-        check_vector(answer, message.vector)
+        check_vector(answer, message.vector, keyed=row.vector_length == KEYED)
         return answer.status, answer.rho_nano
 
     async def cancel(self, row: QueryRow) -> bool:

@@ -26,3 +26,10 @@ class Engine(Protocol):
         Raises:
             TrustQueryError: one data-independent code for every failure.
         """
+
+    def counts(self, query: Query, plan: Plan) -> dict[str, int]:
+        """The exact counts of a thresholded release, by label (``trustquery.model.unknown``), bounded per person.
+
+        Raises:
+            TrustQueryError: one data-independent code for every failure.
+        """

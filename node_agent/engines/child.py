@@ -1,7 +1,8 @@
 """The engine's own process: one query, hard limits, a locked read-only database, then it ends.
 
 Run as ``python -I -m node_agent.engines.child``. Reads one JSON job on standard input; writes, for each block, the
-number of cells and then (cell, integer) pairs, all little-endian int64. Any failure is exit status 1 and no output:
+number of cells and then (cell, integer) pairs, all little-endian int64; where keys are found in the data, a cell is
+its label: the integer first, then the label's length and its UTF-8 bytes. Any failure is exit status 1 and no output:
 text of the engine's may hold values, so none leaves this process.
 """
 
@@ -59,8 +60,15 @@ def _run(job: dict[str, Any]) -> bytes:
     for statement in job["blocks"]:
         found = connection.execute(statement).fetchall()
         parts.append(struct.pack("<q", len(found)))
-        parts += [struct.pack("<qq", cell, value) for cell, value in found]
+        parts += [_pair(cell, value) for cell, value in found]
     return b"".join(parts)
+
+
+def _pair(cell: int | str, value: int) -> bytes:
+    if isinstance(cell, int):
+        return struct.pack("<qq", cell, value)
+    label = cell.encode()
+    return struct.pack("<qq", value, len(label)) + label
 
 
 def main() -> int:

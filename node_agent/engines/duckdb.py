@@ -6,8 +6,9 @@ import json
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from node_agent.config import EngineConfig
 from node_agent.engines.relation_sql import create_public, public_name
@@ -18,6 +19,7 @@ from trustquery.catalogue import Catalogue, ColumnType
 from trustquery.codelists import PublicTable, PublicTables, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.model import Query
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS, check_label
 from trustquery.planning import Plan
 from trustquery.planning.checker import pinned_tables
 
@@ -31,6 +33,7 @@ SQL_TYPES = {
     ColumnType.TIMESTAMP: "TIMESTAMP",
     ColumnType.BOOLEAN: "BOOLEAN",
 }
+T = TypeVar("T")
 CHILD = "node_agent.engines.child"
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
@@ -59,6 +62,17 @@ class DuckDBEngine:
         Raises:
             TrustQueryError: ``internal-fault`` for every failure: killed, too slow, too large, or broken.
         """
+        return _read(_dense, self._run(query, plan), plan)
+
+    def counts(self, query: Query, plan: Plan) -> dict[str, int]:
+        """The exact bounded counts by label, for a plan whose keys are found in the data.
+
+        Raises:
+            TrustQueryError: ``internal-fault``, as ``vector``; and for more keys than one release may have.
+        """
+        return _read(_labelled, self._run(query, plan), plan)
+
+    def _run(self, query: Query, plan: Plan) -> bytes:
         tables = pinned_tables(query, self.catalogue, self.public)
         job = {
             "database": str(self.store.database),
@@ -80,9 +94,9 @@ class DuckDBEngine:
                 env=_ENVIRONMENT,
                 check=True,
             )
-            return _dense(done.stdout, plan)
-        except (OSError, subprocess.SubprocessError, struct.error) as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise TrustQueryError("internal-fault", incident="engine") from error
+        return done.stdout
 
 
 def public_rows(table: PublicTable) -> dict[str, Any]:
@@ -98,6 +112,29 @@ def public_rows(table: PublicTable) -> dict[str, Any]:
         "statement": create_public(table.id, [(name, kind) for name, kind, _ in columns]),
         "values": [values for _, _, values in columns],
     }
+
+
+def _read(reader: Callable[[bytes, Plan], T], output: bytes, plan: Plan) -> T:
+    try:
+        return reader(output, plan)
+    except (struct.error, UnicodeDecodeError) as error:
+        raise TrustQueryError("internal-fault", incident="engine") from error
+
+
+def _labelled(output: bytes, plan: Plan) -> dict[str, int]:
+    """The child's (integer, label) pairs of a thresholded release."""
+    (count,) = struct.unpack_from("<q", output)
+    position, found = 8, dict[str, int]()
+    for _ in range(count):
+        value, length = struct.unpack_from("<qq", output, position)
+        position += 16 + length
+        label = output[position - length : position].decode()
+        check_label(label)
+        found[label] = value
+    sound = position == len(output) and len(found) == count <= MAX_UNKNOWN_KEYS and len(plan.blocks) == 1
+    if not sound or any(not 0 < value <= CELL_LIMIT for value in found.values()):
+        raise TrustQueryError("internal-fault", incident="engine")
+    return found
 
 
 def _dense(output: bytes, plan: Plan) -> list[int]:

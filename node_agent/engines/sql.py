@@ -19,6 +19,7 @@ from sqlglot import exp
 from trustquery.catalogue.schema import ColumnType
 from trustquery.language.functions import AGE_BANDS, FUNCTIONS, age_band_labels, band_labels
 from trustquery.model.nodes import (
+    MAX_INTEGER,
     Aggregate,
     Call,
     ColumnRef,
@@ -28,6 +29,7 @@ from trustquery.model.nodes import (
 )
 from trustquery.model.query import Query
 from trustquery.model.relations import ties
+from trustquery.model.unknown import CODE, MAX_KEY_BYTES, MAX_UNKNOWN_KEYS, MISSING, OTHER
 from trustquery.planning.plan import Block, Plan
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "fixed_point",
     "inline",
     "integer_of",
+    "label_of",
     "literal",
     "number",
     "stored_name",
@@ -185,6 +188,8 @@ def _band(value: exp.Expr, edges: list[int], labels: tuple[str, ...]) -> exp.Exp
 
 def cell_of(keys: tuple[Key, ...], layers: Adds) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
     """The cell of a row; and the look-ups it needs: alias, positions of a key's values, the key."""
+    if any(key.kind == "unknown" for key in keys):
+        return label_of(keys[0], layers), []
     found: exp.Expr = number(0)
     lookups: list[tuple[str, exp.Select, exp.Expr]] = []
     for place, key in enumerate(keys):
@@ -205,6 +210,17 @@ def cell_of(keys: tuple[Key, ...], layers: Adds) -> tuple[exp.Expr, list[tuple[s
         )
         found = fill(":0 * :1 + :2", found, number(size + 2), where)
     return exp.cast(found, "BIGINT", dialect=DIALECT), lookups
+
+
+def label_of(key: Key, layers: Adds) -> exp.Expr:
+    """The label of a row's cell, for a key whose values are found in the data (``trustquery.model.unknown``)."""
+    value = layers.add(key.expression)
+    if key.type is ColumnType.INTEGER:
+        odd = fill(":0 > :1 OR :0 < :2", value, number(MAX_INTEGER), number(-MAX_INTEGER))
+    else:
+        odd = fill("strlen(:0) > :1 OR contains(:0, chr(0))", value, number(MAX_KEY_BYTES))
+    parts = [exp.Literal.string(text) for text in (MISSING, OTHER, CODE)]
+    return fill("CASE WHEN :0 IS NULL THEN :2 WHEN :1 THEN :3 ELSE :4 || CAST(:0 AS VARCHAR) END", value, odd, *parts)
 
 
 def fixed_point(value: exp.Expr, bits: int, lo: int, hi: int) -> exp.Expr:
@@ -258,9 +274,16 @@ def _identifiers(names: list[str]) -> list[exp.Expr]:
 
 
 def block_queries(query: Query, plan: Plan) -> list[str]:
-    """One statement a block over ``_rows``; each gives (place, integer) for the cells, or bins of cells, with rows."""
+    """One statement a block over ``_rows``; each gives (place, integer) for the cells, or bins of cells, with rows.
+
+    A place is its position, or the cell's label where keys are found in the data.
+    """
     ranks = [U, *(f"{H}{place}" for place in range(ties(query.relation)))]
-    return [_block(block, ranks, plan.cells).sql(DIALECT) for block in plan.blocks]
+    found = [_block(block, ranks, plan.cells) for block in plan.blocks]
+    if plan.has_unknown_keys:
+        # One more than may be released, so that too many are noticed without being read.
+        found = [block.limit(MAX_UNKNOWN_KEYS + 1) for block in found]
+    return [block.sql(DIALECT) for block in found]
 
 
 def _numbered(partition: list[str], order: list[str], name: str) -> exp.Expr:
@@ -288,7 +311,7 @@ def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
     query = exp.Select().with_("_eligible", as_=eligible)
     query = query.with_("_in_group", as_=in_group.from_("_eligible")).with_("_rows_kept", as_=kept)
     source = "_rows_kept"
-    if block.bound.groups < cells:
+    if block.threshold or block.bound.groups < cells:
         # The G groups whose lowest row is lowest, ties by cell.
         heads = (
             exp.select(*_identifiers(["_p", "_c"]), _numbered(["_p"], [*ranks, "_c"], "_g"))

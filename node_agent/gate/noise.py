@@ -8,6 +8,7 @@ import sys
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
+from trustquery.protocol.pairs import write_pairs
 
 __all__ = ["little_endian", "run"]
 
@@ -30,6 +31,11 @@ def run(case: Case, ports: Ports) -> None:
     Raises:
         TrustQueryError: ``node-no-answer``.
     """
+    if case.plan.has_unknown_keys:
+        released = ports.release_keys(case.counts, case.plan)
+        case.counts = {}
+        case.vector = write_pairs(released)
+        return
     noised = ports.noise(case.values, case.plan)
     case.values = []
     if len(noised) != case.plan.length:

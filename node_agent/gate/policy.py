@@ -6,6 +6,7 @@ from node_agent.gate.case import Asked, Case, Project
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
 from trustquery.model import Query
+from trustquery.model.trusts import trusts_of
 from trustquery.planning import Plan
 from trustquery.policy import Policy, PolicyRequest, evaluate
 
@@ -42,7 +43,8 @@ def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Port
         opt_out_treatment=asked.opt_out_treatment,
         disclosure_profile=asked.disclosure_profile,
         min_trusts=asked.min_trusts,
-        unknown_keys=False,
+        unknown_keys=query.has_unknown_keys,
+        trust_key=bool(trusts_of(query)),
         training_expires=member.training_expires,
         now=now,
     )

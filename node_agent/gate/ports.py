@@ -112,6 +112,7 @@ class Ports:
         budget_subject: dataset id to the name under which its budget is kept.
         compile_plan: model, catalogue and public tables to plan.
         noise: adds discrete Gaussian noise to a vector.
+        release_keys: the same for counts by key, and drops keys below the plan's threshold.
         send: hands an answer to the stream; must not block.
         heads: which ledger head the outside may see.
         log: local log of data-independent events.
@@ -131,6 +132,7 @@ class Ports:
     budget_subject: Callable[[str], str]
     compile_plan: Callable[[Query, Catalogue, PublicTables], Plan]
     noise: Callable[[list[int], Plan], list[int]]
+    release_keys: Callable[[dict[str, int], Plan], dict[str, int]]
     send: Callable[[AnswerMessage], None]
     heads: Heads
     log: Callable[..., None]

@@ -11,6 +11,7 @@ from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer
+from trustquery.protocol.pairs import read_pairs
 
 __all__ = ["no_answer", "refusal", "run"]
 
@@ -34,7 +35,7 @@ def run(case: Case, ports: Ports) -> None:
         ports,
         "answer",
         vector_sha256=hashlib.sha256(case.vector).hexdigest(),
-        vector_length=len(case.vector) // 8,
+        vector_length=len(read_pairs(case.vector)) if case.plan.has_unknown_keys else len(case.vector) // 8,
         rho_nano=case.plan.rho_nano,
         # Signed here, so that nobody on the way can leave it out.
         reasons=(Problem("policy-bootstrap"),) if case.policy.bootstrap else (),

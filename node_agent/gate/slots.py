@@ -20,7 +20,7 @@ def needed_ms(query: Query, catalogue: Catalogue, inputs: PublicTables, plan: Pl
     pinned = {pin.id: len(inputs.pinned(pin).rows) for pin in query.read_inputs}
     declared = {table.name: table.declared_rows for table in catalogue.tables}
     rows = sum(pinned[scan.table] if scan.table in pinned else declared[scan.table] for scan in query.scans)
-    draws = -(-plan.length * 1_000 // settings.draws_per_second)
+    draws = -(-plan.draws * 1_000 // settings.draws_per_second)
     return settings.allowance_ms + draws + -(-rows * 1_000 // settings.rows_per_second)
 
 

@@ -22,7 +22,9 @@ PARAMETERS: dict[str, Parameter] = {"since": datetime.date(2018, 1, 1), "codes":
 PAGE = DOCS / "reference" / "query-language.md"
 # Its queries need bounds and public tables of their own: tests/spec/test_questions.py runs them.
 QUESTIONS = DOCS / "reference" / "questions-in-sql.md"
-HEAD = re.compile(r"-- (?P<catalogue>[a-z0-9.-]+)(, refused: (?P<code>[a-z-]+))?")
+HEAD = re.compile(r"-- (?P<catalogue>[a-z0-9.-]+)(?P<unknown>, unknown keys)?(, refused: (?P<code>[a-z-]+))?")
+
+TRUSTS = ("RX1", "RX2")
 
 
 def found() -> list[tuple[Path, Fence]]:
@@ -42,14 +44,25 @@ def test_query_in_the_manual(page: Path, fence: Fence) -> None:
     head = HEAD.fullmatch(fence.text.splitlines()[0])
     assert head, f"{name(page)}:{fence.line}: begin with '-- CATALOGUE' or '-- CATALOGUE, refused: CODE'"
     catalogue = load(head["catalogue"])
+    unknown = head["unknown"] is not None
     given = {name: PARAMETERS[name] for name in re.findall(r"\$(\w+)", fence.text)}
     public = codelists()
     if head["code"] is None:
-        query = compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), public=public, parameters=given)
-        assert compile_plan(query, catalogue, public).length > 0
+        query = compile_query(
+            fence.text,
+            catalogue,
+            epsilon=Decimal("0.5"),
+            public=public,
+            parameters=given,
+            unknown_keys=unknown,
+            trusts=TRUSTS,
+        )
+        plan = compile_plan(query, catalogue, public)
+        assert plan.has_unknown_keys is unknown
+        assert plan.cells > 0
     else:
         with pytest.raises(TrustQueryError) as refused:
-            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"))
+            compile_query(fence.text, catalogue, epsilon=Decimal("0.5"), unknown_keys=unknown, trusts=TRUSTS)
         assert refused.value.code == head["code"]
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from trustquery.catalogue import Catalogue, parse
 
-__all__ = ["MADE_UP", "made_up"]
+__all__ = ["MADE_UP", "coded", "made_up"]
 
 MADE_UP = """
 format = "trustquery-catalogue/1"
@@ -114,3 +114,16 @@ columns = [
 def made_up() -> Catalogue:
     """The dataset's catalogue."""
     return parse(MADE_UP, name="made-up")
+
+
+@cache
+def coded() -> Catalogue:
+    """The same with two columns of vocabularies: ``event.code`` (text) and ``event.total`` (integer)."""
+    text = MADE_UP.replace(
+        'name = "code", type = "text", role = "dimension",',
+        'name = "code", type = "text", role = "dimension", vocabulary = "icd10",',
+    ).replace(
+        'name = "total", type = "integer", role = "measure",',
+        'name = "total", type = "integer", role = "dimension", vocabulary = "omop",',
+    )
+    return parse(text, name="made-up")

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from tests.factories.catalogues import made_up
-from trustquery.catalogue import ColumnType
+from trustquery.catalogue import Catalogue, ColumnType
 from trustquery.codelists import PublicTables, shipped
 from trustquery.identity import (
     Acceptance,
@@ -149,6 +149,7 @@ class People:
     intent: dict[str, Any] = dataclasses.field(default_factory=dict)
     policy: dict[str, str] = dataclasses.field(default_factory=dict)
     query: Query = dataclasses.field(default_factory=question)
+    catalogue: Catalogue = dataclasses.field(default_factory=made_up)
     public: PublicTables = dataclasses.field(default_factory=shipped)
 
     @property
@@ -231,7 +232,7 @@ class People:
     @cached_property
     def plan(self) -> Plan:
         """The question's plan."""
-        return compile_plan(self.query, made_up(), self.public)
+        return compile_plan(self.query, self.catalogue, self.public)
 
     def the_intent(self, name: str = "one", **changes: Any) -> Intent:
         """Ada asks the question of ash and birch."""
@@ -243,10 +244,10 @@ class People:
             "query_hash": self.query.sha256,
             "plan_hash": self.plan.sha256,
             "plan_format": PLAN_FORMAT,
-            "catalogue_hash": made_up().sha256,
+            "catalogue_hash": self.catalogue.sha256,
             "inputs": tuple(Input(**pin.document()) for pin in self.query.inputs),
             "rho_nano": self.plan.rho_nano,
-            "delta_atto": 0,
+            "delta_atto": self.query.delta_atto,
             "mode": "local",
             "nodes": ("ash", "birch"),
             "min_trusts": 2,

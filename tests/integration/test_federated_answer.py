@@ -108,6 +108,48 @@ def test_four_trusts_make_one_sum(world: World) -> None:
     assert again.table == result.table
 
 
+def test_keys_found_at_each_trust_make_one_table(world: World) -> None:
+    held: tuple[dict[str, int], ...] = ({"044": 100, "07": 50}, {"07": 60, "2": 70}, {}, {"0-3": 40})
+    puppets = [world.puppet(ods, keys=keys) for ods, keys in zip(TRUSTS, held, strict=True)]
+    sql = "SELECT condition_concept_id AS code, count(DISTINCT person_id) AS n FROM condition_occurrence GROUP BY code"
+    with connected(*puppets):
+        with pytest.raises(TrustQueryError) as refused:
+            world.connection.project("stays").sql(sql, epsilon=0.5)
+        query = world.connection.project("stays").sql(sql, epsilon=0.5, unknown_keys=True)
+        result = query.run(wait=20)
+    assert refused.value.code == "query-key-no-domain"
+    assert query.to_arrow().to_pydict()["code"] == ["-3", "7", "44", "missing"]
+    assert query.to_arrow().to_pydict()["n"] == [40.0, 110.0, 100.0, 70.0]
+    (_, (low, high), (low_of_one, high_of_one), _) = query.intervals["n"]
+    assert low is not None
+    assert high is not None
+    assert low_of_one is not None
+    assert high_of_one is not None
+    assert (high - low) / (high_of_one - low_of_one) == pytest.approx(2**0.5)
+    assert result.answered == 4
+    assert result.merge_checked
+    assert any("found in the data" in note for note in result.notes)
+    assert past_result(world.connection, result.query_id[:12]).table == result.table
+
+
+def test_figures_by_trust_are_each_trusts_own(world: World) -> None:
+    puppets = [world.puppet(ods, value=100 + place) for place, ods in enumerate(TRUSTS[:3])]
+    puppets.append(world.puppet("RX4", silent=True))
+    sql = "SELECT trust, count(*) AS visits FROM visit_occurrence GROUP BY trust"
+    with connected(*puppets):
+        query = world.connection.project("stays").sql(sql, epsilon=0.5)
+        result = query.run(wait=2)
+    assert query.to_arrow().select(["trust", "visits"]).to_pydict() == {
+        "trust": ["RX1", "RX2", "RX3"],
+        "visits": [100.0, 101.0, 102.0],
+    }
+    low, high = query.intervals["visits"][0]
+    assert low is not None
+    assert high is not None
+    assert (high - low) / 2 == pytest.approx(1.959964 * query.plan.blocks[0].sigma_float)
+    assert (result.answered, result.merge_checked) == (3, True)
+
+
 def test_a_codelist_and_parameters_travel_are_signed_and_are_kept_for_the_result(world: World) -> None:
     codes = read_table(b"code,term\n1,a\n2,b\n", "mine.csv")
     sql = (

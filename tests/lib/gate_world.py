@@ -14,7 +14,6 @@ from node_agent.gate.gate import pass_offer
 from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError
 from node_agent.gate.rates import Rates, Seats
-from tests.factories.catalogues import made_up
 from tests.factories.trust import NOW, People, key
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.catalogue import Catalogue
@@ -63,16 +62,24 @@ class FakeEngine:
         self.data_version = 1
         self.result: Any = [7, 8, 9, 0, 1]
         self.runs = 0
+        self.queries: list[object] = []
 
     def tables(self, dataset: str) -> frozenset[str]:
         return frozenset({"person", "event"})
 
     def vector(self, query: object, plan: Plan) -> list[int]:
         self.runs += 1
+        self.queries.append(query)
         if isinstance(self.result, Exception):
             raise self.result
         found = self.result() if callable(self.result) else self.result
         return list(found)
+
+    def counts(self, query: object, plan: Plan) -> dict[str, int]:
+        self.runs += 1
+        if isinstance(self.result, Exception):
+            raise self.result
+        return dict(self.result() if callable(self.result) else self.result)
 
 
 class World:
@@ -92,6 +99,7 @@ class World:
         self.logged: list[tuple[str, dict[str, Any]]] = []
         self.trouble: dict[str, Callable[[], None]] = {}
         self.noise: Callable[[list[int], Plan], list[int]] = lambda vector, plan: list(vector)
+        self.release_keys: Callable[[dict[str, int], Plan], dict[str, int]] = lambda counts, plan: dict(counts)
         figures = {"slot_ms": 1_000, "allowance_ms": 2_000, "queue_ms": 0} | settings
         self.ports = Ports(
             node="ash",
@@ -107,6 +115,7 @@ class World:
             budget_subject=lambda dataset: dataset,
             compile_plan=compile_plan,
             noise=lambda vector, plan: self.noise(vector, plan),
+            release_keys=lambda counts, plan: self.release_keys(counts, plan),
             send=self.sent.append,
             heads=Heads(self.ledger, "test/node/ash", key("ash")),
             log=lambda event, **facts: self.logged.append((event, facts)),
@@ -119,7 +128,7 @@ class World:
     def _catalogue(self, dataset: str) -> Catalogue:
         if dataset != "made-up":
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
-        return made_up()
+        return self.people.catalogue
 
     def _engine(self, dataset: str, public: PublicTables) -> FakeEngine:
         self.given.append(public)

@@ -66,13 +66,7 @@ class Prepared:
 
     def vector(self, query: Query, plan: Plan, public: PublicTables | None = None) -> list[int]:
         """The engine's exact vector, in this process; ``public`` in place of the public tables at hand."""
-        tables = pinned_tables(query, self.catalogue, public or self.public)
-        self.connection.execute("DROP TABLE IF EXISTS _rows")
-        for pin in query.read_inputs:
-            table = public_rows(tables.public.pinned(pin))
-            self.connection.execute(f'DROP TABLE IF EXISTS "{table["name"]}"')
-            self.connection.execute(table["statement"], table["values"])
-        self.connection.execute(rows_query(query, tables))
+        self._rows(query, public)
         vector = [0] * plan.length
         for block, statement in zip(plan.blocks, block_queries(query, plan), strict=True):
             for cell, value in self.connection.execute(statement).fetchall():
@@ -80,11 +74,30 @@ class Prepared:
                 vector[block.offset + cell] = value
         return vector
 
+    def counts(self, query: Query, plan: Plan) -> dict[str, int]:
+        """The engine's exact counts by label, for keys found in the data, in this process."""
+        self._rows(query)
+        [statement] = block_queries(query, plan)
+        return dict(sorted(self.connection.execute(statement).fetchall()))
+
+    def _rows(self, query: Query, public: PublicTables | None = None) -> None:
+        tables = pinned_tables(query, self.catalogue, public or self.public)
+        self.connection.execute("DROP TABLE IF EXISTS _rows")
+        for pin in query.read_inputs:
+            table = public_rows(tables.public.pinned(pin))
+            self.connection.execute(f'DROP TABLE IF EXISTS "{table["name"]}"')
+            self.connection.execute(table["statement"], table["values"])
+        self.connection.execute(rows_query(query, tables))
+
     def through_child(self, query: Query, plan: Plan) -> list[int]:
         """The engine's exact vector, the way a node gets it."""
+        return self.engine().vector(query, plan)
+
+    def engine(self) -> DuckDBEngine:
+        """The engine as a node has it, with its child process."""
         tables = frozenset(report.table for report in self.reports)
         store = Store(DATA_VERSION, self.database, {self.catalogue.id: tables})
-        return DuckDBEngine(store, EngineConfig(), self.catalogue, self.public).vector(query, plan)
+        return DuckDBEngine(store, EngineConfig(), self.catalogue, self.public)
 
     def ranks(self, table: str) -> list[tuple[Any, ...]]:
         """All columns of one prepared table, sorted."""

@@ -30,6 +30,7 @@ from trustquery.protocol.messages import (
     PreviewReply,
     ScopeShare,
 )
+from trustquery.protocol.pairs import write_pairs
 from trustquery.protocol.session import Inbound, Outbound
 from trustquery.wire import SESSION_METHOD
 
@@ -44,6 +45,7 @@ class Puppet:
 
     Attributes:
         value: what every cell of its vector holds.
+        keys: what it has found, by label, where keys are unknown.
         refuse: the problem it answers with instead, also to a preview.
         silent: it reads offers and says nothing.
         twist: changes the answer's fields before they are signed.
@@ -55,6 +57,7 @@ class Puppet:
     address: str
     authority_pem: bytes
     value: int = 100
+    keys: dict[str, int] = field(default_factory=dict)
     refuse: Problem | None = None
     silent: bool = False
     twist: dict[str, object] = field(default_factory=dict)
@@ -123,7 +126,12 @@ class Puppet:
         intent = Intent.from_payload(Envelope.decode(offer.intent, kind="intent").payload)
         query = Query.from_payload(offer.model)
         plan = compile_plan(query, load(query.catalogue_id), self.public)
-        vector = struct.pack(f"<{plan.length}q", *[self.value] * plan.length) if self.refuse is None else b""
+        if plan.has_unknown_keys:
+            vector, length = write_pairs(self.keys), len(self.keys)
+        else:
+            vector, length = struct.pack(f"<{plan.length}q", *[self.value] * plan.length), plan.length
+        if self.refuse is not None:
+            vector, length = b"", 0
         fields: dict[str, object] = {
             "federation": intent.federation,
             "release_id": intent.release_id,
@@ -134,8 +142,8 @@ class Puppet:
             "policy_hash": "ab" * 32,
             "mode": "local",
             "status": "answer" if self.refuse is None else "refused",
-            "vector_sha256": hashlib.sha256(vector).hexdigest() if vector else "",
-            "vector_length": len(vector) // 8,
+            "vector_sha256": hashlib.sha256(vector).hexdigest() if self.refuse is None else "",
+            "vector_length": length,
             "rho_nano": plan.rho_nano if self.refuse is None else 0,
             "ledger_seq": 1,
             "reasons": ((self.refuse or Problem("policy-bootstrap")).document(),),

@@ -216,7 +216,7 @@ def test_the_comparison_would_see_a_failure() -> None:
 
 @pytest.mark.acceptance("PRV-09")
 def test_a_join_that_would_outgrow_the_engine_only_if_somebody_is_there(trusts: tuple[Trust, Trust]) -> None:
-    """Ten scans: 2 rows to the power of 10 for each quiet person; for the one, 5 (the row cap) to it if nothing held."""
+    """Ten scans: 2 rows to the power of 10 for each quiet person; for the one, 5 (the row cap) to it."""
     sql = "SELECT count(*) FROM event a0 " + " ".join(f"JOIN event a{n} USING (pid)" for n in range(1, 10))
     for trust in trusts:
         found = asked(sql, trust.engine)

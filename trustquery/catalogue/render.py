@@ -74,6 +74,8 @@ def _values(column: Column) -> str:
         parts.append(f"in steps of 1/{2**column.fraction_bits}")
     if column.unit:
         parts.append(column.unit)
+    if column.vocabulary:
+        parts.append(f"codes of {column.vocabulary}")
     if column.earliest and column.latest:
         parts.append(f"{column.earliest} to {column.latest}")
     return "; ".join(parts) or "any"

@@ -61,7 +61,11 @@ class DomainValue(_Strict):
 
 
 class Column(_Strict):
-    """One column: its type, role and, where it has them, public bounds and domain."""
+    """One column: its type, role and, where it has them, public bounds and domain.
+
+    ``vocabulary`` names the coded vocabulary (ICD-10, OPCS-4) whose codes the column holds, where the codes are too
+    many to list: such a column may be a key of a thresholded release.
+    """
 
     name: Identifier
     type: ColumnType
@@ -73,9 +77,16 @@ class Column(_Strict):
     domain: tuple[DomainValue, ...] | None = None
     earliest: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
     latest: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    vocabulary: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]{0,30}$")
 
     @model_validator(mode="after")
     def _coherent(self) -> Column:
+        if self.vocabulary is not None:
+            coded = self.type in (ColumnType.TEXT, ColumnType.INTEGER) and self.role is Role.DIMENSION
+            if not coded or self.domain is not None:
+                raise ValueError(
+                    f"column {self.name}: vocabulary needs a text or integer dimension without a domain of its own"
+                )
         if self.bounds is not None:
             if self.type not in (ColumnType.INTEGER, ColumnType.NUMBER):
                 raise ValueError(f"column {self.name}: bounds need an integer or number column")

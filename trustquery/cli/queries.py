@@ -55,6 +55,10 @@ GroupsOption = Annotated[
 RowsOption = Annotated[
     int | None, typer.Option(help="Most rows one person may add to a cell; likewise.", show_default=False)
 ]
+UnknownOption = Annotated[
+    bool,
+    typer.Option("--unknown-keys", help="Find the codes of one key in the data; rare ones never leave. Costs a delta."),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write to stdout.")]
 QueryId = Annotated[str, typer.Argument(help="The query's id, or its first 8 digits or more.")]
 
@@ -70,6 +74,7 @@ def _compile(
     params: list[str] | None,
     inputs: list[str] | None,
     fresh: bool = False,
+    unknown_keys: bool = False,
 ) -> Query:
     return connection.project(project).sql(
         statement.text,
@@ -80,6 +85,7 @@ def _compile(
         fresh=fresh,
         parameters=read_parameters(params or ()),
         inputs=inputs or (),
+        unknown_keys=unknown_keys,
     )
 
 
@@ -94,6 +100,7 @@ def check(
     file: FileOption = None,
     param: ParamOption = None,
     input_: InputOption = None,
+    unknown_keys: UnknownOption = False,
 ) -> None:
     """Check a query's text; no trust is asked.
 
@@ -116,6 +123,7 @@ def check(
                 max_rows_per_group,
                 param,
                 input_,
+                unknown_keys=unknown_keys,
             )
         show_plan(query)
         say("The query is one that can be asked. next: tq query cost")
@@ -132,6 +140,7 @@ def cost(
     file: FileOption = None,
     param: ParamOption = None,
     input_: InputOption = None,
+    unknown_keys: UnknownOption = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Say what a query would cost, how exact it would be, and which trusts would refuse. Spends nothing.
@@ -155,6 +164,7 @@ def cost(
                 max_rows_per_group,
                 param,
                 input_,
+                unknown_keys=unknown_keys,
             )
             found = query.preview()
         if form is not Format.TABLE:
@@ -175,6 +185,7 @@ def run(
     file: FileOption = None,
     param: ParamOption = None,
     input_: InputOption = None,
+    unknown_keys: UnknownOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needs --max-epsilon.")] = False,
     max_epsilon: Annotated[str, typer.Option(help="Refuse to spend more at a trust.", show_default=False)] = "",
     wait: Annotated[int, typer.Option(min=1, max=3600, help="Seconds until the result closes.")] = 30,
@@ -205,6 +216,7 @@ def run(
                 param,
                 input_,
                 fresh,
+                unknown_keys,
             )
             found = query.preview()
             show_cost(query, found)

@@ -38,9 +38,10 @@ def show_plan(query: Query) -> None:
 
 
 def _cost_words(cost: Cost) -> str:
+    more = f", and a delta of {cost.delta_atto / 1e18:.0e} more for keys found in the data" if cost.delta_atto else ""
     return (
         f"rho {cost.rho_nano / 1e9:.6f}, which is epsilon {cost.epsilon} for a person at one trust and "
-        f"{cost.epsilon_federation} at up to {cost.max_trusts} (delta {cost.delta:.0e})"
+        f"{cost.epsilon_federation} at up to {cost.max_trusts} (delta {cost.delta:.0e}){more}"
     )
 
 
@@ -78,6 +79,7 @@ def cost_document(query: Query, found: Sequence[TrustPreview]) -> dict[str, Any]
         "epsilon_federation": str(explanation.epsilon_federation),
         "max_trusts": explanation.max_trusts,
         "delta": str(explanation.delta),
+        "delta_atto": query.plan.delta_atto,
         "cells": explanation.cells,
         "forecasts": [{"statistic": f.statistic, "half_width": f.half_width} for f in explanation.forecasts],
         "trusts": [
@@ -183,6 +185,7 @@ def _document(result: Result) -> dict[str, Any]:
             "epsilon_federation": str(result.cost.epsilon_federation),
             "max_trusts": result.cost.max_trusts,
             "delta": str(result.cost.delta),
+            "delta_atto": result.cost.delta_atto,
         },
         "left": {node: dict(left) for node, left in result.shares.items()},
         "notes": list(result.notes),

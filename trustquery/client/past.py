@@ -34,7 +34,8 @@ def past_result(connection: Connection, query: str) -> Result:
         raise TrustQueryError("query-no-answer", query=str(view["query"])[:12])
     project = connection.project(intent.project)
     catalogue = connection.dataset(model.catalogue_id)
-    plan = compile_plan(model, catalogue, fetch_inputs(connection, str(view["query"]), model))
+    public = fetch_inputs(connection, str(view["query"]), model)
+    plan = compile_plan(model, catalogue, public)
     return read_result(
         view,
         intent=intent,
@@ -44,4 +45,5 @@ def past_result(connection: Connection, query: str) -> Result:
         roster=project.roster,
         cost=cost_of(model, plan, catalogue),
         shares={},
+        public=public,
     )

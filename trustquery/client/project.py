@@ -63,6 +63,7 @@ class Project:
         fresh: bool = False,
         parameters: Parameters | None = None,
         inputs: Iterable[InputFile] = (),
+        unknown_keys: bool = False,
     ) -> Query:
         """Compile a question. Touches no data and spends nothing until its result is asked for.
 
@@ -75,6 +76,8 @@ class Project:
             fresh: draw and charge again, even for a question that was asked before.
             parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
             inputs: your public tables: CSV or JSON files, ``"name=file"``, or tables that were read.
+            unknown_keys: let one coded key without a public list of values be found in the data; costs a delta of 1e-9
+                at each trust besides.
 
         Raises:
             TrustQueryError: ``query-…``, each with its place in the text; ``project-dataset-not-permitted``.
@@ -100,6 +103,7 @@ class Project:
             fresh=fresh,
             public=read_inputs(inputs, catalogue),
             parameters=parameters or {},
+            unknown_keys=unknown_keys,
         )
 
     def budget(self) -> dict[str, Any]:

@@ -38,7 +38,12 @@ DEFAULT_WAIT_SECONDS = 30
 def cost_of(model: Model, plan: Plan, catalogue: Catalogue) -> Cost:
     """Privacy loss of a compiled query."""
     found = explain(model, plan, catalogue, 1)
-    return Cost(found.rho_nano, found.epsilon, found.epsilon_federation, found.delta, found.max_trusts)
+    return Cost(found.rho_nano, found.epsilon, found.epsilon_federation, found.delta, found.max_trusts, plan.delta_atto)
+
+
+def named(project: Project) -> tuple[str, ...]:
+    """The trusts that a query of the project asks: all on the roster, by name."""
+    return tuple(sorted(node.node for node in project.roster.nodes))
 
 
 @dataclass
@@ -71,6 +76,7 @@ class Query:
         fresh: bool,
         public: PublicTables,
         parameters: Parameters,
+        unknown_keys: bool = False,
     ) -> Query:
         """Compile text to a model and a plan, here; nothing is sent.
 
@@ -86,6 +92,8 @@ class Query:
             as_of=None,
             public=public,
             parameters=parameters,
+            unknown_keys=unknown_keys,
+            trusts=named(project),
         )
         plan = compile_plan(model, catalogue, public)
         return cls(project, sql, model, plan, catalogue, epsilon, groups, rows, fresh, public, parameters)
@@ -159,7 +167,7 @@ class Query:
             rho_nano=self.plan.rho_nano,
             delta_atto=self.model.delta_atto,
             mode="local",
-            nodes=tuple(sorted(node.node for node in self.project.roster.nodes)),
+            nodes=named(self.project),
             min_trusts=permit.min_trusts,
             reuse="fresh" if self.fresh else "stored",
             opt_out_treatment=permit.opt_out_treatment,
@@ -207,6 +215,7 @@ class Query:
             roster=self.project.roster,
             cost=self.cost,
             shares={trust.node: trust.left for trust in found},
+            public=self.public,
         )
 
     # -- shorthands: each runs the query the first time ----------------------------------------------------------

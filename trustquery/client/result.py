@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer, Intent, Roster
-from trustquery.outputs import Estimate, Table, read
-from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection
+from trustquery.outputs import Estimate, Table, own_cells, read, read_keys, trust_axis
+from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection, read_vector
+from trustquery.protocol.pairs import add_pairs
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
     from trustquery.catalogue import Catalogue
+    from trustquery.codelists import PublicTables
     from trustquery.model import Query as Model
     from trustquery.planning import Plan
 
 __all__ = ["Cost", "Result", "TrustOutcome", "by_reason", "read_result"]
+
+Merged = list[int] | dict[str, tuple[int, int]]
+"""Integers in the plan's order; or, where keys are found in the data, sum and number of trusts by label."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Cost:
         rho_nano: charged at each trust that answers, in 1e-9 rho.
         epsilon: the same at one trust, at ``delta``, rounded up.
         epsilon_federation: for a person at ``max_trusts`` trusts.
+        delta_atto: charged at each trust besides, in 1e-18, for keys found in the data.
     """
 
     rho_nano: int
@@ -39,6 +45,7 @@ class Cost:
     epsilon_federation: Decimal
     delta: Decimal
     max_trusts: int
+    delta_atto: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,8 +112,12 @@ def read_result(
     roster: Roster,
     cost: Cost,
     shares: Mapping[str, Mapping[str, float]],
+    public: PublicTables | None = None,
 ) -> Result:
     """Verify every signed answer in a closed query and read its table.
+
+    Args:
+        public: tables that an outer SELECT joins; those that ship when None.
 
     Raises:
         TrustQueryError: ``auth-document``: the coordinator's result is not what the trusts signed;
@@ -123,22 +134,34 @@ def read_result(
     answered = sum(trust.answered for trust in trusts)
     if result["vector"] is None or answered < intent.min_trusts:
         raise _no_result(intent, trusts)
-    merged = [int(number) for number in result["vector"]]
+    merged: Merged
+    here = {trust.node for trust in trusts if trust.answered}
+    if plan.has_unknown_keys:
+        merged = {str(label): (int(total), int(count)) for label, total, count in result["vector"]}
+        if any(not 1 <= count <= answered for _, count in merged.values()):
+            raise TrustQueryError("auth-document", document="result", problem="it counts other trusts than answered")
+        table = read_keys(model, plan, merged, public)
+    else:
+        merged = [int(number) for number in result["vector"]]
+        table = read(model, plan, merged, answered, catalogue, public, here)
     checked = _merge_again(result["trusts"], intent, plan, roster, merged)
-    table = read(model, plan, merged, answered, catalogue)
-    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked), shares, checked)
+    if checked and trust_axis(plan) is not None:
+        vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
+        table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here)
+    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan), shares, checked)
 
 
-def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Sequence[int]) -> bool:
+def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Merged) -> bool:
     """Repeat the sum from the vectors that the trusts signed; False when the coordinator does not show them all."""
     vectors = []
     for item in items:
         if item.get("vector") is None:
             return False
         vector = base64.b64decode(item["vector"], validate=True)
-        check_vector(_read_answer(item, intent, plan, roster), vector)
+        check_vector(_read_answer(item, intent, plan, roster), vector, keyed=plan.has_unknown_keys)
         vectors.append(vector)
-    if add_vectors(vectors, plan.length) != list(merged):
+    again: Merged = add_pairs(vectors) if plan.has_unknown_keys else add_vectors(vectors, plan.length)
+    if again != merged:
         raise TrustQueryError("auth-document", document="result", problem="it is not the sum of what the trusts signed")
     return True
 
@@ -194,8 +217,10 @@ def _no_result(intent: Intent, trusts: tuple[TrustOutcome, ...]) -> TrustQueryEr
     return TrustQueryError.of([*given, few.problem])
 
 
-def _notes(answers: Sequence[Answer], checked: bool) -> tuple[str, ...]:
+def _notes(answers: Sequence[Answer], checked: bool, plan: Plan) -> tuple[str, ...]:
     notes = ["Intervals are 95 % and cover the noise only."]
+    if plan.has_unknown_keys:
+        notes.append("Keys were found in the data: each sum is of the trusts that released it; rare keys are absent.")
     if not all(has_rollback_protection(answer) for answer in answers):
         notes.append("No rollback protection: the federation has no witnesses yet.")
     if checked:

@@ -52,6 +52,8 @@ from trustquery.model.post import (
 from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
 from trustquery.model.relations import Relation, scans
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.trusts import trust_key
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS, UNKNOWN_DELTA_ATTO, plain_column
 from trustquery.planning.checker import check
 from trustquery.privacy.budget import delta_for, rho_nano_of
 
@@ -62,6 +64,7 @@ _CLAUSES = {
     "qualify": ("QUALIFY", "use a plain aggregate"),
     "windows": ("WINDOW", "use a plain aggregate"),
 }
+TRUST = "trust"
 _TAIL = ("having", "order", "limit", "offset", "with_")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -76,6 +79,8 @@ def compile_query(
     as_of: datetime.date | None = None,
     public: PublicTables | None = None,
     parameters: Parameters | None = None,
+    unknown_keys: bool = False,
+    trusts: tuple[str, ...] = (),
 ) -> Query:
     """Compile one SELECT to the frozen model.
 
@@ -86,6 +91,9 @@ def compile_query(
         max_groups_per_person: contribution bound G, cells; the catalogue's when None.
         max_rows_per_group: contribution bound R, rows a cell; the catalogue's when None.
         parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
+        unknown_keys: whether one coded key without a public list of values may be found in the data and released by
+            threshold, which costs a delta of 1e-9 besides.
+        trusts: names of the trusts asked, sorted: the values of the key ``trust``; without any there is no such key.
         as_of: the day that stands for "today"; 1 January 2000 when None, since no function here reads it yet.
         public: public tables that may be joined; those that ship when None.
 
@@ -102,6 +110,7 @@ def compile_query(
         release, outer = split_release(tree, catalogue, reader)
         _read_all(tree, reader)
         compiler = _Compiler(release, catalogue, reader, problems)
+        compiler.unknown_keys, compiler.trusts = unknown_keys, trusts
         draft = compiler.draft()
         if not problems:
             stages = read_stages(outer, draft.fields(), tables.public, reader)
@@ -127,6 +136,7 @@ def compile_query(
         rows,
         rho_nano_of(epsilon, delta_for(catalogue.unit.declared_people)),
         (as_of or datetime.date(2000, 1, 1)).isoformat(),
+        delta_atto=UNKNOWN_DELTA_ATTO if any(key.kind == "unknown" for key in draft.keys) else 0,
         post=post,
     )
     check(query, catalogue, tables.public, compiler.reader.place)
@@ -159,6 +169,8 @@ class _Draft:
 class _Compiler:
     def __init__(self, tree: exp.Select, catalogue: Catalogue, reader: Reader, problems: Problems) -> None:
         self.tree, self.catalogue, self.reader, self.problems = tree, catalogue, reader, problems
+        self.unknown_keys = False
+        self.trusts: tuple[str, ...] = ()
         self._aliases: dict[str, OutputExpression] = {}
 
     def draft(self) -> _Draft:
@@ -188,6 +200,7 @@ class _Compiler:
                 continue
         if not self.problems:
             draft.tail = self._tail(draft)
+        self._only_unknown(draft)
         draft.relation = with_marks(draft.relation, self.reader)
         self._few("statistics", self.tree.expressions, len(draft.aggregates))
         if not draft.aggregates and not self.problems:
@@ -252,6 +265,14 @@ class _Compiler:
         return found
 
     def _key(self, draft: _Draft, written: exp.Expr, name: str, ranges: Mapping[ColumnRef, DateRange]) -> None:
+        if self._is_trust(written):
+            if any(key.kind == "trust" for key in draft.keys):
+                self.reader.refuse(
+                    "query-form-unsupported", written, form="the key trust twice", instead="group by it once"
+                )
+                return
+            draft.keys.append(self.reader.mark(trust_key(name, self.trusts), written))
+            return
         try:
             expression = self._key_expression(written)
         except Refused:
@@ -263,6 +284,10 @@ class _Compiler:
                 self.reader.refuse("query-key-no-domain", written, expression=words_of(written))
             return
         values = key_values(expression, info, ranges)
+        if values is None and self.unknown_keys and info.type in (ColumnType.TEXT, ColumnType.INTEGER):
+            draft.keys.append(self.reader.mark(Key(name, expression, info.type, (), "unknown"), written))
+            self._in_vocabulary(written, expression)
+            return
         if values is None:
             self._no_domain(written, expression, info)
             return
@@ -270,6 +295,13 @@ class _Compiler:
             self.reader.refuse("query-key-no-domain", written, expression=words_of(written))
             return
         draft.keys.append(self.reader.mark(Key(name, expression, info.type, values), written))
+
+    def _is_trust(self, written: exp.Expr) -> bool:
+        """Whether this is the trust that answers: the bare name, where no table in FROM has such a column."""
+        bare = isinstance(written, exp.Column) and not written.table and isinstance(written.this, exp.Identifier)
+        if not (bare and self.trusts and written.name.lower() == TRUST):
+            return False
+        return all(shape.column(TRUST) is None for shape in self.reader.scope.values())
 
     def _key_expression(self, written: exp.Expr) -> Expression:
         if isinstance(written, exp.Column) and isinstance(written.this, exp.Identifier):
@@ -280,6 +312,30 @@ class _Compiler:
                 key = self.reader.person_key
                 raise self.reader.refuse("query-identifier-in-output", written, column=words_of(written), key=key)
         return self.reader.read(written)
+
+    def _in_vocabulary(self, written: exp.Expr, expression: Expression) -> None:
+        """Refuse a key that may not be found in the data; ``planning.checker`` does so again."""
+        found = plain_column(expression)
+        column = self.reader.scope[found.alias].column(found.column) if found is not None else None
+        if column is None or column.role is not Role.DIMENSION or not column.vocabulary:
+            self.reader.refuse("query-key-no-vocabulary", written, expression=words_of(written))
+
+    def _only_unknown(self, draft: _Draft) -> None:
+        """A thresholded release has one key and one count: each refusal says what to do instead."""
+        if not any(key.kind == "unknown" for key in draft.keys):
+            return
+        if len(draft.keys) > 1:
+            group = self.tree.args["group"].expressions
+            self.reader.refuse(
+                "query-unknown-keys", group[-1], what="with one key",
+                instead="leave out the other keys, or ask for one of their values at a time in WHERE",
+            )  # fmt: skip
+        kinds = {aggregate.kind for aggregate in draft.aggregates}
+        if len(draft.aggregates) > 1 or not kinds <= {"count", "count_distinct_person"}:
+            self.reader.refuse(
+                "query-unknown-keys", self.tree, what="with one count",
+                instead=f"ask for count(*), count(x) or count(DISTINCT {self.reader.person_key}) alone",
+            )  # fmt: skip
 
     def _no_domain(self, written: exp.Expr, expression: Expression, info: Info) -> None:
         columns = list(written.find_all(exp.Column))
@@ -379,7 +435,7 @@ class _Compiler:
             )
         expression = self._key_expression(written)
         for place, known in enumerate(draft.keys):
-            if known.expression == expression:  # written in another way, such as with its table
+            if known.kind != "trust" and known.expression == expression:  # written in another way
                 return KeyRef(place)
         if self.tree.args.get("group") is None and not any(has_aggregate(item) for item in self.tree.expressions):
             key = self.reader.person_key
@@ -407,8 +463,12 @@ class _Compiler:
             if number is not None and not 1 <= number <= MAX_BOUND:
                 raise TrustQueryError("query-contribution-bound", name, name=name, limit=MAX_BOUND)
         rows_read = rows_of(draft.relation, self.reader.tables, _silent)
-        cells = math.prod(len(key.values) + 2 for key in draft.keys)
-        fixed = all(infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys)
+        unknown = any(key.kind == "unknown" for key in draft.keys)
+        cells = MAX_UNKNOWN_KEYS if unknown else math.prod(len(key.values) + 2 for key in draft.keys)
+        # A person's rows at one trust all have that trust's name.
+        fixed = all(
+            key.kind == "trust" or infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys
+        )
         default_rows, default_groups = rows_read.rows, rows_read.groups
         if fixed or rows_read.one_row:
             # All rows of a person fall in one cell, so the cell may hold what would else be spread over many.

@@ -100,8 +100,9 @@ def read_optional(data: object) -> Expression | None:
 
 
 def write_key(key: Key) -> dict[str, Any]:
-    """A key as data."""
-    return {
+    """A key as data; its kind is written only where the values are not public, so that other models keep their hash."""
+    kind = {} if key.kind == "public" else {"kind": key.kind}
+    return kind | {
         "name": key.name,
         "expression": write_expression(key.expression),
         "type": str(key.type),
@@ -111,8 +112,12 @@ def write_key(key: Key) -> dict[str, Any]:
 
 def read_key(data: object) -> Key:
     """A key from data."""
-    name, expression, kind, values = members(data, "name", "expression", "type", "values")
-    return Key(name, read_expression(expression), read_type(kind), tuple(items(values)))
+    special = isinstance(data, dict) and "kind" in data
+    names = ("name", "expression", "type", "values", *(("kind",) if special else ()))
+    name, expression, type_, values, *kind = members(data, *names)
+    if kind == ["public"]:
+        raise invalid()
+    return Key(name, read_expression(expression), read_type(type_), tuple(items(values)), *kind)
 
 
 def write_aggregate(aggregate: Aggregate) -> dict[str, Any]:

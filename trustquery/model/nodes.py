@@ -32,6 +32,7 @@ __all__ = [
     "Expression",
     "FieldRef",
     "Key",
+    "KeyKind",
     "KeyRef",
     "Literal",
     "Output",
@@ -186,17 +187,36 @@ def walk(expression: Expression) -> Iterator[Expression]:
             stack.extend(reversed(node.arguments))
 
 
+KeyKind = OneOf["public", "unknown", "trust"]
+
+
 @dataclass(frozen=True)
 class Key:
-    """A grouping key with its public values, written out; *other* and *missing* are always added."""
+    """A grouping key with its public values, written out; *other* and *missing* are always added.
+
+    Attributes:
+        kind: ``unknown`` has no values: those found in the data are released by threshold (``model.unknown``).
+            ``trust`` is the trust that answers: its values are the names of the trusts asked, and its expression is
+            NULL until a trust puts its own name there (``model.trusts``).
+    """
 
     name: str
     expression: Expression
     type: ColumnType
     values: tuple[int | str | bool, ...]
+    kind: KeyKind = "public"
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_expression(self.expression)
+        if self.kind == "unknown":
+            if self.values != () or self.type not in (ColumnType.TEXT, ColumnType.INTEGER):
+                raise invalid()
+            return
+        if self.kind not in ("public", "trust"):
+            raise invalid()
+        if self.kind == "trust" and (self.expression != Literal(None, None) or self.type is not ColumnType.TEXT):
+            raise invalid()
         if self.type in (ColumnType.NUMBER, ColumnType.TIMESTAMP) or not isinstance(self.values, tuple):
             raise invalid()
         if not 1 <= len(self.values) <= MAX_KEY_VALUES or len(set(self.values)) != len(self.values):

@@ -27,6 +27,7 @@ from trustquery.model.nodes import (
 from trustquery.model.post import NO_POST, Post, check_post, post_pins
 from trustquery.model.relation_codec import read_relation, write_relation
 from trustquery.model.relations import MAX_RELATIONS, Relation, Scan, expressions, relations, scans
+from trustquery.model.unknown import check_unknown
 
 __all__ = ["MODEL_FORMAT", "Query"]
 
@@ -50,7 +51,7 @@ class Query:
         groups: G, most cells one person may touch, ≥ 1.
         rows: R, most rows one person may add to one cell, ≥ 1 (people are counted with R = 1).
         rho_nano: privacy loss to spend at most, in 1e-9 rho, at each trust.
-        delta_atto: for thresholded releases only; 0 here.
+        delta_atto: delta to spend, in 1e-18: above 0 exactly where a key is of kind ``unknown``, else 0.
         mode: ``local``; ``secure-sum`` is reserved.
         as_of: ISO date that stands for "today"; never a clock.
         post: what happens to the merged, noised table; no node evaluates it.
@@ -82,7 +83,7 @@ class Query:
             raise invalid()
         if not (1 <= self.groups <= MAX_BOUND and 1 <= self.rows <= MAX_BOUND):
             raise invalid()
-        if not 1 <= self.rho_nano <= MAX_RHO_NANO or self.delta_atto != 0 or self.mode not in ("local", "secure-sum"):
+        if not 1 <= self.rho_nano <= MAX_RHO_NANO or self.mode not in ("local", "secure-sum"):
             raise invalid()
         try:
             if datetime.date.fromisoformat(self.as_of).isoformat() != self.as_of:
@@ -90,6 +91,9 @@ class Query:
         except (TypeError, ValueError) as error:
             raise invalid() from error
         if not self.aggregates or max(len(self.keys), len(self.aggregates), len(self.outputs)) > MAX_PARTS:
+            raise invalid()
+        check_unknown(self.keys, self.aggregates, self.delta_atto)
+        if sum(key.kind == "trust" for key in self.keys) > 1:
             raise invalid()
         if sum(1 for _ in relations(self.relation)) > MAX_RELATIONS:
             raise invalid()
@@ -130,6 +134,11 @@ class Query:
         yield from (key.expression for key in self.keys)
         for aggregate in self.aggregates:
             yield from (part for part in (aggregate.argument, aggregate.filter) if part is not None)
+
+    @property
+    def has_unknown_keys(self) -> bool:
+        """Whether keys are found in the data and released by threshold."""
+        return any(key.kind == "unknown" for key in self.keys)
 
     def tables(self) -> frozenset[str]:
         """Names of the catalogue tables read."""

@@ -41,6 +41,7 @@ class Field:
         origin: for identifiers, the catalogue column's own name: only equals meet.
         fraction_bits: the precision that the catalogue declares for a measure.
         domain: coded values with the words shown to people, where the catalogue has them.
+        vocabulary: the coded vocabulary that the column's values belong to, where the catalogue names one.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Field:
     origin: str = ""
     fraction_bits: int = 0
     domain: tuple[DomainValue, ...] = ()
+    vocabulary: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def shape_of_table(table: Table) -> Shape:
             column.name,
             column.fraction_bits,
             column.domain or (),
+            column.vocabulary or "",
         )
         for column in table.columns
     )
@@ -431,4 +434,5 @@ def _merged(columns: tuple[Field, ...], node: UnionAll, report: Report) -> Field
         kinds = ", ".join(str(info.type or "NULL") for info in infos)
         report("query-subquery-columns", node, reason=f"{first.name} has the types {kinds}")
         info = NULL
-    return replace(first, info=replace(info, person_only=False), role=Role.DIMENSION, origin="")
+    vocabulary = first.vocabulary if len({column.vocabulary for column in columns}) == 1 else ""
+    return replace(first, info=replace(info, person_only=False), role=Role.DIMENSION, origin="", vocabulary=vocabulary)

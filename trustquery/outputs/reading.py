@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from trustquery.catalogue.schema import Catalogue, ColumnType
@@ -29,14 +30,16 @@ from trustquery.model.nodes import (
 from trustquery.model.post import Field, fields_of_release, tidy_bins
 from trustquery.model.query import Query
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.unknown import read_label
 from trustquery.outputs import histograms
 from trustquery.outputs.expressions import Cell, Value, evaluate, value_of_cell
 from trustquery.outputs.figures import Z95, Figure, noised
 from trustquery.outputs.post import Rows, apply_tail, cell_of, run_stages
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
+from trustquery.outputs.trusts import shown
 from trustquery.planning.plan import Block, Plan
 
-__all__ = ["Z95", "ratio", "read"]
+__all__ = ["Z95", "ratio", "read", "read_keys"]
 
 
 def read(
@@ -46,6 +49,7 @@ def read(
     trusts: int,
     catalogue: Catalogue,
     public: PublicTables | None = None,
+    answered: Collection[str] | None = None,
 ) -> Table:
     """Turn a merged vector into a table, and do what the query asks of the table.
 
@@ -55,6 +59,7 @@ def read(
         trusts: how many that were, ≥ 1.
         catalogue: for labels.
         public: tables that an outer SELECT joins; those that ship when None.
+        answered: names of the trusts that answered, for a table by trust: the others have no rows.
 
     Returns:
         One row a cell (a bin of a cell, where a histogram is read bin by bin), first key slowest, in the plan's order,
@@ -66,9 +71,46 @@ def read(
     """
     if len(merged) != plan.length or trusts < 1:
         raise TrustQueryError("internal-fault", incident="merged-shape")
-    release = _Release(query, plan, merged, trusts, catalogue)
+    keys = [_key_cells(key, query, catalogue) for key in query.keys]
+    release = _Release(query, plan, merged, keys, lambda _: trusts)
+    return _table(query, release, release.places(answered), public)
+
+
+def read_keys(
+    query: Query, plan: Plan, merged: Mapping[str, tuple[int, int]], public: PublicTables | None = None
+) -> Table:
+    """Turn the merged counts of a thresholded release into a table, and do what the query asks of the table.
+
+    Args:
+        query: for the outputs and what follows them.
+        merged: label of a key to its sum and the number of trusts that released it, ≥ 1.
+        public: tables that an outer SELECT joins; those that ship when None.
+
+    Returns:
+        One row a key that any trust released, by value, *other* and *missing* last, unless the query filters, sorts or
+        sums them. A trust that did not release a key may hold some of it: every estimate has the caveat
+        ``unknown-keys-thresholded``.
+
+    Raises:
+        TrustQueryError: ``query-model-invalid``: a label that is none of this key's; ``query-input-…``.
+    """
+    [axis] = plan.axes
+    found = [(read_label(label, ColumnType(axis.type)), *merged[label]) for label in sorted(merged)]
+    if axis.type == ColumnType.INTEGER:
+        found.sort(key=lambda item: (item[0][0] != "value", item[0][1] or 0))
+    keys = [[KeyCell(*key) for key, _, _ in found]]
+    release = _Release(query, plan, [total for _, total, _ in found], keys, lambda cell: found[cell][2])
+    table = _table(query, release, release.places(), public)
+    columns = (
+        replace(column, caveats=(*column.caveats, "unknown-keys-thresholded")) if column.kind == "estimate" else column
+        for column in table.columns
+    )
+    return Table(tuple(columns), table.rows)
+
+
+def _table(query: Query, release: _Release, places: list[_Place], public: PublicTables | None) -> Table:
     fields = fields_of_release(query.keys, query.aggregates, query.outputs)
-    places = apply_tail(query.post.tail, release.places(), release.look, release.cell)
+    places = apply_tail(query.post.tail, places, release.look, release.cell)
     rows: Rows = [
         [release.column(place, output.expression, field) for output, field in zip(query.outputs, fields, strict=True)]
         for place in places
@@ -85,18 +127,26 @@ _Place = tuple[int, int]
 class _Release:
     """The release's rows, before any outer SELECT."""
 
-    def __init__(self, query: Query, plan: Plan, merged: Sequence[int], trusts: int, catalogue: Catalogue) -> None:
-        self.plan, self.merged = plan, merged
+    def __init__(
+        self,
+        query: Query,
+        plan: Plan,
+        merged: Sequence[int],
+        keys: list[list[KeyCell]],
+        trusts: Callable[[int], int],
+    ) -> None:
+        """``keys`` are the cells along each axis; ``trusts`` says how many draws of noise a cell has."""
+        self.plan, self.merged, self.keys, self.trusts = plan, merged, keys, trusts
         self.bins = tidy_bins(query.outputs, query.post.tail, query.aggregates)
-        self.sds = [block.sigma_float * math.sqrt(trusts) / 2.0**block.fraction_bits for block in plan.blocks]
-        self.keys = [_key_cells(key, query, catalogue) for key in query.keys]
-        self._strides = [math.prod(axis.cells for axis in plan.axes[place + 1 :]) for place in range(len(plan.axes))]
+        self._strides = [math.prod(map(len, keys[place + 1 :])) for place in range(len(keys))]
         self._curve: tuple[Any, list[Figure], list[Figure]] = (None, [], [])
 
-    def places(self) -> list[_Place]:
-        """All rows in the plan's order."""
+    def places(self, answered: Collection[str] | None = None) -> list[_Place]:
+        """All rows in the plan's order; for a table by trust those of the trusts that answered."""
         bins = range(self.bins.count if self.bins is not None else 1)
-        return list(itertools.product(range(self.plan.cells), bins))
+        cells = itertools.product(*(range(len(key)) for key in self.keys))
+        kept = [cell for cell, place in enumerate(cells) if shown(self.plan.axes, place, answered)]
+        return list(itertools.product(kept, bins))
 
     def look(self, place: _Place) -> Callable[[KeyRef | AggregateRef | FieldRef | OutputCall], Value]:
         """What references mean in one row."""
@@ -122,7 +172,7 @@ class _Release:
     def _read(self, place: _Place, node: KeyRef | AggregateRef | FieldRef | OutputCall, *, alone: bool) -> Cell:
         cell, bin_place = place
         if isinstance(node, KeyRef):
-            return self.keys[node.key][cell // self._strides[node.key] % self.plan.axes[node.key].cells]
+            return self.keys[node.key][cell // self._strides[node.key] % len(self.keys[node.key])]
         if isinstance(node, AggregateRef):
             return self._figure(self.plan.blocks[node.aggregate], cell)
         if isinstance(node, FieldRef):
@@ -145,7 +195,10 @@ class _Release:
         """A cell's value in the statistic's own unit, with its own draw of noise."""
         position = block.offset + cell * block.width + bin_place
         value = self.merged[position] / 2**block.fraction_bits
-        return noised(value, position, self.sds[block.statistic], counted=block.kind != "sum")
+        return noised(value, position, self._sd(block, cell), counted=block.kind != "sum")
+
+    def _sd(self, block: Block, cell: int) -> float:
+        return block.sigma_float * math.sqrt(self.trusts(cell)) / 2.0**block.fraction_bits
 
     def _quantile(self, block: Block, cell: int, node: OutputCall, alone: bool) -> Figure:
         bins: Bins | None = block.bins
@@ -155,7 +208,7 @@ class _Release:
         counts = [float(self.merged[position]) for position in positions]
         share = float(str(getattr(node.arguments[1], "value", 0)))
         # A column of its own needs no more than its interval; what is computed from a quantile needs its noise.
-        return histograms.quantile(bins, counts, self.sds[block.statistic], share, () if alone else positions)
+        return histograms.quantile(bins, counts, self._sd(block, cell), share, () if alone else positions)
 
 
 def _key_cells(key: Key, query: Query, catalogue: Catalogue) -> list[KeyCell]:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from trustquery.catalogue.schema import Catalogue, ColumnType
+from trustquery.catalogue.schema import Catalogue, ColumnType, Role
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problems, TrustQueryError
 from trustquery.language.functions import AGE_BANDS, FUNCTIONS
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
 from trustquery.model.multiplicity import MAX_JOINED, public_factor
-from trustquery.model.nodes import Call, Expression
+from trustquery.model.nodes import Call, Expression, Key
 from trustquery.model.query import Query
 from trustquery.model.relations import Join, Mark, relations
 from trustquery.model.scope import Shape, Tables, condition, rows_of
+from trustquery.model.unknown import plain_column
 
 __all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "pinned_tables"]
 
@@ -79,6 +80,8 @@ def check(
     problems.raise_any()
     for key in query.keys:
         _key_type(key.type, infer(key.expression, scope, report), key, report)
+        if key.kind == "unknown":
+            _in_vocabulary(key, scope, report)
     for aggregate in query.aggregates:
         if aggregate.filter is not None:
             condition(aggregate.filter, scope, report)
@@ -93,7 +96,7 @@ def check(
                     needed="integer or number",
                     instead="use a numeric column or expression",
                 )
-    cells = math.prod(len(key.values) + 2 for key in query.keys)
+    cells = math.prod(len(key.values) + 2 for key in query.keys)  # 2 for an unknown key, which stands alone
     width = sum(aggregate.bins.count if aggregate.bins is not None else 1 for aggregate in query.aggregates)
     if cells > MAX_CELLS or cells * width > MAX_VECTOR:
         limit = MAX_CELLS if cells > MAX_CELLS else MAX_VECTOR // width
@@ -130,6 +133,14 @@ def _written(node: Expression) -> int:
         # Written as one comparison for each edge.
         return (len(node.arguments) + len(AGE_BANDS)) * _written(node.arguments[0])
     return 1 + sum(row.mentions(place) * _written(argument) for place, argument in enumerate(node.arguments))
+
+
+def _in_vocabulary(key: Key, scope: Mapping[str, Shape], report: Callable[..., None]) -> None:
+    """Keys found in the data are codes of a vocabulary that the catalogue names; free text and numbers are none."""
+    found = plain_column(key.expression)
+    column = scope[found.alias].column(found.column) if found is not None and found.alias in scope else None
+    if column is None or column.role is not Role.DIMENSION or not column.vocabulary:
+        report("query-key-no-vocabulary", key.expression, expression=key.name)
 
 
 def _key_type(declared: ColumnType, info: Info, key: object, report: Callable[..., None]) -> None:

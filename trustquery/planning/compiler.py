@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,12 +15,13 @@ from trustquery.model.nodes import Aggregate, AggregateRef, OutputCall, OutputEx
 from trustquery.model.query import Query
 from trustquery.planning.checker import check
 from trustquery.planning.plan import SIGMA_UNIT, Axis, Block, Bound, Plan, PlanOutput
-from trustquery.privacy.budget import NANO, charge_nano, l2_squared, sigma_units
+from trustquery.privacy.budget import NANO, charge_nano, gaussian_tail, l2_squared, sigma_units, threshold_for
 
 __all__ = ["compile_plan"]
 
 MAX_SIGMA_UNITS = 2**53 * SIGMA_UNIT
 """Noise beyond 2^53 vector integers would meet the ±2^62 edge of a cell."""
+MAX_THRESHOLD = 2**61
 
 
 def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None = None) -> Plan:
@@ -34,7 +36,7 @@ def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None
         TrustQueryError: ``query-…``; ``policy-mode-unavailable``.
     """
     check(query, catalogue, public)
-    axes = tuple(Axis(key.name, str(key.type), key.values) for key in query.keys)
+    axes = tuple(Axis(key.name, str(key.type), key.values, key.kind) for key in query.keys)
     cells = math.prod(axis.cells for axis in axes)
     share = query.rho_nano // len(query.aggregates)
     if share < 1:
@@ -43,6 +45,8 @@ def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None
     for aggregate in query.aggregates:
         offset = blocks[-1].offset + blocks[-1].length if blocks else 0
         blocks.append(_block(len(blocks), offset, aggregate, cells, min(query.groups, cells), query.rows, share))
+    if query.has_unknown_keys:
+        blocks = [_thresholded(block, query.delta_atto) for block in blocks]
     outputs = tuple(PlanOutput(output.name, _read(output.expression, blocks)) for output in query.outputs)
     plan = Plan(axes, tuple(blocks), outputs)
     _recheck(plan, query)
@@ -74,6 +78,14 @@ def _block(place: int, offset: int, aggregate: Aggregate, cells: int, groups: in
     )
 
 
+def _thresholded(block: Block, delta_atto: int) -> Block:
+    """The block of a thresholded release: no cell is known, and a key is released from ``threshold`` upwards."""
+    found = threshold_for(block.bound.groups, block.bound.rows, block.sigma, delta_atto)
+    if found > MAX_THRESHOLD:
+        raise TrustQueryError("query-sensitivity-too-large")
+    return replace(block, offset=0, length=0, threshold=found, delta_atto=delta_atto)
+
+
 def _read(node: OutputExpression, blocks: list[Block]) -> dict[str, Any]:
     if isinstance(node, AggregateRef):
         return {"block": blocks[node.aggregate].id}
@@ -96,4 +108,11 @@ def _recheck(plan: Plan, query: Query) -> None:
     starts = [block.offset for block in plan.blocks]
     contiguous = starts == [0, *ends[:-1]] and ends[-1] == plan.length
     if loss > Fraction(plan.rho_nano, NANO) or plan.rho_nano > query.rho_nano or not contiguous:
+        raise TrustQueryError("internal-fault", incident="plan-claim")
+    tails = sum(
+        block.bound.groups * gaussian_tail(block.threshold - block.bound.rows, block.sigma)
+        for block in plan.blocks
+        if block.threshold
+    )
+    if tails > query.delta_atto or plan.delta_atto != query.delta_atto:
         raise TrustQueryError("internal-fault", incident="plan-claim")

@@ -69,8 +69,15 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
     for pin in query.inputs:
         words.append(f"Looks up in the public table {pin.id}, version {pin.words}, the same at every trust.")
     for axis in plan.axes:
+        if axis.kind == "unknown":
+            words += _unknown(plan, axis.name)
+            continue
+        if axis.kind == "trust":
+            words.append(f"Groups by {axis.name}: each of the {len(axis.values)} trusts asked in cells of its own.")
+            continue
         words.append(f"Groups by {axis.name}: {len(axis.values)} public values, and the cells 'other' and 'missing'.")
-    words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")
+    if not plan.has_unknown_keys:
+        words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")
     words += _readings(query, plan)
     words.append("Adds discrete Gaussian noise at each trust before anything leaves it.")
     words += _afterwards(query)
@@ -86,6 +93,17 @@ def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Expl
         delta,
         catalogue.unit.max_trusts,
     )
+
+
+def _unknown(plan: Plan, name: str) -> list[str]:
+    """A thresholded release in words."""
+    [block] = plan.blocks
+    delta = format((Decimal(plan.delta_atto) / 10**18).normalize(), "e")
+    return [
+        f"Groups by {name}, whose values are found in the data; rarer values never leave, so the list is not complete.",
+        f"At each trust a value leaves only where its noised count is {block.threshold:,} or more.",
+        f"Spends a delta of {delta} at each trust besides the privacy loss below.",
+    ]
 
 
 def _readings(query: Query, plan: Plan) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from trustquery.identity import canonical
 from trustquery.model.codec import write_bins
 from trustquery.model.nodes import Bins
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 
 __all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Bound", "Plan", "PlanOutput"]
 
@@ -29,15 +30,22 @@ Value = int | str | bool
 
 @dataclass(frozen=True)
 class Axis:
-    """One grouping key: its public values, in order. ``cells`` counts the two extra ones."""
+    """One grouping key: its public values, in order. ``cells`` counts the two extra ones.
+
+    ``kind`` unknown: no values are public, and ``cells`` is the most there may be. ``kind`` trust: the values are the
+    trusts asked, and each has rows in its own cells only.
+    """
 
     name: str
     type: str
     values: tuple[Value, ...]
+    kind: Literal["public", "unknown", "trust"] = "public"
 
     @property
     def cells(self) -> int:
         """Number of cells along this axis: the values, *other*, *missing*."""
+        if self.kind == "unknown":
+            return MAX_UNKNOWN_KEYS
         return len(self.values) + 2
 
     @property
@@ -47,7 +55,8 @@ class Axis:
 
     def document(self) -> dict[str, Any]:
         """Canonical-JSON data."""
-        return {"name": self.name, "type": self.type, "values": list(self.values)}
+        kind = {} if self.kind == "public" else {"kind": self.kind}
+        return kind | {"name": self.name, "type": self.type, "values": list(self.values)}
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,9 @@ class Block:
         sigma: standard deviation of the noise in units of 2^-20.
         bins: of a histogram: bin b of cell c is at offset + c·bins + b. A row adds 1 to one bin, so that one person
             moves a cell's bins by at most R in L2: Δ² = G·R² (privacy-rules.md section 1).
+        threshold: smallest noised integer that is released, for a thresholded release; 0 for any other. Its offset and
+            length are 0, because how many cells it has is not known before data are read.
+        delta_atto: what the threshold costs in delta, in 1e-18.
     """
 
     id: str
@@ -100,6 +112,8 @@ class Block:
     rho_nano: int
     sigma: int
     bins: Bins | None = None
+    threshold: int = 0
+    delta_atto: int = 0
 
     @property
     def width(self) -> int:
@@ -113,7 +127,8 @@ class Block:
 
     def document(self) -> dict[str, Any]:
         """Canonical-JSON data."""
-        return {
+        limits = {"threshold": _big(self.threshold), "delta_atto": self.delta_atto} if self.threshold else {}
+        return limits | {
             "id": self.id,
             "kind": self.kind,
             "statistic": self.statistic,
@@ -161,8 +176,23 @@ class Plan:
 
     @property
     def length(self) -> int:
-        """Length of the vector, in int64s."""
+        """Length of the vector, in int64s; 0 for a thresholded release, which has pairs of key and integer instead."""
         return sum(block.length for block in self.blocks)
+
+    @property
+    def has_unknown_keys(self) -> bool:
+        """Whether this is a thresholded release."""
+        return any(axis.kind == "unknown" for axis in self.axes)
+
+    @property
+    def draws(self) -> int:
+        """Most draws of noise that this plan can need, whatever the data hold."""
+        return MAX_UNKNOWN_KEYS if self.has_unknown_keys else self.length
+
+    @property
+    def delta_atto(self) -> int:
+        """What thresholds cost in delta, in 1e-18: the sum over the blocks."""
+        return sum(block.delta_atto for block in self.blocks)
 
     @property
     def rho_nano(self) -> int:

@@ -29,6 +29,7 @@ class PolicyRequest:
         aggregates: kinds of the query's aggregates.
         cells: cells of one block of the plan.
         rho_nano: the charge, in 1e-9 rho.
+        trust_key: whether the figures are grouped by the trust that answers.
         training_expires: when the person's training ends, seconds since 1970.
         now: the node's wall clock, seconds since 1970.
     """
@@ -53,6 +54,7 @@ class PolicyRequest:
     unknown_keys: bool
     training_expires: int
     now: int
+    trust_key: bool = False
 
 
 Check = Callable[[Policy, PolicyRequest], Problem | None]
@@ -174,8 +176,8 @@ def _rho(policy: Policy, request: PolicyRequest) -> Problem | None:
 
 @_rule("cells")
 def _cells(policy: Policy, request: PolicyRequest) -> Problem | None:
-    """The keys do not make too many cells."""
-    if 0 < request.cells <= policy.queries.max_cells:
+    """The keys do not make too many cells. How many are found in the data has a limit of its own."""
+    if request.unknown_keys or 0 < request.cells <= policy.queries.max_cells:
         return None
     return _refused("cells", f"use coarser keys: at most {policy.queries.max_cells} cells")
 
@@ -218,6 +220,14 @@ def _unknown_keys(policy: Policy, request: PolicyRequest) -> Problem | None:
     if (request.unknown_keys or request.delta_atto) and not policy.queries.unknown_keys:
         return _refused("unknown-keys", "use keys with a public list of values")
     return None
+
+
+@_rule("trust-key")
+def _trust_key(policy: Policy, request: PolicyRequest) -> Problem | None:
+    """Figures grouped by trust are this trust's own, so they need that permission."""
+    if not request.trust_key or policy.queries.per_trust_figures:
+        return None
+    return _refused("trust-key", "leave out the key trust")
 
 
 @_rule("training")

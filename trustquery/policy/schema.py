@@ -149,7 +149,8 @@ class Queries(_Part):
         disclosure_profiles: named presentation rules that a project may use.
         purposes: purposes answered.
         min_trusts: an intent that asks fewer trusts than this is answered only where ``per_trust_figures`` is true.
-        unknown_keys: whether keys without a public domain may be released by threshold.
+        unknown_keys: whether codes without a public list may be found in the data and released by threshold. Each such
+            release spends a delta of 1e-9, so the delta caps of every scope must allow it too.
         per_trust_figures: whether the coordinator may see and show this trust's own noised figures. Local mode shows
             them to it, so false needs secure sum.
         show_budget_left: whether analysts are shown what share of each budget is left.
@@ -181,8 +182,6 @@ class Queries(_Part):
             raise ValueError("key_kinds lists browser, so browser_max_rho is needed")
         if not self.per_trust_figures and "local" in self.modes:
             raise ValueError('per_trust_figures = false needs modes = ["secure-sum"]: local mode shows them')
-        if self.unknown_keys:
-            raise ValueError("unknown_keys = true is not built yet")
         if self.review:
             raise ValueError("review = true is not built yet")
         return self

@@ -20,12 +20,15 @@ __all__ = [
     "charge_nano",
     "delta_for",
     "epsilon_of",
+    "gaussian_tail",
     "l2_squared",
     "rho_nano_of",
     "sigma_units",
+    "threshold_for",
 ]
 
 NANO = 10**9
+ATTO = 10**18
 MAX_EPSILON = Decimal(100)
 DEFAULT_DELTA = Decimal("1e-8")
 SIGMA_UNIT_SQUARED = 2**40
@@ -109,3 +112,36 @@ def sigma_units(l2_sensitivity_squared: int, rho_nano: int) -> int:
 def charge_nano(l2_sensitivity_squared: int, sigma: int) -> int:
     """What a block costs: ceil(1e9·Δ²/(2σ²)), with sigma in units of 2^-20."""
     return math.ceil(Fraction(NANO * l2_sensitivity_squared * SIGMA_UNIT_SQUARED, 2 * sigma * sigma))
+
+
+def threshold_for(groups: int, largest: int, sigma: int, delta_atto: int) -> int:
+    """The threshold of a release of keys that no list declares; rounded up, the same integer on every machine.
+
+    A key that only one person has counts at most ``largest``, and a person has at most ``groups`` of them. Each
+    appears when noise reaches threshold - largest, so with t = threshold - largest the delta is at most
+    groups x exp(-t²/(2σ²)): the discrete Gaussian's tail is no heavier than that (Canonne, Kamath and Steinke 2020,
+    section 3: it is sub-Gaussian; then Chernoff's bound. Rogers 2023, "A Unifying Privacy Analysis Framework for
+    Unknown Domain Algorithms", has the mechanism). Hence t = ceil(σ·sqrt(2·ln(groups/delta))), in whole numbers.
+
+    Args:
+        groups: G, keys one person may touch, ≥ 1.
+        largest: L-infinity sensitivity R·A, ≥ 1.
+        sigma: standard deviation of the noise, in units of 2^-20.
+        delta_atto: delta to spend, in 1e-18, ≥ 1.
+    """
+    digits = 10**40
+    log = _PRECISE.ln(_PRECISE.divide(Decimal(groups * ATTO), Decimal(delta_atto)))
+    scaled = int(_PRECISE.multiply(max(log, Decimal(0)), digits).to_integral_value(ROUND_CEILING)) + 1
+    squared = -(-2 * sigma * sigma * scaled // (SIGMA_UNIT_SQUARED * digits))
+    return largest + math.isqrt(squared - 1) + 1
+
+
+def gaussian_tail(distance: int, sigma: int) -> Decimal:
+    """Bound on the chance that discrete Gaussian noise is ``distance`` or more, in units of 1e-18, rounded up.
+
+    Args:
+        distance: in vector integers, ≥ 0.
+        sigma: in units of 2^-20.
+    """
+    exponent = _PRECISE.divide(Decimal(distance * distance * SIGMA_UNIT_SQUARED), Decimal(2 * sigma * sigma))
+    return _PRECISE.add(_PRECISE.multiply(_PRECISE.exp(-exponent), ATTO), _SLACK)

@@ -8,14 +8,15 @@ to turn the noise off and no float in the path. OpenDP is imported on first use 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trustquery.errors import TrustQueryError
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 from trustquery.planning.plan import Block, Plan
-from trustquery.privacy.budget import NANO
+from trustquery.privacy.budget import ATTO, NANO
 
-__all__ = ["CELL_LIMIT", "add_noise", "warm_up"]
+__all__ = ["CELL_LIMIT", "add_noise", "release_keys", "warm_up"]
 
 CELL_LIMIT = 2**62
 _MAP_SLACK = 1e-9
@@ -52,13 +53,55 @@ def add_noise(vector: Sequence[int], plan: Plan) -> list[int]:
         Input metric: change of one person's rows. Sensitivity: each block's ``l2_sensitivity_squared``.
         Output measure: zCDP, the sum of the blocks' ``rho_nano``. Failures depend on the plan only.
     """
-    if len(vector) != plan.length or any(abs(value) > CELL_LIMIT for value in vector):
+    if plan.has_unknown_keys or len(vector) != plan.length or any(abs(value) > CELL_LIMIT for value in vector):
         raise TrustQueryError("internal-fault", incident="vector-shape")
     noised: list[int] = []
     for block in plan.blocks:
         measurement = _measurement(block)
         noised.extend(measurement(list(vector[block.offset : block.offset + block.length])))
     return noised
+
+
+def release_keys(counts: Mapping[str, int], plan: Plan) -> dict[str, int]:
+    """Add discrete Gaussian noise to the count of each key found in the data; drop those below the threshold.
+
+    Args:
+        counts: label of a cell (``model.unknown``) to its count, which is above 0 and bounded per person as the plan
+            says; keys that nobody has are absent.
+        plan: of a thresholded release.
+
+    Returns:
+        The keys that may be named, with noised counts, in the order of their labels.
+
+    Raises:
+        TrustQueryError: ``internal-fault`` when the counts do not fit the plan, or OpenDP's own privacy map
+            disagrees with the charge in rho or delta.
+
+    Privacy:
+        Input metric: change of one person's rows: at most G keys, each by at most R, so sqrt(G)·R in L2. Output
+        measure: approximate zCDP, the block's ``rho_nano`` and ``delta_atto``. Failures depend on the plan, and on
+        whether there are more than 50,000 keys.
+
+    Source: OpenDP ``make_gaussian_threshold``; Rogers 2023, "A Unifying Privacy Analysis Framework for Unknown Domain
+        Algorithms in Differential Privacy".
+    """
+    if not plan.has_unknown_keys or len(plan.blocks) != 1 or len(counts) > MAX_UNKNOWN_KEYS:
+        raise TrustQueryError("internal-fault", incident="vector-shape")
+    if any(not 0 < value <= CELL_LIMIT for value in counts.values()):
+        raise TrustQueryError("internal-fault", incident="vector-shape")
+    [block] = plan.blocks
+    dp = _opendp()
+    space = (
+        dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T="i64")),
+        dp.l02inf_distance(dp.absolute_distance(T=float)),
+    )
+    measurement = dp.m.make_gaussian_threshold(*space, scale=block.sigma_float, threshold=block.threshold)
+    l2 = math.nextafter(math.sqrt(block.l2_sensitivity_squared), math.inf)
+    rho, delta = measurement.map((block.bound.groups, l2, float(block.bound.rows)))
+    if rho > block.rho_nano / NANO * (1 + _MAP_SLACK) or delta > block.delta_atto / ATTO:
+        raise TrustQueryError("internal-fault", incident="privacy-map")
+    noised: dict[str, int] = measurement(dict(counts))
+    return dict(sorted(noised.items()))
 
 
 def _measurement(block: Block) -> Any:

@@ -9,9 +9,13 @@ from collections.abc import Iterable, Sequence
 
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Answer, Intent, NodeEntry, key_id
+from trustquery.model.unknown import MAX_UNKNOWN_KEYS
+from trustquery.protocol.pairs import read_pairs
 
-__all__ = ["add_vectors", "check_answer", "check_vector", "has_rollback_protection", "read_vector"]
+__all__ = ["KEYED", "add_vectors", "check_answer", "check_vector", "has_rollback_protection", "read_vector"]
 
+KEYED = 0
+"""The vector length of a plan whose keys are found in the data: how many pairs it has is part of the answer."""
 NOTES = frozenset({"policy-bootstrap"})
 """Codes that may stand beside an answer."""
 
@@ -25,7 +29,7 @@ def check_answer(envelope: bytes, *, node: NodeEntry, intent: Intent, vector_len
 
     Args:
         node: its entry on the root-signed roster.
-        vector_length: length of the plan's vector, int64s.
+        vector_length: length of the plan's vector, int64s; ``KEYED`` for a thresholded release.
 
     Raises:
         TrustQueryError: ``auth-document``: a wrong signature, another query's answer, a charge above the signed one.
@@ -46,7 +50,8 @@ def check_answer(envelope: bytes, *, node: NodeEntry, intent: Intent, vector_len
         raise _wrong("it charges more than was signed")
     if answer.status == "answer":
         notes = {reason.get("code") for reason in answer.reasons}
-        if answer.vector_length != vector_length or not answer.vector_sha256 or not notes <= NOTES:
+        most = MAX_UNKNOWN_KEYS if vector_length == KEYED else vector_length
+        if not vector_length <= answer.vector_length <= most or not answer.vector_sha256 or not notes <= NOTES:
             raise _wrong("its vector has another shape")
     elif answer.vector_length or answer.vector_sha256:
         raise _wrong("it has a vector beside a refusal")
@@ -60,13 +65,20 @@ def has_rollback_protection(answer: Answer) -> bool:
     return all(reason.get("code") != "policy-bootstrap" for reason in answer.reasons)
 
 
-def check_vector(answer: Answer, vector: bytes) -> None:
+def check_vector(answer: Answer, vector: bytes, *, keyed: bool = False) -> None:
     """Check the bytes beside an answer against what it signed.
+
+    Args:
+        keyed: whether the answer is of a thresholded release.
 
     Raises:
         TrustQueryError: ``auth-document``.
     """
-    if len(vector) != 8 * answer.vector_length:
+    try:
+        length = len(read_pairs(vector)) if keyed else len(vector) / 8
+    except ValueError:
+        raise _wrong("its vector has another shape") from None
+    if length != answer.vector_length:
         raise _wrong("its vector has another length")
     if answer.status == "answer" and hashlib.sha256(vector).hexdigest() != answer.vector_sha256:
         raise _wrong("its vector has another hash")

@@ -2,5 +2,6 @@
 
 from trustquery.reference.evaluate import evaluate
 from trustquery.reference.rank import ranked_rows
+from trustquery.reference.unknown import evaluate_keys
 
-__all__ = ["evaluate", "ranked_rows"]
+__all__ = ["evaluate", "evaluate_keys", "ranked_rows"]

@@ -71,7 +71,7 @@ def test_an_honest_query_passes() -> None:
         ({"query_hash": "0f" * 32}, "auth-document"),
         ({"catalogue_hash": "0f" * 32}, "auth-document"),
         ({"plan_hash": "0f" * 32}, "query-plan-mismatch"),
-        ({"plan_format": "tq-plan-2"}, "query-plan-mismatch"),
+        ({"plan_format": "tq-plan-1"}, "query-plan-mismatch"),
         ({"rho_nano": PLAN.rho_nano - 1}, "budget-charge-mismatch"),
         ({"rho_nano": PLAN.rho_nano + 1}, "budget-charge-mismatch"),
         ({"delta_atto": 1}, "budget-charge-mismatch"),

@@ -10,6 +10,8 @@ from coordinator.store import AnswerRow
 from tests.factories.documents import NOW, intent, node_entry
 from trustquery.errors import Problem
 from trustquery.identity import Answer, SigningKey
+from trustquery.protocol.answers import KEYED
+from trustquery.protocol.pairs import write_pairs
 
 ADA = SigningKey.generate()
 KEYS = {ods: SigningKey.generate() for ods in ("RX1", "RX2", "RX3")}
@@ -95,3 +97,34 @@ def test_late_forged_and_misshapen_answers_do_not_count() -> None:
     spoilt = row("RX3", 4)
     spoilt.vector = struct.pack("<q", 5)
     assert merge(INTENT, 1, [*good, spoilt], NODES)["vector"] == ["8"]
+
+
+def keyed(ods: str, pairs: dict[str, int], **changed: Any) -> AnswerRow:
+    vector = write_pairs(pairs)
+    fields: dict[str, Any] = {"vector_sha256": hashlib.sha256(vector).hexdigest(), "vector_length": len(pairs)}
+    found = row(ods, **(fields | changed))
+    found.vector = vector
+    return found
+
+
+def test_keys_are_summed_over_the_trusts_that_released_them() -> None:
+    rows = [keyed("RX1", {"0E11": 5, "0I21": 2**63 - 1}), keyed("RX2", {}), keyed("RX3", {"0I21": 2**63 - 1})]
+    result = merge(INTENT, KEYED, rows, NODES)
+    assert result["vector"] == [["0E11", "5", 1], ["0I21", str(2**64 - 2), 2]]
+    assert [trust["node"] for trust in result["trusts"]] == ["RX1", "RX2", "RX3"]
+    assert result["trusts"][1]["vector"] == ""
+
+
+def test_keys_that_are_not_what_was_signed_are_left_out() -> None:
+    one = {"0E11": 5}
+    for wrong in (
+        keyed("RX2", one, vector_length=2),
+        keyed("RX2", one, vector_length=50_001),
+        keyed("RX2", one, vector_sha256="0" * 64),
+        row("RX2", 1),
+    ):
+        result = merge(INTENT, KEYED, [keyed("RX1", one), wrong, keyed("RX3", one)], NODES)
+        assert result["vector"] == [["0E11", "10", 2]]
+        assert [item["node"] for item in result["missing"]] == ["RX2"]
+    plain = merge(INTENT, 1, [row("RX1", 1), keyed("RX2", one), row("RX3", 1)], NODES)
+    assert plain["vector"] == ["2"]

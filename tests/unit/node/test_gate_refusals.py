@@ -57,7 +57,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "intent that has ended": (intent(not_after=NOW), "node-deadline"),
     "intent for another query": (intent(query_hash=H32), "auth-document"),
     "intent for another plan": (intent(plan_hash=H32), "query-plan-mismatch"),
-    "intent for another plan format": (intent(plan_format="tq-plan-2"), "query-plan-mismatch"),
+    "intent for another plan format": (intent(plan_format="tq-plan-1"), "query-plan-mismatch"),
     "intent for another catalogue": (intent(catalogue_hash=H32), "query-catalogue-mismatch"),
     "intent with an unknown input": (
         intent(inputs=(Input(id="codes", version=1, sha256=H32),)),

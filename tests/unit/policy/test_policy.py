@@ -158,7 +158,6 @@ def test_a_cap_that_is_not_written_is_an_error(table: str, line: str) -> None:
         {"rho_12_months": "3"},  # above the lifetime's 2
         {"key_kinds": '["file", "browser"]'},  # without browser_max_rho
         {"per_trust_figures": "false"},  # but local mode shows them
-        {"unknown_keys": "true"},
         {"review": "true"},
         {"modes": '["local", "global"]'},
         {"purposes": '["marketing"]'},
@@ -242,9 +241,16 @@ def test_each_rule_refuses(rule: str, asked: dict[str, Any], written: dict[str, 
 
 
 def test_every_rule_is_seen_refusing() -> None:
-    seen = {rule for rule, _, _ in REFUSED} | {"min-trusts"}
+    seen = {rule for rule, _, _ in REFUSED} | {"min-trusts", "trust-key"}
     assert seen == {rule.id for rule in RULES}
     assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+def test_figures_by_trust_need_that_permission() -> None:
+    open_to_all, hidden = policy(), policy(modes='["secure-sum"]', per_trust_figures="false")
+    assert evaluate(open_to_all, request(trust_key=True)).allowed
+    assert "trust-key" in evaluate(hidden, request(trust_key=True)).rules
+    assert "trust-key" not in evaluate(hidden, request()).rules
 
 
 def test_a_denied_table_wins_over_all_tables() -> None:
