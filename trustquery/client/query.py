@@ -100,7 +100,7 @@ class Query:
 
     def explain(self) -> Explanation:
         """The plan in words and the expected error, from public declarations alone."""
-        return explain(self.model, self.plan, self.catalogue, len(self.project.roster.nodes))
+        return explain(self.model, self.plan, self.catalogue, len(self.project.roster.nodes), self.public)
 
     @property
     def cost(self) -> Cost:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from decimal import Decimal
 
 from trustquery.catalogue.schema import Catalogue
+from trustquery.codelists import PublicTables
+from trustquery.errors import TrustQueryError
+from trustquery.model.multiplicity import join_caps, most_rows
 from trustquery.model.nodes import AggregateRef, Literal, OutputCall, walk_output
 from trustquery.model.post import post_pins, walks_bins
 from trustquery.model.query import Query
+from trustquery.model.relations import Join, leaves, relations
+from trustquery.model.scope import Tables
+from trustquery.planning.checker import pinned_tables
 from trustquery.planning.plan import Block, Plan
 from trustquery.privacy.budget import delta_for, epsilon_of
 
@@ -57,17 +64,38 @@ class Explanation:
     max_trusts: int
 
 
-def explain(query: Query, plan: Plan, catalogue: Catalogue, trusts: int) -> Explanation:
+def _kept(query: Query, tables: Tables) -> list[str]:
+    """What a join leaves out of one person's rows, so that nobody's can multiply without end."""
+    joins = [node for node in relations(query.relation) if isinstance(node, Join)]
+    inner = {id(node.left) for node in joins}
+    words = []
+    for join in joins:
+        if id(join) in inner:
+            continue
+        caps = join_caps(join, tables)
+        for leaf in leaves(join):
+            if leaf.alias in caps and caps[leaf.alias] < most_rows(leaf, tables):
+                words.append(f"Joins at most {caps[leaf.alias]} rows of one person from {leaf.alias}, chosen by rank.")
+    return words
+
+
+def explain(
+    query: Query, plan: Plan, catalogue: Catalogue, trusts: int, public: PublicTables | None = None
+) -> Explanation:
     """Describe a plan.
 
     Args:
         trusts: number of trusts that will be asked, ≥ 1.
+        public: public tables at hand; those that ship when None.
     """
-    public = {pin.id for pin in query.inputs}
-    tables = ", ".join(scan.table for scan in query.scans if scan.table not in public)
+    pinned = {pin.id for pin in query.inputs}
+    tables = ", ".join(scan.table for scan in query.scans if scan.table not in pinned)
     words = [f"Reads {tables} of {catalogue.id}, one person's rows at a time, joined on the person key."]
     for pin in query.inputs:
         words.append(f"Looks up in the public table {pin.id}, version {pin.words}, the same at every trust.")
+    # A cost is told without the rows of public tables, where they are not at hand.
+    with contextlib.suppress(TrustQueryError):
+        words += _kept(query, pinned_tables(query, catalogue, public))
     for axis in plan.axes:
         if axis.kind == "unknown":
             words += _unknown(plan, axis.name)
