@@ -29,7 +29,7 @@ from node_agent.engines.sql import (
 )
 from trustquery.catalogue.schema import ColumnType
 from trustquery.model.facts import infer
-from trustquery.model.multiplicity import join_caps, most_rows
+from trustquery.model.multiplicity import Cap, join_caps, most_rows
 from trustquery.model.nodes import Call, ColumnRef, Expression, Literal, walk
 from trustquery.model.relations import (
     AGGREGATE_WINDOWS,
@@ -219,7 +219,7 @@ class _Writer:
         )
         return Selected(select, 1, False, columns)
 
-    def _join(self, node: Join, needed: set[ColumnRef], caps: Mapping[str, int] | None = None) -> Selected:
+    def _join(self, node: Join, needed: set[ColumnRef], caps: Mapping[str, Cap] | None = None) -> Selected:
         caps = caps if caps is not None else join_caps(node, self.tables)
         inside = needed | references([node.condition] if node.condition is not None else [])
         if isinstance(node.left, Join):
@@ -250,16 +250,20 @@ class _Writer:
         select = select.join(right.below(RIGHT), on=on, join_type=kind, copy=False)
         return Selected(select, left.ties + right.ties, public, columns)
 
-    def _lowest(self, leaf: Leaf, needed: set[ColumnRef], caps: Mapping[str, int]) -> Selected:
+    def _lowest(self, leaf: Leaf, needed: set[ColumnRef], caps: Mapping[str, Cap]) -> Selected:
         """A joined relation, of each person the lowest-ranked rows that it may keep."""
         found = self.relation(leaf, needed)
-        if leaf.alias not in caps or caps[leaf.alias] >= most_rows(leaf, self.tables):
+        cap = caps.get(leaf.alias)
+        if cap is None or cap.rows >= most_rows(leaf, self.tables):
             return found
         ranks = [exp.Ordered(this=_named(name), nulls_first=False) for name in rank_columns(found.ties)]
-        place = exp.Window(this=exp.RowNumber(), partition_by=[_named(PERSON)], order=exp.Order(expressions=ranks))
+        groups = [_named(PERSON)]
+        if cap.by is not None:
+            groups.append(_named(found.columns[ColumnRef(leaf.alias, cap.by)]))
+        place = exp.Window(this=exp.RowNumber(), partition_by=groups, order=exp.Order(expressions=ranks))
         names = [_named(name) for name in (*found.carried, *found.columns.values())]
         numbered = exp.select(*(name.copy() for name in names), _as(place, "_n")).from_(found.below(BELOW))
-        kept = exp.LTE(this=_named("_n"), expression=number(caps[leaf.alias]))
+        kept = exp.LTE(this=_named("_n"), expression=number(cap.rows))
         select = exp.select(*names).from_(numbered.subquery(BELOW, copy=False)).where(kept)
         return Selected(select, found.ties, found.public, found.columns)
 

@@ -11,15 +11,32 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from trustquery.catalogue.schema import Role
 from trustquery.model.nodes import Call, ColumnRef, Expression, walk
 from trustquery.model.relations import Join, Leaf, PerPerson, Relation, Scan, UnionAll, leaves
-from trustquery.model.scope import Tables
+from trustquery.model.scope import Tables, rows_of
 
-__all__ = ["MAX_JOINED", "join_caps", "most_rows", "public_factor"]
+__all__ = ["MAX_JOINED", "MAX_TIED", "Cap", "join_caps", "most_rows", "public_factor"]
 
 MAX_JOINED = 1_000_000
 """Joined rows of one person, at most."""
+MAX_TIED = 31
+"""Rows of one person that share an identifier, such as the diagnoses of one spell, in a join on that identifier."""
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The rows of one person that a joined relation keeps, lowest rank first.
+
+    Attributes:
+        rows: how many.
+        by: the identifier's column, where so many are kept for each of its values.
+    """
+
+    rows: int
+    by: str | None = None
 
 
 def most_rows(node: Relation, tables: Tables) -> int:
@@ -32,7 +49,7 @@ def most_rows(node: Relation, tables: Tables) -> int:
         return 1 if table is None or table.one_row_per_person else table.row_cap
     if isinstance(node, Join):
         caps = join_caps(node, tables)
-        return math.prod(caps.values()) * public_factor(node, tables)
+        return math.prod(cap.rows for cap in caps.values()) * public_factor(node, tables)
     if isinstance(node, UnionAll):
         return sum(most_rows(branch, tables) for branch in node.branches)
     if isinstance(node, PerPerson) and not node.keys:
@@ -40,18 +57,51 @@ def most_rows(node: Relation, tables: Tables) -> int:
     return most_rows(node.source, tables)
 
 
-def join_caps(node: Join, tables: Tables) -> Mapping[str, int]:
-    """Alias of each joined relation about people to the rows that it keeps of one person, lowest rank first.
+def join_caps(node: Join, tables: Tables) -> Mapping[str, Cap]:
+    """What each joined relation about people keeps, by alias.
 
-    Relations that can have few rows leave their share to the others.
+    A relation that is tied to another by an identifier gives few rows for each of the other's. The rest share what is
+    left; relations that can have few rows leave their share to the others.
     """
-    bounds = {leaf.alias: most_rows(leaf, tables) for leaf in leaves(node) if not _is_public(leaf, tables)}
-    left, found = max(MAX_JOINED // public_factor(node, tables), 1), dict[str, int]()
-    for place, alias in enumerate(sorted(bounds, key=lambda name: (bounds[name], name))):
-        share = _root(left, len(bounds) - place)
-        found[alias] = min(bounds[alias], share)
-        left //= found[alias]
+    left, found = max(MAX_JOINED // public_factor(node, tables), 1), dict[str, Cap]()
+    bounds: dict[str, int] = {}
+    ties = _ties(node, tables)
+    for leaf in leaves(node):
+        if not _is_public(leaf, tables):
+            bounds[leaf.alias] = most_rows(leaf, tables)
+    for alias, column in ties.items():
+        rows = min(bounds[alias], MAX_TIED, left)
+        found[alias] = Cap(rows, column)
+        left = max(left // rows, 1)
+    shared = sorted((alias for alias in bounds if alias not in found), key=lambda name: (bounds[name], name))
+    for place, alias in enumerate(shared):
+        rows = min(bounds[alias], _root(left, len(shared) - place))
+        found[alias] = Cap(rows)
+        left = max(left // rows, 1)
     return found
+
+
+def _ties(node: Join, tables: Tables) -> dict[str, str]:
+    """Aliases on the right of inner and left joins that are tied by an identifier, with its column."""
+    found: dict[str, str] = {}
+    scope = rows_of(node, tables, lambda *_, **__: None).scope
+    current: Join | Leaf = node
+    while isinstance(current, Join):
+        alias = current.right.alias
+        if current.kind in ("inner", "left") and not _is_public(current.right, tables):
+            for part in _conjuncts(current.condition):
+                columns = [side for side in part.arguments if isinstance(side, ColumnRef)]
+                own = [side for side in columns if side.alias == alias]
+                fields = [scope[side.alias].column(side.column) for side in columns if side.alias in scope]
+                tied = (
+                    len(own) == 1
+                    and len(fields) == 2
+                    and all(f is not None and f.role is Role.JOIN_ONLY for f in fields)
+                )
+                if tied:
+                    found[alias] = own[0].column
+        current = current.left
+    return dict(sorted(found.items()))
 
 
 def public_factor(node: Join, tables: Tables) -> int:

@@ -74,8 +74,10 @@ def _kept(query: Query, tables: Tables) -> list[str]:
             continue
         caps = join_caps(join, tables)
         for leaf in leaves(join):
-            if leaf.alias in caps and caps[leaf.alias] < most_rows(leaf, tables):
-                words.append(f"Joins at most {caps[leaf.alias]} rows of one person from {leaf.alias}, chosen by rank.")
+            cap = caps.get(leaf.alias)
+            if cap is not None and cap.rows < most_rows(leaf, tables):
+                each = "" if cap.by is None else f" for each {cap.by}"
+                words.append(f"Joins at most {cap.rows} rows of one person from {leaf.alias}{each}, chosen by rank.")
     return words
 
 

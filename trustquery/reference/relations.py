@@ -12,7 +12,7 @@ from typing import Any
 from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTable, PublicTables
 from trustquery.model.facts import infer
-from trustquery.model.multiplicity import join_caps
+from trustquery.model.multiplicity import Cap, join_caps
 from trustquery.model.nodes import Call, ColumnRef, Expression, walk
 from trustquery.model.relations import (
     FOUND,
@@ -162,7 +162,7 @@ def _public_value(kind: ColumnType, value: Any) -> Any:
 # -- joins ---------------------------------------------------------------------------------------------------------
 
 
-def _join(node: Join, source: Source, caps: Mapping[str, int] | None = None) -> list[Record]:
+def _join(node: Join, source: Source, caps: Mapping[str, Cap] | None = None) -> list[Record]:
     caps = caps if caps is not None else join_caps(node, Tables(source.catalogue, source.public))
     left = _join(node.left, source, caps) if isinstance(node.left, Join) else _lowest(node.left, caps, source)
     right = _lowest(node.right, caps, source)
@@ -195,15 +195,17 @@ def _join(node: Join, source: Source, caps: Mapping[str, int] | None = None) -> 
     return found
 
 
-def _lowest(leaf: Leaf, caps: Mapping[str, int], source: Source) -> list[Record]:
+def _lowest(leaf: Leaf, caps: Mapping[str, Cap], source: Source) -> list[Record]:
     """The rows of a joined relation, of each person the lowest-ranked that it may keep."""
     rows = _records(leaf, source)
     if leaf.alias not in caps:
         return rows
-    people: dict[str | None, list[Record]] = {}
+    cap = caps[leaf.alias]
+    people: dict[tuple[Any, ...], list[Record]] = {}
     for row in rows:
-        people.setdefault(row.person, []).append(row)
-    return [row for own in people.values() for row in sorted(own, key=lambda r: r.rank)[: caps[leaf.alias]]]
+        by = () if cap.by is None else (row.values[leaf.alias, cap.by],)
+        people.setdefault((row.person, *by), []).append(row)
+    return [row for own in people.values() for row in sorted(own, key=lambda r: r.rank)[: cap.rows]]
 
 
 def _combine(one: Record, other: Record, numbers: frozenset[Expression]) -> Record:
