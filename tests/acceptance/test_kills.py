@@ -37,7 +37,7 @@ ROOM = {
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveFederation]:
-    federation = LiveFederation(tmp_path_factory.mktemp("kills"), killable=True, allowance_ms=1_500, policy={"": ROOM})
+    federation = LiveFederation(tmp_path_factory.mktemp("kills"), killable=True, allowance_ms=3_000, policy={"": ROOM})
     try:
         federation.build()
         yield federation
@@ -151,7 +151,7 @@ def test_sigkill_at_the_entry_of_steps(live: LiveFederation, steps: tuple[str, .
         live.trigger(ods).write_text(step)
     before = {ods: {row[0] for row in live.ledger(ods, "SELECT release_id FROM release")} for ods in TRUSTS}
     with ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(ask, live, 9)
+        asking = pool.submit(ask, live, 12)
         wait_for(partial(live.all_dead, list(victims)), 20, f"the kills at {steps}")
         for ods in victims:
             assert live.nodes[ods].process.returncode == -signal.SIGKILL
@@ -171,7 +171,7 @@ def test_sigkill_at_random_times(live: LiveFederation) -> None:
     kills = 0
     while kills < RANDOM_KILLS:
         with ThreadPoolExecutor(1) as pool:
-            asking = pool.submit(ask, live, 9)
+            asking = pool.submit(ask, live, 12)
             for ods in chance.sample(list(TRUSTS), 4):
                 time.sleep(chance.uniform(0.0, 1.1))
                 live.kill_node(ods)
