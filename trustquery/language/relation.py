@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from trustquery.catalogue.schema import Role
 from trustquery.language.scalar import Reader
-from trustquery.model.nodes import Call, Expression
+from trustquery.model.nodes import Call, ColumnRef, Expression
 from trustquery.model.relations import MAX_SCANS, Filter, Join, Leaf, Mark, Relation, Scan, aliases
 
 __all__ = ["conjuncts", "read_from", "read_relation", "with_marks"]
@@ -149,7 +149,7 @@ def _using(
             raise reader.refuse(
                 "query-ambiguous-column", tree, column=name, example=f"ON {before[0]}.x = {alias}.{name}"
             )
-        sides = [reader.reference(holders[0], name), reader.reference(alias, name)]
+        sides = [ColumnRef(holders[0], name), ColumnRef(alias, name)]
         pairs.append(reader.mark(Call("eq", tuple(sides)), tree))
     return pairs[0] if len(pairs) == 1 else reader.mark(Call("and", tuple(pairs)), tree)
 

@@ -292,9 +292,13 @@ class Reader:
         tables = self.tables.catalogue.tables
         return found or next((table.person_key for table in tables if table.person_key), "person_id")
 
-    def reference(self, alias: str, column: str) -> ColumnRef:
-        """A column of an alias in the model."""
-        return ColumnRef(alias, column)
+    def computed(self, alias: str, shape: Shape, *, instead: bool = False) -> None:
+        """Columns that a step of this SELECT has computed, under the model's alias; ``instead`` of all before."""
+        level = self._levels[-1]
+        if instead:
+            level.scope.clear()
+            level.written.clear()
+        level.scope[alias], level.written[alias] = shape, alias
 
     def ask(self, label: str, rows: Relation, condition: Expression | None) -> ColumnRef:
         """A mark for the relation being read; returns the column that says whether a row was found."""

@@ -228,7 +228,7 @@ class SubqueryReader:
             node = _unwrap(stack.pop())
             if type(node) is exp.Union:
                 reader.only(node, "this", "expression", "distinct", "with_")
-                self._with(node, reader)
+                bring_ctes(node, reader)
                 if node.args.get("distinct"):
                     raise reader.refuse(
                         "query-subquery-crosses-persons", node, form="UNION", instead="write UNION ALL, then DISTINCT"
@@ -252,9 +252,6 @@ class SubqueryReader:
                 raise reader.refuse("query-subquery-columns", branch, reason="they select different columns")
         union = UnionAll(alias, tuple(body.leaf for body in bodies))
         return reader.mark(union, tree), first.person_key
-
-    def _with(self, tree: exp.Expr, reader: Reader) -> None:
-        bring_ctes(tree, reader)
 
     def _select(self, tree: exp.Select, alias: str, names: Sequence[str] | None, reader: Reader) -> _Body:
         """One SELECT of a subquery. ``names`` overrides those of its columns (branches of UNION ALL)."""
@@ -361,12 +358,8 @@ class SubqueryReader:
                 found.append((call, name))
         alias = reader.fresh("group")
         per_person = PerPerson(alias, with_marks(relation, reader), tuple(keys), tuple(values))
-        key = next((shape.person_key for shape in reader.scope.values() if shape.person_key), reader.person_key)
-        for column in list(reader.scope):
-            del reader.scope[column]
-        shape = self._shape(per_person, alias, None, reader)
-        reader.scope[alias] = shape
-        outputs.after_grouping(alias, targets, found, key)
+        reader.computed(alias, self._shape(per_person, alias, None, reader), instead=True)
+        outputs.after_grouping(alias, targets, found)
         reader.mark(per_person, tree)
         having = outputs.having
         if having is None:
@@ -431,7 +424,7 @@ class SubqueryReader:
             found.append((call, name))
         windows = Windows(with_marks(relation, reader), alias, tuple(columns))
         shape = rows_of(windows, reader.tables, lambda *_, **__: None).scope[alias]
-        reader.scope[alias] = shape
+        reader.computed(alias, shape)
         outputs.after_windows(alias, found)
         return windows
 
@@ -570,20 +563,15 @@ class _Outputs:
             return self.reader.column(written)
         return self.reader.read(written)
 
-    def after_grouping(
-        self, alias: str, keys: list[tuple[exp.Expr, str]], values: list[tuple[exp.Expr, str]], person_key: str
-    ) -> None:
+    def after_grouping(self, alias: str, keys: list[tuple[exp.Expr, str]], values: list[tuple[exp.Expr, str]]) -> None:
         """From here on keys and aggregates are columns of the grouped relation."""
         self._grouped = True
-        self.reader._levels[-1].written.clear()
-        self.reader._levels[-1].written[alias] = alias
         self.person_columns = [tree for tree, name in keys if not name]
         known = [(tree, exp.column(name, table=alias)) for tree, name in (*values, *keys) if name]
         self._replace(known)
 
     def after_windows(self, alias: str, found: list[tuple[exp.Expr, str]]) -> None:
         """From here on window calls are columns."""
-        self.reader._levels[-1].written[alias] = alias
         self._replace([(tree, exp.column(name, table=alias)) for tree, name in found])
 
     def _replace(self, known: list[tuple[exp.Expr, exp.Column]]) -> None:
