@@ -23,7 +23,13 @@ __all__ = ["any_questions", "relational_questions"]
 
 W, N, X, D, S, B = ColumnType
 NAMES = ("event", "person", "dose")
-LET_PASS = ("query-sensitivity-too-large", "query-bounds-invalid", "query-key-range-missing", "query-too-deep")
+LET_PASS = (
+    "query-sensitivity-too-large",
+    "query-bounds-invalid",
+    "query-key-range-missing",
+    "query-too-many-cells",
+    "query-too-deep",
+)
 
 
 @dataclass(frozen=True)
