@@ -79,16 +79,7 @@ class Source:
 
 def records_of(node: Relation, above: Iterable[Expression], source: Source) -> list[Record]:
     """The rows of a relation, ready for the expressions that will be asked of them."""
-    scope = source.rows(node).scope
-    # What CASE and coalesce choose between integers and numbers is a number, as it is in every engine.
-    numbers = frozenset(
-        part
-        for expression in above
-        for part in walk(expression)
-        if isinstance(part, Call)
-        and part.function in ("case", "coalesce")
-        and infer(part, scope, lambda *_, **__: None).type is ColumnType.NUMBER
-    )
+    numbers = _numbers(above, source.rows(node))
     return [replace(record, numbers=numbers) for record in _records(node, source)]
 
 
@@ -166,7 +157,7 @@ def _join(node: Join, source: Source, caps: Mapping[str, Cap] | None = None) -> 
     caps = caps if caps is not None else join_caps(node, Tables(source.catalogue, source.public))
     left = _join(node.left, source, caps) if isinstance(node.left, Join) else _lowest(node.left, caps, source)
     right = _lowest(node.right, caps, source)
-    numbers = _numbers(node.condition, source.rows(node))
+    numbers = _numbers([node.condition], source.rows(node))
     meet = _meets(node.condition, numbers)
     nothing_left, nothing_right = _missing(node.left, source), _missing(node.right, source)
     blank_left, blank_right = ties(node.left), ties(node.right)
@@ -231,11 +222,13 @@ def _meets(condition: Expression | None, numbers: frozenset[Expression]) -> Call
     return meet
 
 
-def _numbers(condition: Expression | None, rows: Rows) -> frozenset[Expression]:
-    parts = walk(condition) if condition is not None else ()
+def _numbers(asked: Iterable[Expression | None], rows: Rows) -> frozenset[Expression]:
+    """What CASE and coalesce choose between integers and numbers is a number, as it is in every engine."""
     return frozenset(
         part
-        for part in parts
+        for expression in asked
+        if expression is not None
+        for part in walk(expression)
         if isinstance(part, Call)
         and part.function in ("case", "coalesce")
         and infer(part, rows.scope, lambda *_, **__: None).type is ColumnType.NUMBER
@@ -250,7 +243,7 @@ def _missing(node: Relation, source: Source) -> Environment:
 def _mark(node: Mark, source: Source) -> list[Record]:
     outer, inner = _records(node.source, source), _records(node.rows, source)
     both = Rows({**source.rows(node.source).scope, **source.rows(node.rows).scope})
-    meet = _meets(node.condition, _numbers(node.condition, both))
+    meet = _meets(node.condition, _numbers([node.condition], both))
     found = []
     for record in outer:
         belongs = any(other.person in (None, record.person) and meet(record, other) for other in inner)
