@@ -183,8 +183,6 @@ class Query:
             "model": self.model.payload().decode("utf-8"),
             "intent": intent.sign(key).encode().decode("ascii"),
             "epsilon": format(self.epsilon, "f"),
-            "max_groups_per_person": self.groups,
-            "max_rows_per_group": self.rows,
             "parameters": write_parameters(self.parameters),
             "inputs": [table.document() for table in brought(self.model, self.public)],
         }

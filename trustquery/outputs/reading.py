@@ -193,7 +193,7 @@ class _Release:
 
     def _figure(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
         """A cell's value in the statistic's own unit, with its own draw of noise."""
-        position = block.offset + cell * block.width + bin_place
+        position = block.offset + cell * block.span + bin_place
         value = self.merged[position] / 2**block.fraction_bits
         return noised(value, position, self._sd(block, cell), counted=block.kind != "sum")
 
@@ -204,7 +204,8 @@ class _Release:
         bins: Bins | None = block.bins
         if bins is None:
             raise invalid()
-        positions = range(block.offset + cell * block.width, block.offset + (cell + 1) * block.width)
+        first = block.offset + cell * block.span
+        positions = range(first, first + block.width)
         counts = [float(self.merged[position]) for position in positions]
         share = float(str(getattr(node.arguments[1], "value", 0)))
         # A column of its own needs no more than its interval; what is computed from a quantile needs its noise.

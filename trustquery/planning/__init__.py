@@ -2,13 +2,12 @@
 
 from trustquery.planning.compiler import compile_plan
 from trustquery.planning.explain import Explanation, explain
-from trustquery.planning.plan import PLAN_FORMAT, Axis, Block, Bound, Plan, PlanOutput
+from trustquery.planning.plan import PLAN_FORMAT, Axis, Block, Plan, PlanOutput
 
 __all__ = [
     "PLAN_FORMAT",
     "Axis",
     "Block",
-    "Bound",
     "Explanation",
     "Plan",
     "PlanOutput",

@@ -181,5 +181,15 @@ def _forecast(block: Block, trusts: int) -> Forecast:
         "histogram": f"count of rows in each of {block.width} bins",
     }[block.kind]
     width = Z95 * block.sigma_float * math.sqrt(trusts) / 2**block.fraction_bits
-    bound = f"at most {block.bound.rows} rows in each of {block.bound.groups} cells a person"
-    return Forecast(f"{block.id}: {what}", width, bound)
+    return Forecast(f"{block.id}: {what}", width, bound_words(block))
+
+
+def bound_words(block: Block) -> str:
+    """What one person can add, in words."""
+    bound = block.bound
+    if bound.form == "rows":
+        return f"at most {bound.rows} rows in each of {bound.groups} cells a person"
+    most = f"{bound.total / 2**block.fraction_bits:,.10g}"
+    if bound.form == "total":
+        return f"a total of at most {most} in each of {bound.groups} cells a person"
+    return f"totals of at most {most} over all cells a person"
