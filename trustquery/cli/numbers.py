@@ -40,6 +40,7 @@ def estimate_text(cell: Estimate) -> tuple[str, str]:
     return number_text(cell.value, half), f"{number_text(cell.low, half)} to {number_text(cell.high, half)}"
 
 
-def share_text(share: float) -> str:
-    """A share of a budget, rounded down so that it never promises more than there is."""
-    return f"{math.floor(share * 1000) / 10:.1f}%"
+def share_text(share: float, *, up: bool = False) -> str:
+    """A share of a budget, rounded down so that it never promises more than there is; what is taken, upwards."""
+    rounded = math.ceil(share * 1000) if up else math.floor(share * 1000)
+    return f"{rounded / 10:.1f}%"
