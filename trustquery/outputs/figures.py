@@ -3,12 +3,17 @@
 A figure carries its value and, for every independent draw of noise that is in it, the first derivative times that
 noise's standard deviation: forward-mode differentiation over the noise (Griewank and Walther 2008, "Evaluating
 Derivatives", chapter 3; JCGM 100:2008, the GUM, section 5.1, for the law of propagation). Figures that share a cell
-therefore share its noise, so that a - a has no width at all. Sums and differences are exact; products and other
-non-linear steps are first-order.
+therefore share its noise, so that a - a has no width at all. Sums and differences of linear figures are exact.
 
 The quotient of two linear figures has Fieller's interval with their covariance (Fieller 1954, "Some Problems in
 Interval Estimation", section 2), which stays honest when the divisor is small, and which scaling and shifting by plain
 numbers carry along. Monotone functions map the ends of the interval, which keeps its coverage.
+
+Other figures that share no noise are put together by squaring and adding the distances from the values to the ends
+(MOVER: Zou and Donner 2008, "Construction of confidence limits about effect measures", section 2, for sums; Donner and
+Zou 2012, "Closed-form confidence intervals for functions of the normal mean and standard deviation", section 2.2, for
+quotients), which keeps lopsided intervals lopsided. What remains, figures that share noise in non-linear steps, is
+first-order. ``tests/privacy/test_intervals.py`` measures the coverage of each.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
 from trustquery.outputs.table import Estimate
 
@@ -72,14 +78,20 @@ class Figure:
         for draw, term in other.terms.items():
             terms[draw] = terms.get(draw, 0.0) + sign * term
         counted = self._at_least_zero and other._at_least_zero and sign > 0
+        value = self.value + sign * other.value
         ends = None
-        if not other.terms and self.ends is not None:
-            ends = (self.ends[0] + sign * other.value, self.ends[1] + sign * other.value)
-        elif not self.terms and other.ends is not None:
-            low, high = (sign * end for end in other.ends)
-            ends = (self.value + min(low, high), self.value + max(low, high))
-        found = Figure(self.value + sign * other.value, terms, self.linear and other.linear, ends, counted)
-        return found._finite()
+        if self.ends is not None or other.ends is not None:
+            ends = _squared_and_added(value, [self.distances, other.times_number(sign).distances])
+            if len(terms) < len(self.terms) + len(other.terms):
+                ends = None
+        return Figure(value, terms, self.linear and other.linear, ends, counted)._finite()
+
+    @property
+    def distances(self) -> tuple[float, float]:
+        """From the value down to the lower end and up to the upper one; only of a figure with a value."""
+        low, high = self.interval
+        value = self.value if self.value is not None else math.nan
+        return value - low, high - value
 
     @property
     def _at_least_zero(self) -> bool:
@@ -89,10 +101,7 @@ class Figure:
         """The figure in another unit."""
         if self.value is None:
             return UNDEFINED
-        ends = None
-        if self.ends is not None:
-            low, high = self.ends[0] * factor, self.ends[1] * factor
-            ends = (min(low, high), max(low, high))
+        ends = _turned(self.ends, factor)
         terms = {draw: term * factor for draw, term in self.terms.items()}
         return Figure(self.value * factor, terms, self.linear, ends, self.counted and factor > 0)._finite()
 
@@ -106,7 +115,9 @@ class Figure:
             return other.times_number(self.value)
         left, right = self.times_number(other.value), other.times_number(self.value)
         sums = replace(left, ends=None).plus(replace(right, ends=None))
-        return replace(sums, value=self.value * other.value, linear=False, counted=False)._finite()
+        apart = self.terms.keys().isdisjoint(other.terms)
+        ends = _product(self, other) if apart else None
+        return Figure(self.value * other.value, sums.terms, False, ends)._finite()
 
     def over(self, other: Figure) -> Figure:
         """Quotient; UNDEFINED where the divisor cannot be told from zero at 95 %."""
@@ -122,7 +133,14 @@ class Figure:
         terms = dict(by_top)
         for draw, term in other.terms.items():
             terms[draw] = terms.get(draw, 0.0) - found * term / other.value
-        ends = _fieller(self, other) if self.linear and other.linear else None
+        ends = None
+        if not self.terms:
+            # The divisor is clear of zero, so that the quotient falls, or rises, all along its interval.
+            ends = (min(self.value / low, self.value / high), max(self.value / low, self.value / high))
+        elif self.linear and other.linear:
+            ends = _fieller(self, other)
+        elif self.terms.keys().isdisjoint(other.terms):
+            ends = _quotient(self, other)
         return Figure(found, terms, False, ends)._finite()
 
     def mapped(self, function: Callable[[float], float], slope: float = 1.0) -> Figure:
@@ -193,21 +211,37 @@ def noised(value: float, draw: Hashable, sd: float, *, counted: bool = False) ->
 
 def total(figures: Iterable[Figure]) -> Figure:
     """Exact sum of any number of figures: shared noise is added once, with its sign."""
-    value, terms, linear, counted = 0.0, dict[Hashable, float](), True, True
-    only: Figure | None = None
-    for place, one in enumerate(figures):
+    parts = list(figures)
+    if len(parts) == 1:
+        return parts[0]
+    value, terms, draws = 0.0, dict[Hashable, float](), 0
+    for one in parts:
         if one.value is None:
             return UNDEFINED
-        only = one if place == 0 else None
         value += one.value
-        linear, counted = linear and one.linear, counted and one._at_least_zero
+        draws += len(one.terms)
         for draw, term in one.terms.items():
             terms[draw] = terms.get(draw, 0.0) + term
-    return only if only is not None else Figure(value, terms, linear, None, counted)._finite()
+    ends = None
+    if draws == len(terms) and any(one.ends is not None for one in parts):
+        ends = _squared_and_added(value, [one.distances for one in parts])
+    linear, counted = (all(one.linear for one in parts), all(one._at_least_zero for one in parts))
+    return Figure(value, terms, linear, ends, counted)._finite()
+
+
+def _turned(ends: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
+    if ends is None:
+        return None
+    low, high = ends[0] * factor, ends[1] * factor
+    return min(low, high), max(low, high)
 
 
 def extreme(figures: list[Figure], *, largest: bool) -> Figure:
-    """The largest or smallest of some figures. Both ends of the interval are those of the ends.
+    """The largest or smallest of some figures.
+
+    The true largest is no smaller than any true figure and equal to one of them. So the upper end is the largest upper
+    end, and the lower end is the largest lower end of intervals made wide enough to hold all k true figures from below
+    at once (Bonferroni): the largest of many noised figures is too large, and its interval must say so.
 
     Where a plain number wins over a noised figure, the noise of that figure is kept for what is computed from it.
     """
@@ -215,10 +249,62 @@ def extreme(figures: list[Figure], *, largest: bool) -> Figure:
         return UNDEFINED
     pick = max if largest else min
     chosen = pick(figures, key=lambda one: one.value if one.value is not None else 0.0)
-    ends = (pick(one.interval[0] for one in figures), pick(one.interval[1] for one in figures))
-    noisy = chosen if chosen.terms else max(figures, key=lambda one: one.sd)
-    alone = not noisy.terms
-    return Figure(chosen.value, noisy.terms, alone, None if alone else ends)
+    noisy = [one for one in figures if one.terms or one.ends is not None]
+    if not noisy:
+        return chosen
+    wider = NormalDist().inv_cdf(1 - 0.025 / len(noisy)) / Z95
+    near, far = [], []
+    for one in figures:
+        value, (down, up) = one.value or 0.0, one.distances
+        near.append(value - down * wider if largest else value + up * wider)
+        far.append(value + up if largest else value - down)
+    kept = chosen if chosen.terms else max(figures, key=lambda one: one.sd)
+    low, high = sorted((pick(near), pick(far)))
+    return Figure(chosen.value, kept.terms, False, (low, high))
+
+
+def _squared_and_added(value: float, distances: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Ends of a sum of independent figures, from the distances of each."""
+    downs, ups = zip(*distances, strict=True)
+    return value - math.hypot(*downs), value + math.hypot(*ups)
+
+
+def _product(one: Figure, other: Figure) -> tuple[float, float]:
+    """Ends of a product of independent figures: its smallest and largest value around an ellipse.
+
+    The half-axes of the ellipse are the distances to the ends. For a sum in place of the product this is squaring and
+    adding. Each quarter of the ellipse is tried in its middle and where the product's gradient points.
+    """
+    x, y = one.value or 0.0, other.value or 0.0
+    (left, right), (below, above) = one.distances, other.distances
+    found = [x * y]
+    for across in (-left, right):
+        for along in (-below, above):
+            steep = math.atan2(abs(x * along), abs(y * across))
+            for angle in (0.0, math.pi / 4, math.pi / 2, steep):
+                found.append((x + across * math.cos(angle)) * (y + along * math.sin(angle)))
+    return min(found), max(found)
+
+
+def _quotient(top: Figure, bottom: Figure) -> tuple[float, float] | None:
+    """Ends of a quotient of independent figures whose divisor is clear of zero: Fieller's, with lopsided distances."""
+    sign = math.copysign(1.0, bottom.value or 0.0)
+    over, under = top.times_number(sign), bottom.times_number(sign)
+    low, high = _lower_quotient(over, under), _lower_quotient(over.times_number(-1.0), under)
+    return (low, -high) if low is not None and high is not None else None
+
+
+def _lower_quotient(top: Figure, bottom: Figure) -> float | None:
+    """The smallest r whose top - r·bottom has a lower end of zero or below; the divisor is above zero."""
+    s, n = top.value or 0.0, bottom.value or 0.0
+    down, (below, above) = top.distances[0], bottom.distances
+    # A quotient above zero is smallest where the divisor is largest.
+    side = above if s >= down else below
+    a, b, c = n * n - side * side, s * n, s * s - down * down
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    if b + root > 0:
+        return c / (b + root)
+    return (b - root) / a if a > 0 else None
 
 
 def _fieller(top: Figure, bottom: Figure) -> tuple[float, float] | None:

@@ -152,21 +152,38 @@ def at_risk(events: Sequence[Figure], censored: Sequence[Figure]) -> list[Figure
 def survival(events: Sequence[Figure], risks: Sequence[Figure]) -> list[Figure]:
     """The share without the event at the end of each bin: the product of 1 - events/at risk (Kaplan and Meier 1958).
 
-    Each factor and the product are held to 0 to 1, which is post-processing; the interval is first-order, and cut the
-    same way. Where the number at risk cannot be told from zero, that bin and all later ones are UNDEFINED.
+    Noise can make a factor larger than 1, and then it stays so: to hold each factor to 1 would push the product down
+    with every bin. The products are what is made to fall, and held to 0 to 1, with both ends of their first-order
+    intervals: pooling keeps their order and costs no coverage of the whole curve (Chernozhukov, Fernández-Val and
+    Galichon 2009, "Improving point and interval estimators of monotone functions by rearrangement", section 2).
+
+    Where the number at risk cannot be told from zero, that bin and all later ones are UNDEFINED.
 
     Args:
         events: in each bin.
         risks: as ``at_risk`` gives them.
     """
-    found: list[Figure] = []
+    products: list[Figure] = []
     product = constant(1.0)
     for event, risk in zip(events, risks, strict=True):
         factor = constant(1.0).plus(event.over(risk), -1.0)
         if factor.value is None:
-            product = UNDEFINED
-        elif product.value is not None:
-            held = Figure(min(max(factor.value, 0.0), 1.0), factor.terms, False)
-            product = held.times(product)
-        found.append(product.clamped(0.0, 1.0))
-    return found
+            break
+        # Nobody can be left below zero; an unheld sign would turn with every later factor.
+        held = Figure(max(factor.value, 0.0), factor.terms, False)
+        product = held.times(product)
+        if product.value is None:
+            break
+        products.append(product)
+    values = _falling([one.value or 0.0 for one in products])
+    lows, highs = (_falling([one.interval[end] for one in products]) for end in (0, 1))
+    found = [
+        Figure(value, one.terms, False, (low, high)).clamped(0.0, 1.0)
+        for one, value, low, high in zip(products, values, lows, highs, strict=True)
+    ]
+    return found + [UNDEFINED] * (len(risks) - len(found))
+
+
+def _falling(values: Sequence[float]) -> list[float]:
+    """The closest falling sequence, by least squares."""
+    return rising(values[::-1])[::-1]

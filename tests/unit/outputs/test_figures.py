@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -105,6 +106,55 @@ def test_an_absolute_value_near_zero_begins_at_zero() -> None:
     low, high = noised(1, "a", 3).interval
     assert noised(-1, "a", 3).absolute().interval == pytest.approx((0, max(-low, high)))
     assert noised(-100, "a", 3).absolute().interval == pytest.approx((100 - 3 * Z95, 100 + 3 * Z95))
+
+
+def test_a_number_over_a_figure_turns_its_ends() -> None:
+    low, high = A.over(B).interval
+    assert constant(6).over(A.over(B)).interval == pytest.approx((6 / high, 6 / low))
+    assert constant(-6).over(A.over(B)).interval == pytest.approx((-6 / low, -6 / high))
+    below = noised(-50, "b", 1)
+    assert constant(1).over(below).interval == pytest.approx((1 / below.interval[1], 1 / below.interval[0]))
+
+
+def lopsided(figure: Figure) -> Figure:
+    """The same figure, its interval said in another way."""
+    return replace(figure, linear=False, ends=figure.interval)
+
+
+@pytest.mark.parametrize("top", [A, A.times_number(-1), noised(1.0, "a", 3.0), noised(-1.0, "a", 3.0)])
+@pytest.mark.parametrize("bottom", [B, B.times_number(-1), noised(9.0, "b", 4.5)])
+def test_square_and_add_gives_fiellers_interval_where_fieller_would_do(top: Figure, bottom: Figure) -> None:
+    """The worked case of Donner and Zou 2012: for symmetric intervals the two are one."""
+    bottom = replace(bottom, counted=False)
+    assert lopsided(top).over(bottom).interval == pytest.approx(top.over(bottom).interval)
+    assert lopsided(top).plus(bottom).interval == pytest.approx(top.plus(bottom).interval)
+    assert total([lopsided(top), bottom, noised(7.0, "c", 1.0)]).interval == pytest.approx(
+        total([top, bottom, noised(7.0, "c", 1.0)]).interval
+    )
+
+
+def test_a_lopsided_sum_stays_lopsided() -> None:
+    """Worked by hand: downwards 3 and 4, upwards 5 and 12."""
+    one = Figure(10.0, {"a": 2.0}, False, (7.0, 15.0))
+    other = Figure(20.0, {"b": 4.0}, False, (16.0, 32.0))
+    assert one.plus(other).interval == pytest.approx((25, 43))
+    assert one.plus(other, -1).interval == pytest.approx((-10 - math.hypot(3, 12), -10 + math.hypot(5, 4)))
+    assert total([one, other]).interval == pytest.approx((25, 43))
+    # Shared noise may cancel, which lopsided ends cannot say.
+    assert one.plus(one, -1).interval == (0, 0)
+
+
+def test_a_product_of_what_is_about_zero_has_a_width() -> None:
+    """Half-axes of 2·Z95 and 3·Z95: the largest product around the ellipse is half of theirs, at 45 degrees."""
+    low, high = noised(0, "a", 2.0).times(noised(0, "b", 3.0)).interval
+    assert (low, high) == pytest.approx((-3 * Z95**2, 3 * Z95**2))
+
+
+def test_the_largest_of_many_is_known_to_be_too_large() -> None:
+    """Each of k lower ends holds with 1 - 0.025/k: for k = 5 that is 2.5758 standard deviations."""
+    many = [noised(50, place, 10) for place in range(5)]
+    assert extreme(many, largest=True).interval == pytest.approx((50 - 25.758, 50 + 19.600), abs=1e-3)
+    assert extreme(many, largest=False).interval == pytest.approx((50 - 19.600, 50 + 25.758), abs=1e-3)
 
 
 def test_the_largest_takes_the_largest_ends() -> None:

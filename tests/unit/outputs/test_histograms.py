@@ -111,6 +111,47 @@ def test_the_interval_of_a_quantile_covers_it_at_least_95_times_in_100(share: fl
     assert covered >= binomial_range(tried, 0.95, FALSE_ALARM)[0]
 
 
+noise = st.lists(st.integers(-40, 400), min_size=2, max_size=30)
+shares = st.floats(0, 1)
+
+
+@given(counts=noise, sd=st.floats(0, 20), one=shares, other=shares, whole=st.booleans())
+def test_a_larger_share_has_a_larger_quantile_and_both_ends_with_it(
+    counts: list[int], sd: float, one: float, other: float, whole: bool
+) -> None:
+    """However the noise fell: value, lower and upper end, of one histogram, all in order."""
+    bins = Bins(tuple(str(5 * place) for place in range(1, len(counts))), ("0", str(5 * len(counts))), whole)
+    low, high = (quantile(bins, [float(count) for count in counts], sd, share) for share in sorted((one, other)))
+    assert (low.value is None) == (high.value is None)
+    if low.value is None or high.value is None:
+        return
+    assert low.value <= high.value + 1e-9
+    for end in (0, 1):
+        assert low.interval[end] <= high.interval[end] + 1e-9
+    for found in (low, high):
+        assert found.interval[0] <= (found.value or 0.0) <= found.interval[1]
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(-20, 100), st.integers(-20, 100)), min_size=1, max_size=20),
+    sd=st.floats(0, 20),
+)
+def test_survival_never_rises_nor_do_its_ends(pairs: list[tuple[int, int]], sd: float) -> None:
+    events, gone = (
+        [noised(pair[which], (which, place), sd, counted=True) for place, pair in enumerate(pairs)] for which in (0, 1)
+    )
+    found = curve(events, gone)
+    known = [figure for figure in found if figure.value is not None]
+    assert all(figure.value is None for figure in found[len(known) :])
+    for figure in known:
+        assert 0 <= figure.interval[0] <= (figure.value or 0.0) + 1e-12
+        assert (figure.value or 0.0) <= figure.interval[1] + 1e-12 <= 1 + 1e-12
+    for one, other in itertools.pairwise(known):
+        assert (other.value or 0.0) <= (one.value or 0.0) + 1e-12
+        assert other.interval[0] <= one.interval[0] + 1e-12
+        assert other.interval[1] <= one.interval[1] + 1e-12
+
+
 def test_survival_is_the_product_limit() -> None:
     """Kaplan and Meier's estimate of 10 people: events 2, 1, 3 and censored 1, 2, 1 in three bins."""
     events = [noised(count, ("e", place), 0.0, counted=True) for place, count in enumerate((2.0, 1.0, 3.0))]
