@@ -93,6 +93,12 @@ def _tail(edges: Sequence[float], counts: Sequence[float], sd: float, largest: f
     for place in range(sure - 1):
         found += _spread(edges[place], edges[place + 1], known[place] - known[place + 1])
     edge, left = edges[sure - 1], known[-1]
+    if sure < len(edges):
+        # Beyond the next edge there are no more people than the noise can hide.
+        hidden = beyond[sure] + sd * math.sqrt(len(edges) - sure)
+        rest = min(left * ((edge + 1.0) / (edges[sure] + 1.0)) ** exponent, hidden)
+        found += _spread(edge, edges[sure], left - rest)
+        edge, left = edges[sure], rest
     while edge < largest and left > 1e-9 * known[0]:
         following = min(edge * 1.25 + 1.0, largest)
         rest = left * ((edge + 1.0) / (following + 1.0)) ** exponent if following < largest else 0.0
@@ -116,7 +122,7 @@ def _spread(low: float, high: float, people: float) -> list[tuple[float, float]]
     width = high - low
     if people <= 0:
         return []
-    if width <= PIECES and low.is_integer() and high.is_integer():
+    if width <= PIECES and float(low).is_integer() and float(high).is_integer():
         points = [low + step for step in range(int(width))]
     else:
         points = [low + width * (2 * step + 1) / (2 * PIECES) for step in range(PIECES)]
