@@ -28,7 +28,7 @@ def test_what_a_bound_keeps_is_told_to_a_few_hundredths(people: int, shape: floa
     sd = 61.0
     noised = [count + source.normal(0, sd) for count in counted(rows)]
     found = distribution(BINS, noised, sd, 1, 1000)
-    allowed = 0.03 + 6 * sd * 8 / people
+    allowed = 0.05 + 6 * sd * 8 / people
     for most in (1, 5, 16, 60):
         truth = np.minimum(rows, most).sum() / rows.sum()
         told = found.total(lambda x, most=most: min(x, most)) / found.total()  # type: ignore[misc]
@@ -41,7 +41,7 @@ def test_trusts_are_averaged() -> None:
     one, four = (distribution(BINS, counts, 10.0, trusts, 1000) for trusts in (1, 4))
     assert math.isclose(one.size, 4 * four.size)
     assert one.at(0.9) == four.at(0.9)
-    assert 2 <= one.at(0.99) < 3
+    assert 2 <= one.at(0.99) < 4
 
 
 def test_noise_alone_is_nobody_beyond_the_first_bin() -> None:
