@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -260,7 +261,7 @@ class Query:
             raise TrustQueryError("query-no-answer", query=query_id[:12])
         if on_progress is not None:
             on_progress(view)
-        return read_result(
+        result = read_result(
             view,
             intent=intent,
             model=self.model,
@@ -270,6 +271,17 @@ class Query:
             cost=self.cost,
             shares={trust.node: trust.left for trust in found},
             public=self.public,
+        )
+        return dataclasses.replace(result, notes=(*result.notes, self._cut_off()))
+
+    def _cut_off(self) -> str:
+        """What bounds are expected to have left out, which no interval covers."""
+        told = [output for output in self.choice.forecast.outputs if output.cut_off is not None]
+        if not told:
+            return "What contribution bounds cut off is not known: no profile tells. It is not in the intervals."
+        worst = max(output.cut_off or 0.0 for output in told)
+        return (
+            f"Contribution bounds are expected to cut off up to {worst:.2%} of a figure; that is not in the intervals."
         )
 
     # -- shorthands: each runs the query the first time ----------------------------------------------------------
