@@ -83,7 +83,11 @@ def _project(connection: Connection, dataset: str, name: str) -> Project:
         item["project"] for item in connection.projects() if item["state"] == "live" and dataset in item["datasets"]
     ]
     if len(live) != 1:
-        known = f"say which project with --project: {', '.join(live)}" if live else f"no project of yours has {dataset}"
+        known = (
+            f"say which project with --project: {', '.join(live)}"
+            if live
+            else f"no live project of yours has {dataset}"
+        )
         raise TrustQueryError("usage-invalid", "--project", problem=known)
     return connection.project(str(live[0]))
 
@@ -303,7 +307,8 @@ def request(
             found = fetch_profiles(chosen, dataset)
             _say_ignored(found)
             wanted = [question for question in questions if fresh or question not in found.released]
-            say(f"{len(questions) - len(wanted)} of {len(questions)} questions are skipped: released already.")
+            if len(wanted) < len(questions):
+                say(f"{len(questions) - len(wanted)} of {len(questions)} are released already and not asked again.")
             if wanted:
                 queries = [(question, ask_profile(chosen, question, dataset)) for question in wanted]
                 _consent(queries, yes=yes, limit=limit)
