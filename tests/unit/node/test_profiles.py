@@ -166,6 +166,24 @@ def test_every_other_rule_holds_for_a_profile(change: dict[str, str], rule: str)
     assert found.ledger.totals() == {}
 
 
+def test_datasets_of_one_source_share_one_cap() -> None:
+    found = world()
+    found.ports = dataclasses.replace(found.ports, budget_subject=lambda dataset: "made-up+other")
+    found.ask()
+    assert charged(found) == {("node-wide", ""), ("dataset", "made-up+other"), ("profiles", "made-up+other")}
+
+
+@pytest.mark.parametrize("step", ["start", "engine"])
+def test_a_profile_that_fails_is_given_back_only_if_nothing_was_read(step: str) -> None:
+    def boom() -> None:
+        raise RuntimeError
+
+    found = world()
+    found.trouble[step] = boom
+    found.ask()
+    assert found.ledger.totals() == ({} if step == "start" else dict.fromkeys(EVERYBODYS, (RHO, 0, 1)))
+
+
 def preview(found: World) -> PreviewReply:
     message = Preview(
         preview_id=bytes(32),
