@@ -64,9 +64,15 @@ def question(*, rho_nano: int = 1_000_000, groups: int = 1, **changes: Any) -> Q
     return Query(**(facts | changes))
 
 
-def policy_text(**changes: str) -> str:
-    """A policy in TOML; ``changes`` replaces the value of a key where it first stands."""
+def policy_text(*, profiles: str = "", **changes: str) -> str:
+    """A policy in TOML; ``changes`` replaces the value of a key where it first stands.
+
+    ``profiles``: caps in 90 days and for life, separated by a blank; "" for no such section.
+    """
     lines = POLICY.splitlines()
+    if profiles:
+        quarter, lifetime = profiles.split()
+        lines += ["[profiles]", f"rho_90_days = {quarter}", f"rho_lifetime = {lifetime}"]
     for name, value in changes.items():
         place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} ="))
         lines[place] = f"{name} = {value}"

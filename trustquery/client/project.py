@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from trustquery.client.connection import Connection
     from trustquery.client.inputs import InputFile
     from trustquery.client.query import Query
+    from trustquery.forecast.profiles import Profiles
+    from trustquery.forecast.questions import ProfileQuestion
     from trustquery.language.parameters import Parameters
 
 __all__ = ["Project"]
@@ -93,13 +95,7 @@ class Project:
         from trustquery.client.query import Limits, Query, Wish
         from trustquery.forecast.accuracy import read_accuracy
 
-        chosen = dataset or self.permit.datasets[0]
-        if dataset is None and len(self.permit.datasets) > 1:
-            raise TrustQueryError(
-                "usage-invalid", place="dataset", problem=f"say which dataset: {', '.join(self.permit.datasets)}"
-            )
-        if chosen not in self.permit.datasets:
-            raise TrustQueryError("project-dataset-not-permitted", project=self.name, dataset=chosen)
+        chosen = self._dataset(dataset)
         catalogue = self.connection.dataset(chosen)
         wish = Wish(
             _decimal(epsilon) if epsilon is not None else None,
@@ -116,7 +112,54 @@ class Project:
             public=read_inputs(inputs, catalogue),
             parameters=parameters or {},
             unknown_keys=unknown_keys,
+            profiles=self.profiles(chosen),
         )
+
+    def profiles(self, dataset: str | None = None) -> Profiles:
+        """Released profiles of a dataset, whoever asked for them: each verified here. Spends nothing.
+
+        One that does not verify is left out, with a ``ProfileIgnoredWarning``.
+
+        Args:
+            dataset: needed only where the project has several.
+
+        Raises:
+            TrustQueryError: ``project-…``.
+        """
+        from trustquery.client.profiles import fetch_profiles, warn
+
+        found = fetch_profiles(self, self._dataset(dataset))
+        warn(found)
+        return found.profiles
+
+    def ask_profile(self, question: ProfileQuestion, *, dataset: str | None = None) -> Query:
+        """A profile question as a query; ``run()`` asks it. Where the trusts' policies have a cap for profiles, neither
+        this project nor you are charged.
+
+        Args:
+            question: one of ``trustquery.forecast.questions.profile_questions``.
+
+        Raises:
+            TrustQueryError: ``usage-invalid``: there is no such question.
+        """
+        from trustquery.client.profiles import ask_profile
+
+        return ask_profile(self, question, self._dataset(dataset))
+
+    def _dataset(self, dataset: str | None) -> str:
+        """The dataset meant.
+
+        Raises:
+            TrustQueryError: ``usage-invalid``, ``project-dataset-not-permitted``.
+        """
+        if dataset is None and len(self.permit.datasets) > 1:
+            raise TrustQueryError(
+                "usage-invalid", place="dataset", problem=f"say which dataset: {', '.join(self.permit.datasets)}"
+            )
+        chosen = dataset or self.permit.datasets[0]
+        if chosen not in self.permit.datasets:
+            raise TrustQueryError("project-dataset-not-permitted", project=self.name, dataset=chosen)
+        return chosen
 
     def budget(self) -> dict[str, Any]:
         """What this project was charged at each trust, according to the answers they signed."""

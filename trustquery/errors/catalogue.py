@@ -181,7 +181,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-signature", "the {document} is not validly signed: {problem}", "ask for a document signed by the listed keys", audience="governance"),
     _entry("policy-document-stale", "the {document} is older than one already seen, expired or not yet valid", "fetch the current one", audience="governance", retry=True),
     # -- budget -----------------------------------------------------------------------------------------------
-    _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window, or ask governance to raise the {scope} cap", audience="analyst"),
+    _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window (90 days for profiles), or ask governance to raise the {scope} cap", audience="analyst"),
     _entry("budget-charge-mismatch", "the charge computed differs from the signed figure", "recompile the query; nothing was spent", audience="operator"),
     # -- data and sources -------------------------------------------------------------------------------------
     _entry("data-source-missing", "the source {source} cannot be read", "check the path in node.toml and run `tq-node source check`"),
