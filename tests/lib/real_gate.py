@@ -31,7 +31,7 @@ from trustquery.privacy.noise import add_noise, release_keys
 from trustquery.protocol.answers import read_vector
 from trustquery.protocol.messages import Offer
 
-__all__ = ["RealGate", "Reply", "compiled", "real_gate"]
+__all__ = ["RealGate", "Reply", "compiled", "epsilon_at", "real_gate"]
 
 LIVES = 10 * 86_400
 """Seconds: how long intents and documents are valid, in fake time."""
@@ -163,9 +163,14 @@ class RealGate(World):
         return int(self.rules.budget.node_wide.rho_12_months.scaleb(9))
 
 
+def epsilon_at(rho_nano: int) -> Decimal:
+    """What to ask for, to be charged very nearly so much and never more."""
+    return epsilon_of(rho_nano, places=12) - Decimal("1e-12")
+
+
 def compiled(sql: str, rho_nano: int) -> Query:
-    """A question about the made-up dataset, at (very nearly, and never above) the given charge."""
-    return compile_query(sql, made_up(), epsilon=epsilon_of(rho_nano, places=15) - Decimal("1e-15"))
+    """A question about the made-up dataset, at very nearly the given charge."""
+    return compile_query(sql, made_up(), epsilon=epsilon_at(rho_nano))
 
 
 def _policy(rho_12_months: str) -> str:

@@ -29,13 +29,13 @@ import numpy.typing as npt
 import pytest
 
 from tests.lib.prepared import prepared
+from tests.lib.real_gate import epsilon_at
 from trustquery.catalogue import Catalogue, parse
 from trustquery.language import compile_query
 from trustquery.model import Query
 from trustquery.planning import Plan, compile_plan
 from trustquery.policy import Policy
 from trustquery.policy.schema import nano
-from trustquery.privacy.budget import epsilon_of
 from trustquery.privacy.noise import add_noise
 from trustquery.privacy.promise import best_guess
 
@@ -114,8 +114,7 @@ def whole_budget() -> int:
 
 def compiled(sql: str, rho_nano: int) -> tuple[Query, Plan]:
     """A question at (very nearly, and never above) the given charge."""
-    epsilon = epsilon_of(rho_nano, places=12) - Decimal("1e-12")
-    query = compile_query(sql, cnsim(), epsilon=epsilon)
+    query = compile_query(sql, cnsim(), epsilon=epsilon_at(rho_nano))
     plan = compile_plan(query, cnsim())
     assert 0.999 * rho_nano < plan.rho_nano <= rho_nano
     return query, plan
