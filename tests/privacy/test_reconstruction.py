@@ -30,6 +30,7 @@ import pytest
 
 from tests.lib.prepared import prepared
 from tests.lib.real_gate import epsilon_at
+from tests.lib.statistics import share_rebuilt
 from trustquery.catalogue import Catalogue, parse
 from trustquery.language import compile_query
 from trustquery.model import Query
@@ -345,6 +346,9 @@ def test_a_sharpened_attack_gains_what_the_charge_says_and_no_more(rho: str) -> 
     assert gain < most + 3 * error, of
     assert (most <= ALLOWED + 1e-9) == (rho == "0.005")
     assert (gain < ALLOWED + 5 * error) == (rho in ("0.005", "0.05")), of
+    # The law that the table in docs/explanation/privacy.md comes from, for exactly normal values.
+    law = share_rebuilt(float(rho), width, TSC.tolerance / TSC.spread) - share_rebuilt(0, width, 0.5)
+    assert gain == pytest.approx(law, abs=0.02 + 5 * error)
     # What was added is what was charged for, and a trust that charged a quarter of it would be seen.
     assert abs(of["found"] - of["by the law"]) < 5 * math.sqrt(2) * error, of
     assert rho == "0.005" or of["half the noise"] - of["found"] > 5 * math.sqrt(2) * error, of
