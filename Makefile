@@ -48,6 +48,11 @@ property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh example
 acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
+# Alone on a quiet machine: whatever else runs, runs in the measurement.
+.PHONY: timing
+timing: venv-dev ## Response times on the wire at full size (PRV-08): about 40 minutes
+	@$(PY) -m pytest --full-size -m full_size -q -s tests/acceptance $(ARGS)
+
 .PHONY: coverage
 coverage: venv-dev ## Tests with line and branch coverage, report in build/coverage
 	@$(PY) -m coverage run -m pytest -m "not slow" $(ARGS)
