@@ -163,6 +163,14 @@ QUANTILES = f"SELECT day, median(size) AS m, quantile_cont(size, 0.1) AS low, qu
 AMOUNTS = f"SELECT day, median(amount) AS m, quantile_cont(amount, 0.9) AS high {BY_DAY}"
 CASES = [
     Case("count", f"SELECT day, count(*) AS n, 1000.0 * n / 7 AS scaled, -n + 3 AS turned {BY_DAY}", [[120]]),
+    Case(
+        "noise of a step or two",
+        "SELECT day, count(DISTINCT pid) FILTER (WHERE flag) AS a, count(DISTINCT pid) AS n, n - a AS d, a + n AS s, "
+        f"100.0 * n AS per, a / n AS r {BY_DAY}",
+        [[13], [40]],
+        spare=1.6,
+        epsilon="14",
+    ),
     Case("sum", f"SELECT day, sum(amount) AS s, sum(size) AS t {BY_DAY}", [[5_100.25], [-40]]),
     Case(
         "difference, ratio and rate per 1,000",

@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from statistics import NormalDist
 
 from trustquery.outputs import sampling
@@ -45,6 +46,7 @@ class Figure:
         counted: what is estimated cannot be negative (a count, or a sum of counts).
         sample: the counts that the figure is made of, where it is a sum of counts or of rates.
         wide: the interval for noise and sampling, where it is not made from ``interval`` and ``sample``.
+        step: of a linear figure whose noise is a whole number of equal steps, that step; else 0.
     """
 
     value: float | None
@@ -54,6 +56,7 @@ class Figure:
     counted: bool = False
     sample: Sample | None = None
     wide: tuple[float, float] | None = None
+    step: float = 0.0
 
     @property
     def sd(self) -> float:
@@ -66,7 +69,7 @@ class Figure:
         if self.ends is not None:
             return self.ends
         value = self.value if self.value is not None else math.nan
-        half = Z95 * self.sd
+        half = _half_steps(self.sd / self.step) * self.step if self.step else Z95 * self.sd
         return value - half, value + half
 
     @property
@@ -108,7 +111,7 @@ class Figure:
                 ends = None
         linear = self.linear and other.linear
         sample, wide = _summed([self, other.times_number(sign)])
-        return Figure(value, terms, linear, ends, counted, sample, wide)._finite()
+        return Figure(value, terms, linear, ends, counted, sample, wide, _step([self, other]))._finite()
 
     @property
     def distances(self) -> tuple[float, float]:
@@ -128,7 +131,8 @@ class Figure:
         ends, wide = (_turned(found, factor) for found in (self.ends, self.wide))
         terms = {draw: term * factor for draw, term in self.terms.items()}
         counted, sample = self.counted and factor > 0, sampling.scaled(self.sample, factor)
-        return Figure(self.value * factor, terms, self.linear, ends, counted, sample, wide)._finite()
+        step = self.step * abs(factor) if math.isfinite(self.step * factor) else 0.0
+        return Figure(self.value * factor, terms, self.linear, ends, counted, sample, wide, step)._finite()
 
     def times(self, other: Figure) -> Figure:
         """Product."""
@@ -256,7 +260,34 @@ def total(figures: Iterable[Figure]) -> Figure:
     if draws == len(terms) and any(one.ends is not None for one in parts):
         ends = _squared_and_added(value, [one.distances for one in parts])
     linear, counted = (all(one.linear for one in parts), all(one._at_least_zero for one in parts))
-    return Figure(value, terms, linear, ends, counted, *_summed(parts))._finite()
+    return Figure(value, terms, linear, ends, counted, *_summed(parts), _step(parts))._finite()
+
+
+def _step(figures: list[Figure]) -> float:
+    """The step of a sum: that of its noisy parts, where they have one and the same."""
+    steps = {one.step for one in figures if one.terms}
+    return steps.pop() if len(steps) == 1 else 0.0
+
+
+@lru_cache(maxsize=1024)
+def _half_steps(sigma: float) -> float:
+    """Half-width, in steps, that holds noise of whole steps 95 times in 100: 1.96·sigma or a little more.
+
+    1.96·sigma holds the whole numbers up to it, which may be fewer than 95 in 100: at sigma 1 those are -1 to 1, 88 in
+    100. So it is no less than the smallest whole number that holds enough, by the law of the discrete Gaussian where
+    the normal one with half a step more is not yet the same. A sum of discrete Gaussians is taken for one.
+    """
+    half = Z95 * sigma
+    if sigma * sigma == 0 or sigma > 1e6:
+        return half
+    if sigma > 8:
+        return max(half, math.ceil(half - 0.5))
+    masses = [math.exp(-k * k / (2 * sigma * sigma)) for k in range(math.ceil(10 * sigma) + 2)]
+    inside, whole, steps = masses[0], masses[0] + 2 * sum(masses[1:]), 0
+    while inside < 0.95 * whole:
+        steps += 1
+        inside += 2 * masses[steps]
+    return max(half, steps)
 
 
 def _summed(figures: Iterable[Figure]) -> tuple[Sample | None, tuple[float, float] | None]:

@@ -1,8 +1,8 @@
 """How the blocks of a merged vector are read as columns.
 
 Intervals are 95 % and cover the noise only. A merged count over k trusts carries k independent discrete Gaussians,
-so its variance is k·sigma²; sigma here is large enough that the normal quantile serves (Canonne, Kamath and Steinke
-2020, section 3: the discrete Gaussian's tails are no heavier). What arithmetic makes of intervals is in ``figures``.
+so its variance is at most k·sigma² (Canonne, Kamath and Steinke 2020, "The Discrete Gaussian for Differential Privacy",
+corollary 9). What arithmetic makes of intervals is in ``figures``.
 """
 
 from __future__ import annotations
@@ -202,7 +202,8 @@ class _Release:
         value = self.merged[position] / 2**block.fraction_bits
         count = self._counts[block.statistic]
         sample = None if count is None else (Part(frozenset((cell,)), block.statistic, 1.0, value, count=count),)
-        return noised(value, position, self._sd(block, cell), counted=block.kind != "sum", sample=sample)
+        figure = noised(value, position, self._sd(block, cell), counted=block.kind != "sum", sample=sample)
+        return replace(figure, step=1 / 2**block.fraction_bits)
 
     def _sd(self, block: Block, cell: int) -> float:
         return block.sigma_float * math.sqrt(self.trusts(cell)) / 2.0**block.fraction_bits
