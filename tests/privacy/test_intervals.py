@@ -2,7 +2,8 @@
 
 Each query has a cell, or a group of cells, for every day of some years, so that one draw of a vector's noise gives
 thousands of samples. ``interval`` is measured with the same bounded data every day: it must hold the figure that the
-data would give without noise.
+data would give without noise. ``interval_combined`` is measured with data drawn anew every day from a known rate
+(seeded; the noise is not): it must hold that rate.
 
 Coverage must be at least 94 % of the 95 promised, within what chance allows: each column's false alarms are at most
 FALSE_ALARM, from the binomial law. Nor may an interval be much wider than the errors are: its half-width is compared
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.factories.catalogues import made_up
@@ -160,6 +163,14 @@ QUANTILES = f"SELECT day, median(size) AS m, quantile_cont(size, 0.1) AS low, qu
 AMOUNTS = f"SELECT day, median(amount) AS m, quantile_cont(amount, 0.9) AS high {BY_DAY}"
 CASES = [
     Case("count", f"SELECT day, count(*) AS n, 1000.0 * n / 7 AS scaled, -n + 3 AS turned {BY_DAY}", [[120]]),
+    Case(
+        "noise of a step or two",
+        "SELECT day, count(DISTINCT pid) FILTER (WHERE flag) AS a, count(DISTINCT pid) AS n, n - a AS d, a + n AS s, "
+        f"100.0 * n AS per, a / n AS r {BY_DAY}",
+        [[13], [40]],
+        spare=1.6,
+        epsilon="14",
+    ),
     Case("sum", f"SELECT day, sum(amount) AS s, sum(size) AS t {BY_DAY}", [[5_100.25], [-40]]),
     Case(
         "difference, ratio and rate per 1,000",
@@ -279,3 +290,143 @@ def test_the_interval_of_a_figure_by_trust_is_that_of_the_trusts_own_noise() -> 
             columns.setdefault(name, Found()).add(cell.value, (cell.low, cell.high), expected)
     for found in columns.values():
         found.check(1.3)
+
+
+# -- noise and sampling --------------------------------------------------------------------------------------------
+
+Counts = Sequence[np.ndarray[Any, Any]]
+"""Of each block: days times the cells of a day."""
+Draw = Callable[[np.random.Generator, int], Counts]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A query by day, how a day's data are drawn, and the rates that they are drawn from, by column.
+
+    ``alone`` is the largest share of intervals for the noise alone that may hold the rate: few, where sampling matters.
+    """
+
+    name: str
+    sql: str
+    draw: Draw
+    rates: dict[str, float]
+    years: int = 6
+    spare: float = 1.3
+    epsilon: str = "1"
+    alone: float = 1.0
+
+
+def among(people: Sequence[float], shares: Sequence[float]) -> Draw:
+    """Poisson numbers of people in each cell, and how many of them have something."""
+
+    def draw(source: np.random.Generator, days: int) -> Counts:
+        below = source.poisson(people, (days, len(people)))
+        return source.binomial(below, shares), below
+
+    return draw
+
+
+def apart(*means: Sequence[float]) -> Draw:
+    """Poisson counts of each block and cell, none of which knows of another."""
+    return lambda source, days: [source.poisson(mean, (days, len(mean))) for mean in means]
+
+
+def per_person(people: float, events: float) -> Draw:
+    """Events of a Poisson number of people."""
+
+    def draw(source: np.random.Generator, days: int) -> Counts:
+        below = source.poisson(people, (days, 1))
+        return source.poisson(events * below), below
+
+    return draw
+
+
+SHARE = f"SELECT day, count(*) FILTER (WHERE flag) / count(*) AS r {BY_DAY}"
+STANDARD = (
+    "SELECT day, sum(n * w.weight / w.people) * 1000 AS r, 1000 * sum(n) / sum(w.people) AS crude "
+    f"FROM {COUNTED} GROUP BY day"
+)
+AGED = f"SELECT day, sum(a / n * w.weight) / 100000.0 AS r, sum(a) / sum(n) AS crude FROM {BY_AGE} GROUP BY day"
+ESP = [5000, 5500, 5500, 5500, 6000, 6000, 6500, 7000, 7000, 7000, 7000, 6500, 6000, 5500, 5000, 4000, 2500, 1500, 1000]
+ILL = [0.002, 0.002, 0.004, 0.01, 0.02, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45]
+SAMPLED = [
+    Sampled("a share of few", SHARE, among([150], [0.03]), {"r": 0.03}),
+    Sampled("a share of many", SHARE, among([40_000], [0.4]), {"r": 0.4}, alone=0.8),
+    Sampled("nearly all of many", SHARE, among([5_000], [0.98]), {"r": 0.98}),
+    Sampled("a share with little noise", SHARE, among([60], [0.2]), {"r": 0.2}, epsilon="40", alone=0.6),
+    Sampled("a few with little noise", SHARE, among([120], [0.04]), {"r": 0.04}, epsilon="40", alone=0.7),
+    Sampled(
+        "a share of people, in other words",
+        "SELECT day, count(DISTINCT pid) FILTER (WHERE flag) AS a, count(DISTINCT pid) AS n, round(100.0 * a / n, 2) "
+        f"AS per, 1 - a / n AS rest, CASE WHEN n > 10 THEN least(a / n, 0.9) END AS few {BY_DAY}",
+        among([3_000], [0.3]),
+        {"per": 30.0, "rest": 0.7, "few": 0.3},
+        epsilon="3",
+        alone=0.8,
+    ),
+    Sampled(
+        "events of each person",
+        f"SELECT day, count(*) / count(DISTINCT pid) AS r {BY_DAY}",
+        per_person(900, 1.5),
+        {"r": 1.5},
+    ),
+    Sampled(
+        "events over a population",
+        f"SELECT day, 1000 * n / people AS r FROM {COUNTED} WHERE r.kind = 2",
+        apart([0, 9, 0, 0, 0]),
+        {"r": 3.6},
+    ),
+    Sampled(
+        "many events over a population",
+        f"SELECT day, 1000 * n / people AS r FROM {COUNTED} WHERE r.kind = 2",
+        apart([0, 2_000, 0, 0, 0]),
+        {"r": 800},
+        alone=0.7,
+    ),
+    Sampled(
+        "two counts that know nothing of each other",
+        f"SELECT day, count(*) FILTER (WHERE flag) / count(*) FILTER (WHERE kind = 1) AS r {BY_DAY}",
+        apart([700], [400]),
+        {"r": 1.75},
+        epsilon="2",
+        alone=0.93,
+    ),
+    Sampled(
+        "a standardised rate of few", STANDARD, apart(around([4, 3, 1])), {"r": 1.06, "crude": 8 / 7.5}, epsilon="6"
+    ),
+    Sampled(
+        "a standardised rate of many",
+        STANDARD,
+        apart(around([900, 400, 300])),
+        {"r": 220.5, "crude": 1_600 / 7.5},
+        alone=0.8,
+    ),
+    Sampled(
+        "a standardised share",
+        AGED,
+        among(around([400] * 19), around(ILL)),
+        {
+            "r": sum(share * weight for share, weight in zip(ILL, ESP, strict=True)) / 100_000,
+            "crude": sum(ILL) / 19,
+        },
+        years=3,
+        epsilon="2",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", SAMPLED, ids=lambda case: case.name)
+def test_the_combined_interval_holds_the_rate_that_the_data_come_from(case: Sampled) -> None:
+    query, plan = asked(case.sql, case.years, case.epsilon)
+    source = np.random.default_rng(20261122)
+    days = plan.axes[0].cells
+    truth = [int(count) for block in case.draw(source, days) for count in block.ravel()]
+    wide, narrow = {name: Found() for name in case.rates}, {name: Found() for name in case.rates}
+    for name, _, cell in estimates(read(query, plan, add_noise(truth, plan), 1, made_up(), PUBLIC)):
+        if name in case.rates and cell.value is not None and cell.low is not None and cell.high is not None:
+            assert cell.combined is not None
+            wide[name].add(cell.value, cell.combined, case.rates[name])
+            narrow[name].add(cell.value, (cell.low, cell.high), case.rates[name])
+    for name, found in wide.items():
+        found.check(case.spare)
+        assert narrow[name].share <= case.alone

@@ -66,6 +66,14 @@ def every_cell_is_sound(table: Table) -> None:
                 assert math.isfinite(cell.value)
                 slack = 1e-9 * max(abs(cell.value), abs(cell.low), abs(cell.high))
                 assert cell.low - slack <= cell.value <= cell.high + slack
+            if isinstance(cell, Estimate) and cell.combined is not None:
+                assert column.rate
+                assert cell.low is not None
+                assert cell.high is not None
+                least, most = cell.combined
+                slack = 1e-9 * max(abs(least), abs(most))
+                assert least - slack <= cell.low
+                assert cell.high <= most + slack
     assert table.to_arrow().num_rows == len(table.rows)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trustquery.outputs import Estimate
 
-__all__ = ["estimate_text", "number_text", "share_text"]
+__all__ = ["combined_text", "estimate_text", "number_text", "share_text"]
 
 NONE = "too noisy to say"
+UNKNOWN = "not known"
 
 
 def _places(half_width: float) -> int:
@@ -38,6 +39,19 @@ def estimate_text(cell: Estimate) -> tuple[str, str]:
         exact = f"{cell.value:,.6f}".rstrip("0").rstrip(".")
         return exact, f"{exact} to {exact}"
     return number_text(cell.value, half), f"{number_text(cell.low, half)} to {number_text(cell.high, half)}"
+
+
+def combined_text(cell: Estimate) -> str:
+    """A rate's interval for noise and sampling, with as many places as its other interval: "0.38 to 0.44"."""
+    if cell.value is None or cell.low is None or cell.high is None:
+        return NONE
+    if cell.combined is None:
+        return UNKNOWN
+    low, high = cell.combined
+    half = (cell.high - cell.low) / 2 or (high - low) / 2
+    if half == 0:
+        return estimate_text(cell)[1]
+    return f"{number_text(low, half)} to {number_text(high, half)}"
 
 
 def share_text(share: float, *, up: bool = False) -> str:

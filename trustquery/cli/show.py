@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from trustquery.cli.numbers import estimate_text, number_text, share_text
+from trustquery.cli.numbers import combined_text, estimate_text, number_text, share_text
 from trustquery.cli.output import Format, data, data_json, say
 from trustquery.cli.progress import WORDS
 from trustquery.cli.tables import show_rows, stdout_console
@@ -175,13 +175,15 @@ def _table(result: Result) -> None:
         else:
             grid.add_column(column.name, justify="right", no_wrap=True)
             grid.add_column("95 % interval", justify="right", no_wrap=True)
+            if column.rate:
+                grid.add_column("95 %, with sampling", justify="right", no_wrap=True)
     for row in result.table.rows:
         cells: list[str] = []
-        for cell in row:
+        for cell, column in zip(row, result.table.columns, strict=True):
             if isinstance(cell, KeyCell):
                 cells.append(f"{cell.text} {cell.label}" if cell.label and cell.label != cell.text else cell.text)
             elif isinstance(cell, Estimate):
-                cells += estimate_text(cell)
+                cells += [*estimate_text(cell), *([combined_text(cell)] if column.rate else [])]
         grid.add_row(*cells)
     stdout_console().print(grid)
 

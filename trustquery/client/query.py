@@ -296,8 +296,13 @@ class Query:
 
     @property
     def intervals(self) -> dict[str, list[tuple[float | None, float | None]]]:
-        """95 % intervals by column."""
+        """95 % intervals by column, for the noise."""
         return self.run().intervals
+
+    @property
+    def intervals_combined(self) -> dict[str, list[tuple[float, float] | None]]:
+        """95 % intervals of the columns that are rates, for noise and sampling."""
+        return self.run().intervals_combined
 
     @property
     def trusts(self) -> tuple[TrustOutcome, ...]:

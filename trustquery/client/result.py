@@ -64,7 +64,8 @@ class Result:
         return sum(trust.answered for trust in self.trusts)
 
     def to_arrow(self) -> pyarrow.Table:
-        """Keys and estimates as Arrow, with ``_low`` and ``_high`` columns for the 95 % interval."""
+        """Keys and estimates as Arrow, with ``_low`` and ``_high`` columns for the 95 % interval, and for rates
+        ``_low_combined`` and ``_high_combined``."""
         return self.table.to_arrow()
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -81,6 +82,15 @@ class Result:
                 cells = [row[place] for row in self.table.rows]
                 found[column.name] = [(cell.low, cell.high) for cell in cells if isinstance(cell, Estimate)]
         return found
+
+    @property
+    def intervals_combined(self) -> dict[str, list[tuple[float, float] | None]]:
+        """95 % intervals for noise and sampling, by column that is a rate, in row order; None where there is none."""
+        return {
+            column.name: [cell.combined for row in self.table.rows if isinstance(cell := row[place], Estimate)]
+            for place, column in enumerate(self.table.columns)
+            if column.rate
+        }
 
 
 def read_result(
@@ -129,7 +139,7 @@ def read_result(
     if checked and trust_axis(plan) is not None:
         vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
         table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here)
-    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan), shares, checked)
+    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan, table), shares, checked)
 
 
 def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Merged) -> bool:
@@ -198,8 +208,10 @@ def _no_result(intent: Intent, trusts: tuple[TrustOutcome, ...]) -> TrustQueryEr
     return TrustQueryError.of([*given, few.problem])
 
 
-def _notes(answers: Sequence[Answer], checked: bool, plan: Plan) -> tuple[str, ...]:
+def _notes(answers: Sequence[Answer], checked: bool, plan: Plan, table: Table) -> tuple[str, ...]:
     notes = ["Intervals are 95 % and cover the noise only."]
+    if any(column.rate for column in table.columns):
+        notes.append("Rates have a second interval, which covers noise and sampling together.")
     if plan.has_unknown_keys:
         notes.append("Keys were found in the data: each sum is of the trusts that released it; rare keys are absent.")
     if not all(has_rollback_protection(answer) for answer in answers):

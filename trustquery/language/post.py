@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from trustquery.catalogue.schema import Catalogue, ColumnType
+from trustquery.catalogue.schema import Catalogue
 from trustquery.codelists import PublicTable, PublicTables
 from trustquery.errors import nearest
 from trustquery.language.aggregates import default_name, has_aggregate
@@ -36,6 +36,7 @@ from trustquery.model.post import (
     fields_of_stage,
     group_refs,
     joined_fields,
+    public_field,
     stage_refs,
 )
 
@@ -247,7 +248,7 @@ class _StageCompiler:
                 if table.column(name) is None:
                     raise self._unknown(item, name, [column.name for column in table.columns], table.id)
                 on.append((self._field_named(item, name, ""), name))
-        self.fields = (*before, *(Field(kind, name=name, key=kind is not ColumnType.NUMBER) for name, kind in columns))
+        self.fields = (*before, *(public_field(name, kind) for name, kind in columns))
         self.scope[alias] = [(name, place) for place, name in own.items()]
         for part in _conjuncts(tree.args.get("on")):
             node = self.plain.condition(part, stage_refs(self.fields))

@@ -14,7 +14,7 @@ from typing import Literal as OneOf
 
 from trustquery.catalogue.schema import ColumnType
 from trustquery.codelists.table import Pin
-from trustquery.model import codec
+from trustquery.model import codec, rates
 from trustquery.model.nodes import (
     BIN_FUNCTIONS,
     MAX_DEPTH,
@@ -282,6 +282,7 @@ class Field:
         reads: names of special functions below, for caveats.
         name: of a column.
         key: its values are shown as they are; otherwise they are figures with an interval.
+        sampled: whether it is a count or a rate, which has an interval for sampling too.
     """
 
     type: ColumnType | None
@@ -292,6 +293,7 @@ class Field:
     reads: frozenset[str] = frozenset()
     name: str = ""
     key: bool = False
+    sampled: rates.Sampled = rates.PLAIN
 
     @property
     def numeric(self) -> bool:
@@ -325,7 +327,8 @@ def describe(node: OutputExpression, refs: Refs) -> Field:
         if (part.bins is not None) is not (place < histograms):
             needed = "a histogram" if place < histograms else "a single figure"
             raise OutputTypeError(node, f"an argument of {name}", part.words, needed)
-    return _RULES.get(name, _arithmetic)(node, parts)
+    sampled = rates.of_call(node, name, [(part.noised, part.sampled) for part in parts])
+    return replace(_RULES.get(name, _arithmetic)(node, parts), sampled=sampled)
 
 
 def _joined(parts: list[Field], kind: ColumnType | None, form: Any = "first-order", *reads: str) -> Field:
@@ -438,7 +441,9 @@ def release_refs(keys: tuple[Key, ...], aggregates: tuple[Aggregate, ...]) -> Re
             found = aggregates[node.aggregate]
             if found.bins is not None:
                 return Field(None, True, "linear", bins=found.bins)
-            return Field(ColumnType.NUMBER, True, "linear", people=found.kind == "count_distinct_person")
+            people = found.kind == "count_distinct_person"
+            sampled = rates.Sampled(rates.count_of(found))
+            return Field(ColumnType.NUMBER, True, "linear", people=people, sampled=sampled)
         raise invalid()
 
     return refs
@@ -484,7 +489,8 @@ def describe_aggregate(aggregate: StageAggregate, refs: Refs) -> Field:
     if aggregate.function == "count":
         return Field(ColumnType.NUMBER)
     linear = aggregate.function in ("sum", "avg") and found.form in ("exact", "linear")
-    return _joined([found], ColumnType.NUMBER, "linear" if linear else "first-order")
+    sampled = rates.of_aggregate(aggregate.function, aggregate.filter, found.noised, found.sampled)
+    return replace(_joined([found], ColumnType.NUMBER, "linear" if linear else "first-order"), sampled=sampled)
 
 
 def need_condition(node: OutputExpression, refs: Refs) -> None:
@@ -564,6 +570,12 @@ def named(name: str, found: Field) -> Field:
     return replace(found, name=name)
 
 
+def public_field(name: str, kind: ColumnType) -> Field:
+    """A column of a public table that is joined after release."""
+    sampled = rates.of_public() if kind in _NUMERIC else rates.PLAIN
+    return Field(kind, name=name, key=kind is not ColumnType.NUMBER, sampled=sampled)
+
+
 def joined_fields(fields: tuple[Field, ...], join: PublicJoin) -> tuple[Field, ...]:
     """The fields after a join.
 
@@ -579,7 +591,7 @@ def joined_fields(fields: tuple[Field, ...], join: PublicJoin) -> tuple[Field, .
         same = found.type is kinds[column] or {found.type, kinds[column]} <= set(_NUMERIC)
         if not same:
             raise OutputTypeError(expression, "a join condition", found.words, f"type {kinds[column]}")
-    after = (*fields, *(Field(kind, name=name, key=kind is not ColumnType.NUMBER) for name, kind in join.columns))
+    after = (*fields, *(public_field(name, kind) for name, kind in join.columns))
     if join.condition is not None:
         need_condition(join.condition, stage_refs(after))
     return after

@@ -14,6 +14,9 @@ Other figures that share no noise are put together by squaring and adding the di
 Zou 2012, "Closed-form confidence intervals for functions of the normal mean and standard deviation", section 2.2, for
 quotients), which keeps lopsided intervals lopsided. What remains, figures that share noise in non-linear steps, is
 first-order. ``tests/privacy/test_intervals.py`` measures the coverage of each.
+
+A figure made of counts also carries what sampling does to it (``sampling``). Where it is a rate, the two are squared
+and added: the noise is drawn without regard to the data, so they are independent.
 """
 
 from __future__ import annotations
@@ -21,13 +24,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from statistics import NormalDist
 
+from trustquery.outputs import sampling
+from trustquery.outputs.sampling import Z95, Sample
 from trustquery.outputs.table import Estimate
 
 __all__ = ["UNDEFINED", "Z95", "Figure", "constant", "noised"]
-
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class Figure:
         linear: the figure is a linear function of the noise, so that ``terms`` say all of it.
         ends: the interval, where it is not value ± z·sd.
         counted: what is estimated cannot be negative (a count, or a sum of counts).
+        sample: the counts that the figure is made of, where it is a sum of counts or of rates.
+        wide: the interval for noise and sampling, where it is not made from ``interval`` and ``sample``.
+        step: of a linear figure whose noise is a whole number of equal steps, that step; else 0.
     """
 
     value: float | None
@@ -47,6 +54,9 @@ class Figure:
     linear: bool = True
     ends: tuple[float, float] | None = None
     counted: bool = False
+    sample: Sample | None = None
+    wide: tuple[float, float] | None = None
+    step: float = 0.0
 
     @property
     def sd(self) -> float:
@@ -59,14 +69,29 @@ class Figure:
         if self.ends is not None:
             return self.ends
         value = self.value if self.value is not None else math.nan
-        half = Z95 * self.sd
+        half = _half_steps(self.sd / self.step) * self.step if self.step else Z95 * self.sd
         return value - half, value + half
 
-    def estimate(self) -> Estimate:
-        """As a cell of a table."""
+    @property
+    def combined(self) -> tuple[float, float] | None:
+        """95 % interval for noise and sampling; None of a figure that is not made of counts, or has no value.
+
+        Noise and sampling are squared and added (``_squared_and_added``). A number without noise has no width.
+        """
+        if self.value is None:
+            return None
+        if self.wide is not None or not (self.terms or self.ends):
+            return self.wide if self.wide is not None else self.interval
+        if self.sample is None:
+            return None
+        found = _squared_and_added(self.value, [self.distances, sampling.distances(self.sample)])
+        return found if all(map(math.isfinite, found)) else None
+
+    def estimate(self, *, rate: bool = False) -> Estimate:
+        """As a cell of a table; of a ``rate`` with both intervals."""
         if self.value is None:
             return Estimate(None)
-        return Estimate(self.value, *self.interval)
+        return Estimate(self.value, *self.interval, combined=self.combined if rate else None)
 
     # -- arithmetic: every operation gives UNDEFINED where an operand is, or where the result is not finite
 
@@ -84,7 +109,9 @@ class Figure:
             ends = _squared_and_added(value, [self.distances, other.times_number(sign).distances])
             if len(terms) < len(self.terms) + len(other.terms):
                 ends = None
-        return Figure(value, terms, self.linear and other.linear, ends, counted)._finite()
+        linear = self.linear and other.linear
+        sample, wide = _summed([self, other.times_number(sign)])
+        return Figure(value, terms, linear, ends, counted, sample, wide, _step([self, other]))._finite()
 
     @property
     def distances(self) -> tuple[float, float]:
@@ -101,9 +128,11 @@ class Figure:
         """The figure in another unit."""
         if self.value is None:
             return UNDEFINED
-        ends = _turned(self.ends, factor)
+        ends, wide = (_turned(found, factor) for found in (self.ends, self.wide))
         terms = {draw: term * factor for draw, term in self.terms.items()}
-        return Figure(self.value * factor, terms, self.linear, ends, self.counted and factor > 0)._finite()
+        counted, sample = self.counted and factor > 0, sampling.scaled(self.sample, factor)
+        step = self.step * abs(factor) if math.isfinite(self.step * factor) else 0.0
+        return Figure(self.value * factor, terms, self.linear, ends, counted, sample, wide, step)._finite()
 
     def times(self, other: Figure) -> Figure:
         """Product."""
@@ -141,7 +170,7 @@ class Figure:
             ends = _fieller(self, other)
         elif self.terms.keys().isdisjoint(other.terms):
             ends = _quotient(self, other)
-        return Figure(found, terms, False, ends)._finite()
+        return Figure(found, terms, False, ends, sample=sampling.divided(self.sample, other.sample))._finite()
 
     def mapped(self, function: Callable[[float], float], slope: float = 1.0) -> Figure:
         """A rising function of the figure: it maps the value and the ends of the interval.
@@ -154,14 +183,19 @@ class Figure:
         low, high = self.interval
         ends = (function(low), function(high)) if self.terms or self.ends else None
         terms = {draw: term * slope for draw, term in self.terms.items()}
-        return Figure(function(self.value), terms, not self.terms, ends)._finite()
+        wide = self.combined if ends else None
+        if wide is not None:
+            wide = (function(wide[0]), function(wide[1]))
+        return Figure(
+            function(self.value), terms, not self.terms, ends, False, sampling.loose(self.sample), wide
+        )._finite()
 
     def root(self) -> Figure:
         """Square root; UNDEFINED below zero, and at zero where there is noise."""
         if self.value is None or self.value < 0 or (self.value == 0 and self.terms):
             return UNDEFINED
         slope = 0.5 / math.sqrt(self.value) if self.value else 0.0
-        return self.mapped(lambda x: math.sqrt(max(x, 0.0)), slope)
+        return replace(self.mapped(lambda x: math.sqrt(max(x, 0.0)), slope), sample=None, wide=None)
 
     def absolute(self) -> Figure:
         """Absolute value. An interval that holds zero begins at zero."""
@@ -171,7 +205,7 @@ class Figure:
         size = self.times_number(-1.0 if self.value < 0 else 1.0)
         if low <= 0 <= high and self.terms:
             size = replace(size, ends=(0.0, max(-low, high)), linear=False)
-        return size
+        return replace(size, sample=None, wide=None)
 
     def rounded(self, digits: int) -> Figure:
         """Rounded half away from zero, to ``digits`` decimal places."""
@@ -191,9 +225,9 @@ class Figure:
 
     def _finite(self) -> Figure:
         parts = (self.value, *self.terms.values(), *(self.ends or ()))
-        if all(part is not None and math.isfinite(part) for part in parts):
-            return self
-        return UNDEFINED
+        if not all(part is not None and math.isfinite(part) for part in parts):
+            return UNDEFINED
+        return self if all(map(math.isfinite, self.wide or ())) else replace(self, sample=None, wide=None)
 
 
 UNDEFINED = Figure(None)
@@ -204,9 +238,9 @@ def constant(value: float) -> Figure:
     return Figure(value)._finite()
 
 
-def noised(value: float, draw: Hashable, sd: float, *, counted: bool = False) -> Figure:
+def noised(value: float, draw: Hashable, sd: float, *, counted: bool = False, sample: Sample | None = None) -> Figure:
     """One released cell: a value and its own draw of noise."""
-    return Figure(value, {draw: sd}, counted=counted)
+    return Figure(value, {draw: sd}, counted=counted, sample=sample)
 
 
 def total(figures: Iterable[Figure]) -> Figure:
@@ -226,7 +260,48 @@ def total(figures: Iterable[Figure]) -> Figure:
     if draws == len(terms) and any(one.ends is not None for one in parts):
         ends = _squared_and_added(value, [one.distances for one in parts])
     linear, counted = (all(one.linear for one in parts), all(one._at_least_zero for one in parts))
-    return Figure(value, terms, linear, ends, counted)._finite()
+    return Figure(value, terms, linear, ends, counted, *_summed(parts), _step(parts))._finite()
+
+
+def _step(figures: list[Figure]) -> float:
+    """The step of a sum: that of its noisy parts, where they have one and the same."""
+    steps = {one.step for one in figures if one.terms}
+    return steps.pop() if len(steps) == 1 else 0.0
+
+
+@lru_cache(maxsize=1024)
+def _half_steps(sigma: float) -> float:
+    """Half-width, in steps, that holds noise of whole steps 95 times in 100: 1.96·sigma or a little more.
+
+    1.96·sigma holds the whole numbers up to it, which may be fewer than 95 in 100: at sigma 1 those are -1 to 1, 88 in
+    100. So it is no less than the smallest whole number that holds enough, by the law of the discrete Gaussian where
+    the normal one with half a step more is not yet the same. A sum of discrete Gaussians is taken for one.
+    """
+    half = Z95 * sigma
+    if sigma * sigma == 0 or sigma > 1e6:
+        return half
+    if sigma > 8:
+        return max(half, math.ceil(half - 0.5))
+    masses = [math.exp(-k * k / (2 * sigma * sigma)) for k in range(math.ceil(10 * sigma) + 2)]
+    inside, whole, steps = masses[0], masses[0] + 2 * sum(masses[1:]), 0
+    while inside < 0.95 * whole:
+        steps += 1
+        inside += 2 * masses[steps]
+    return max(half, steps)
+
+
+def _summed(figures: Iterable[Figure]) -> tuple[Sample | None, tuple[float, float] | None]:
+    """``sample`` and ``wide`` of a sum. Where all but one are plain numbers, its interval is shifted."""
+    parts = list(figures)
+    noisy = [one for one in parts if one.terms or one.ends is not None]
+    shift = sum(one.value or 0.0 for one in parts if not (one.terms or one.ends is not None))
+    if not noisy:
+        return None, None
+    sample = sampling.added(one.sample for one in noisy)
+    wide = noisy[0].wide if len(noisy) == 1 else None
+    if wide is not None:
+        wide = (wide[0] + shift, wide[1] + shift)
+    return sampling.loose(sample) if shift else sample, wide
 
 
 def _turned(ends: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
@@ -260,7 +335,13 @@ def extreme(figures: list[Figure], *, largest: bool) -> Figure:
         far.append(value + up if largest else value - down)
     kept = chosen if chosen.terms else max(figures, key=lambda one: one.sd)
     low, high = sorted((pick(near), pick(far)))
-    return Figure(chosen.value, kept.terms, False, (low, high))
+    found = Figure(chosen.value, kept.terms, False, (low, high))
+    wide = noisy[0].combined if len(noisy) == 1 else None
+    if wide is None:
+        return found
+    # Beside plain numbers, the largest is a rising function of the one figure.
+    plain = [one.value or 0.0 for one in figures if one is not noisy[0]]
+    return replace(found, sample=sampling.loose(noisy[0].sample), wide=(pick(wide[0], *plain), pick(wide[1], *plain)))
 
 
 def _squared_and_added(value: float, distances: Iterable[tuple[float, float]]) -> tuple[float, float]:

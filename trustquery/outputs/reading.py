@@ -1,8 +1,8 @@
 """How the blocks of a merged vector are read as columns.
 
 Intervals are 95 % and cover the noise only. A merged count over k trusts carries k independent discrete Gaussians,
-so its variance is k·sigma²; sigma here is large enough that the normal quantile serves (Canonne, Kamath and Steinke
-2020, section 3: the discrete Gaussian's tails are no heavier). What arithmetic makes of intervals is in ``figures``.
+so its variance is at most k·sigma² (Canonne, Kamath and Steinke 2020, "The Discrete Gaussian for Differential Privacy",
+corollary 9). What arithmetic makes of intervals is in ``figures``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from trustquery.model.nodes import (
     OutputExpression,
     invalid,
 )
-from trustquery.model.post import Field, fields_of_release, tidy_bins
+from trustquery.model.post import Field, check_post, fields_of_release, tidy_bins
 from trustquery.model.query import Query
+from trustquery.model.rates import Count, count_of
 from trustquery.model.scope import Tables, rows_of
 from trustquery.model.unknown import read_label
 from trustquery.outputs import histograms
@@ -36,6 +37,7 @@ from trustquery.outputs.consistent import agreed, counted_with
 from trustquery.outputs.expressions import Cell, Value, evaluate, value_of_cell
 from trustquery.outputs.figures import Z95, Figure, noised
 from trustquery.outputs.post import Rows, apply_tail, cell_of, run_stages
+from trustquery.outputs.sampling import Part
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
 from trustquery.outputs.trusts import shown
 from trustquery.planning.plan import Block, Plan
@@ -118,7 +120,7 @@ def _table(query: Query, release: _Release, places: list[_Place], public: Public
     ]
     if query.post.stages:
         fields, rows = run_stages(query.post, fields, rows, public if public is not None else shipped())
-    return Table(tuple(map(_column, fields)), tuple(tuple(map(_shown, row)) for row in rows))
+    return Table(tuple(map(_column, fields)), tuple(tuple(map(_shown, row, fields)) for row in rows))
 
 
 _Place = tuple[int, int]
@@ -139,6 +141,9 @@ class _Release:
         """``keys`` are the cells along each axis; ``trusts`` says how many draws of noise a cell has."""
         self.query, self.plan, self.merged, self.keys, self.trusts = query, plan, merged, keys, trusts
         self.bins = tidy_bins(query.outputs, query.post.tail, query.aggregates)
+        self._counts: list[Count | None] = [None] * len(query.aggregates)
+        if any(field.sampled.rate for field in check_post(query.post, query.keys, query.aggregates, query.outputs)):
+            self._counts = [count_of(aggregate) for aggregate in query.aggregates]
         self._strides = [math.prod(map(len, keys[place + 1 :])) for place in range(len(keys))]
         self._curve: tuple[Any, list[Figure], list[Figure]] = (None, [], [])
         self._pairs = self._counted()
@@ -219,7 +224,10 @@ class _Release:
         """A cell's value in the statistic's own unit, with its own draw of noise."""
         position = block.offset + cell * block.span + bin_place
         value = self.merged[position] / 2**block.fraction_bits
-        return noised(value, position, self._sd(block, cell), counted=block.kind != "sum")
+        count = self._counts[block.statistic]
+        sample = None if count is None else (Part(frozenset((cell,)), block.statistic, 1.0, value, count=count),)
+        figure = noised(value, position, self._sd(block, cell), counted=block.kind != "sum", sample=sample)
+        return replace(figure, step=1 / 2**block.fraction_bits)
 
     def _sd(self, block: Block, cell: int) -> float:
         return block.sigma_float * math.sqrt(self.trusts(cell)) / 2.0**block.fraction_bits
@@ -263,6 +271,7 @@ def _column(found: Field) -> Column:
     if found.key:
         return Column(found.name, "key", str(found.type))
     caveats: list[str] = []
+    rate = found.sampled.rate
     if found.noised:
         caveats.append("noise-only-interval")
         if found.people:
@@ -274,13 +283,14 @@ def _column(found: Field) -> Column:
             caveats.append("quantile-from-bins")
         if "survival" in found.reads:
             caveats.append("held-to-0-to-1")
-    return Column(found.name, "estimate", "number", tuple(caveats))
+        caveats += [f"combined-{word}" for word in ("proportion", "rate", "ratio", "sum", "rows") if word in rate]
+    return Column(found.name, "estimate", "number", tuple(caveats), rate=bool(rate))
 
 
-def _shown(cell: Cell) -> KeyCell | Estimate:
+def _shown(cell: Cell, field: Field) -> KeyCell | Estimate:
     if isinstance(cell, KeyCell):
         return cell
-    return cell.estimate() if cell is not None else Estimate(None)
+    return cell.estimate(rate=bool(field.sampled.rate)) if cell is not None else Estimate(None)
 
 
 def ratio(top: tuple[float, float], bottom: tuple[float, float]) -> Estimate:

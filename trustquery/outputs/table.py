@@ -35,22 +35,32 @@ class KeyCell:
 class Estimate:
     """A noised figure with its 95 % interval, which covers the noise only.
 
-    ``value`` is None where the figure cannot be told from the noise (a ratio over about nothing), or is no number.
+    Attributes:
+        value: None where the figure cannot be told from the noise (a ratio over about nothing), or is no number.
+        low: lower end of ``interval``.
+        high: upper end.
+        combined: of a rate, both ends of ``interval_combined``, which covers noise and sampling; None where the parts
+            of a sum of rates hold the same people, and of a figure without value.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
+    combined: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the result; ``caveats`` are codes of the reference page on reading a table."""
+    """A column of the result; ``caveats`` are codes of the reference page on reading a table.
+
+    ``rate``: its estimates have an interval for noise and sampling besides.
+    """
 
     name: str
     kind: Literal["key", "estimate"]
     type: str
     caveats: tuple[str, ...] = ()
+    rate: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,19 +71,22 @@ class Table:
     rows: tuple[tuple[KeyCell | Estimate, ...], ...] = field(repr=False)
 
     def document(self) -> dict[str, Any]:
-        """JSON data. Key values are text; an estimate is {value, low, high}."""
+        """JSON data. Key values are text; an estimate is {value, low, high}, and where the column is a rate has
+        interval_combined besides, which is {low, high} or null."""
         return {
             "columns": [
                 {"name": column.name, "kind": column.kind, "type": column.type, "caveats": list(column.caveats)}
                 for column in self.columns
             ],
-            "rows": [[_cell(cell) for cell in row] for row in self.rows],
+            "rows": [
+                [_cell(cell, column) for cell, column in zip(row, self.columns, strict=True)] for row in self.rows
+            ],
         }
 
     def flat_columns(self) -> dict[str, list[Any]]:
         """Columns for data frames: a key gives its text (and ``_label`` where values have words), an estimate
-        gives its value, ``_low`` and ``_high``. Where the query itself names a column so, an underscore is added to
-        the derived one."""
+        gives its value, ``_low`` and ``_high``, and of a rate ``_low_combined`` and ``_high_combined``. Where the query
+        itself names a column so, an underscore is added to the derived one."""
         found: dict[str, list[Any]] = {}
         taken = {column.name for column in self.columns}
 
@@ -95,10 +108,14 @@ class Table:
             found[column.name] = [cell.value for cell in estimates]
             found[derived(f"{column.name}_low")] = [cell.low for cell in estimates]
             found[derived(f"{column.name}_high")] = [cell.high for cell in estimates]
+            if column.rate:
+                for place, end in enumerate(("low", "high")):
+                    ends = [cell.combined[place] if cell.combined is not None else None for cell in estimates]
+                    found[derived(f"{column.name}_{end}_combined")] = ends
         return found
 
     def to_arrow(self) -> pyarrow.Table:
-        """The table as Arrow: keys as text, estimates as float64 with ``_low`` and ``_high``."""
+        """The table as Arrow: keys as text, estimates as float64; columns as in ``flat_columns``."""
         import pyarrow
 
         keys = {column.name for column in self.columns if column.kind == "key"}
@@ -110,7 +127,11 @@ class Table:
         return pyarrow.table(arrays, names=names)
 
 
-def _cell(cell: KeyCell | Estimate) -> Any:
+def _cell(cell: KeyCell | Estimate, column: Column) -> Any:
     if isinstance(cell, Estimate):
-        return {"value": cell.value, "low": cell.low, "high": cell.high}
+        found = {"value": cell.value, "low": cell.low, "high": cell.high}
+        if not column.rate:
+            return found
+        ends = None if cell.combined is None else {"low": cell.combined[0], "high": cell.combined[1]}
+        return found | {"interval_combined": ends}
     return {"kind": cell.kind, "value": cell.text, "label": cell.label}

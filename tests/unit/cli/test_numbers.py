@@ -2,7 +2,7 @@
 
 import pytest
 
-from trustquery.cli.numbers import estimate_text, number_text, share_text
+from trustquery.cli.numbers import combined_text, estimate_text, number_text, share_text
 from trustquery.outputs import Estimate
 
 
@@ -37,3 +37,11 @@ def test_a_share_never_promises_more(share: float, shown: str) -> None:
 def test_a_figure_without_noise_keeps_its_places() -> None:
     assert estimate_text(Estimate(0.125, 0.125, 0.125)) == ("0.125", "0.125 to 0.125")
     assert estimate_text(Estimate(5000.0, 5000.0, 5000.0)) == ("5,000", "5,000 to 5,000")
+
+
+def test_the_interval_with_sampling_has_the_places_of_the_other() -> None:
+    assert combined_text(Estimate(0.4123, 0.38, 0.44, (0.3712, 0.4521))) == "0.371 to 0.452"
+    assert combined_text(Estimate(0.4123, 0.4123, 0.4123, (0.3712, 0.4521))) == "0.371 to 0.452"
+    assert combined_text(Estimate(0.125, 0.125, 0.125, (0.125, 0.125))) == "0.125 to 0.125"
+    assert combined_text(Estimate(0.4123, 0.38, 0.44)) == "not known"
+    assert combined_text(Estimate(None)) == "too noisy to say"

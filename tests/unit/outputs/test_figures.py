@@ -30,6 +30,44 @@ def test_a_sum_adds_variances_and_shared_noise_is_added_once() -> None:
     assert total([A, B, A]).sd == pytest.approx(math.hypot(6, 4))
 
 
+def stepped(sigma: float, draw: str = "a") -> Figure:
+    """A count of 50 whose noise is a whole number."""
+    return replace(noised(50, draw, sigma), step=1.0)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "half"),
+    [
+        (0.0, 0.0),
+        (0.36, 0.36 * Z95),
+        (0.4, 1),
+        (1.0, 2),
+        (1.5, 3),
+        (2.0, 4),
+        (10.0, 20),
+        (10.1, 20),
+        (9.75, 9.75 * Z95),
+        (1e7, 1e7 * Z95),
+    ],
+)
+def test_noise_in_whole_steps_is_held_by_enough_of_them(sigma: float, half: float) -> None:
+    """The smallest whole number that holds 95 in 100 of a discrete Gaussian, or 1.96 sigma where that is more.
+
+    At sigma 1 the masses of 0, 1, 2 are 0.3989, 0.2420, 0.0540: within 1 are 88 in 100, within 2 are 99.
+    """
+    assert stepped(sigma).interval == pytest.approx((50 - half, 50 + half))
+
+
+def test_steps_are_kept_by_sums_and_scale() -> None:
+    assert stepped(1.0).times_number(-3).interval == pytest.approx((-156, -144))
+    assert stepped(1.0).plus(constant(0.5)).interval == pytest.approx((48.5, 52.5))
+    # sigma √2 holds three steps.
+    assert stepped(1.0).plus(stepped(1.0, "b"), -1).interval == pytest.approx((-3, 3))
+    assert total([stepped(1.0), stepped(1.0, "b")]).interval == pytest.approx((97, 103))
+    mixed = stepped(1.0).plus(stepped(1.0, "b").times_number(0.3))
+    assert half(mixed) == pytest.approx(Z95 * math.hypot(1, 0.3))
+
+
 def test_a_product_is_first_order() -> None:
     """Var(xy) ≈ y²·var(x) + x²·var(y) (GUM, 5.1.2)."""
     assert A.times(B).value == 4000

@@ -148,3 +148,28 @@ def test_the_document_has_columns_with_caveats_and_rows_of_data() -> None:
     ]
     assert set(found["rows"][0][1]) == {"value", "low", "high"}
     assert math.isclose(found["rows"][0][1]["low"], -found["rows"][0][1]["high"])
+
+
+RATE = "SELECT sex, count(*) AS n, count(*) FILTER (WHERE alive) / count(*) AS r FROM person GROUP BY sex"
+
+
+def test_a_rate_has_a_second_interval_in_every_form() -> None:
+    query = compile_query(RATE, made_up(), epsilon=Decimal(1))
+    plan = compile_plan(query, made_up())
+    # Of five cells, the first has 400 of 1,000; the second nobody.
+    found = read(query, plan, [1000, 0, 0, 0, 0, 400, 0, 0, 0, 0], 1, made_up())
+    assert [column.rate for column in found.columns] == [False, False, True]
+    first, second = (row[2] for row in found.rows[:2])
+    assert isinstance(first, Estimate)
+    assert first.combined is not None
+    assert first.low is not None
+    assert first.combined[0] < first.low < 0.4
+    cell = found.document()["rows"][0][2]
+    assert cell["interval_combined"] == {"low": first.combined[0], "high": first.combined[1]}
+    assert second == Estimate(None)
+    assert found.document()["rows"][1][2] == {"value": None, "low": None, "high": None, "interval_combined": None}
+    assert set(found.document()["rows"][0][1]) == {"value", "low", "high"}
+    flat = found.flat_columns()
+    assert list(flat)[5:] == ["r", "r_low", "r_high", "r_low_combined", "r_high_combined"]
+    assert flat["r_low_combined"][:2] == [first.combined[0], None]
+    assert found.to_arrow().schema.field("r_high_combined").type == pa.float64()
