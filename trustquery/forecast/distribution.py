@@ -15,10 +15,16 @@ __all__ = ["Distribution", "distribution"]
 SURE = 3.0
 """A tail is believed where it is this many standard deviations above nothing: so few false alarms that none of them
 decides a bound."""
-STEEPEST, FLATTEST = 6.0, 1.2
-"""Limits of the exponent with which a tail is carried on beyond what the noise shows."""
 PIECES = 4
 """Points that stand for a wide bin."""
+SLOPES = (*(step / 10 for step in range(3, 61)), *(step / 2 for step in range(13, 61)))
+BENDS = tuple(step / 50 for step in range(31))
+USUAL_BEND, ITS_SPREAD = 0.25, 0.15
+"""How a tail of hospital data bends downwards on logarithmic paper, where the noise leaves it open."""
+FLATTEST = 1.5
+"""Where the noise begins a tail falls at least this fast: else a few people whom nobody has seen would outweigh all."""
+LAW_IS_OFF = 0.05
+"""The law of a tail is taken to hold to a twentieth of a count, so that the largest counts do not decide alone."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ def distribution(bins: Bins, counts: Sequence[float], sd: float, trusts: int, la
     """The distribution behind a noised histogram with open ends.
 
     Counts of "this or more" are made falling, which they are without noise, by least squares. Where they sink into the
-    noise the tail is carried on as a power law from the last two octaves that stand out, up to ``largest``: heavy
-    users are few, and what a bound cuts off is theirs. Negative values, mirrored, are treated the same way.
+    noise, the tail follows a law that is fitted to what stands out and to what is seen in the noise beyond: heavy users
+    are few, and what a bound cuts off is theirs. Negative values, mirrored, are treated the same way.
 
     Args:
         counts: merged over the trusts that answered.
@@ -88,27 +94,52 @@ def _tail(edges: Sequence[float], counts: Sequence[float], sd: float, largest: f
     if sure == 0:
         return []
     known = [*beyond[:sure]]
-    exponent = _exponent(edges, known)
+    law = _fitted(edges, counts, known, sd)
     found: list[tuple[float, float]] = []
     for place in range(sure - 1):
         found += _spread(edges[place], edges[place + 1], known[place] - known[place + 1])
     edge, left = edges[sure - 1], known[-1]
+    scale = known[-1] / law(edge)
     while edge < largest and left > 1e-9 * known[0]:
         following = min(edge * 1.25 + 1.0, largest)
-        rest = left * ((edge + 1.0) / (following + 1.0)) ** exponent if following < largest else 0.0
+        rest = scale * law(following) if following < largest else 0.0
         found += _spread(edge, following, left - rest)
         edge, left = following, rest
     return found or [(edges[0], known[0])]
 
 
-def _exponent(edges: Sequence[float], known: Sequence[float]) -> float:
-    """How fast the share beyond an edge falls, from the last edge that is sure and one about two octaves below."""
+def _fitted(
+    edges: Sequence[float], counts: Sequence[float], known: Sequence[float], sd: float
+) -> Callable[[float], float]:
+    """The law of a tail: people at x or more, log S = log S0 - a·t - b·t² with t = log((x + 1)/(x0 + 1)).
+
+    b = 0 is a power law, and larger b bends it down as a lognormal does. Both are fitted by least squares to the bins
+    of the last three octaves that are sure and to all beyond; the usual bend decides where those say little.
+    """
     last = len(known) - 1
-    before = max((place for place in range(last) if edges[place] * 4 <= edges[last]), default=0)
-    if before == last or edges[before] <= 0:
-        return 2.0
-    slope = math.log(known[before] / known[last]) / math.log((edges[last] + 1.0) / (edges[before] + 1.0))
-    return min(max(slope, FLATTEST), STEEPEST)
+    start = max((place for place in range(last) if edges[place] * 8 <= edges[last]), default=0)
+    origin, whole = edges[start] + 1.0, known[start]
+    times = [math.log((edge + 1.0) / origin) for edge in edges[start:]]
+    seen = list(counts[start:])
+    spread = [math.hypot(sd, LAW_IS_OFF * max(count, 0.0)) for count in seen]
+    best, chosen = math.inf, (2.0, USUAL_BEND)
+    reach = math.log((edges[last] + 1.0) / origin)
+    for slope, bend in itertools.product(SLOPES, BENDS):
+        if slope + 2 * bend * reach < FLATTEST:
+            continue
+        error = ((bend - USUAL_BEND) / ITS_SPREAD) ** 2
+        beyond = [whole * math.exp(-slope * t - bend * t * t) for t in times] + [0.0]
+        for place, (count, off) in enumerate(zip(seen, spread, strict=True)):
+            error += ((count - beyond[place] + beyond[place + 1]) / off) ** 2
+        if error < best:
+            best, chosen = error, (slope, bend)
+    slope, bend = chosen
+
+    def law(x: float) -> float:
+        t = math.log((x + 1.0) / origin)
+        return whole * math.exp(-slope * t - bend * t * t)
+
+    return law
 
 
 def _spread(low: float, high: float, people: float) -> list[tuple[float, float]]:
@@ -116,7 +147,7 @@ def _spread(low: float, high: float, people: float) -> list[tuple[float, float]]
     width = high - low
     if people <= 0:
         return []
-    if width <= PIECES and low.is_integer() and high.is_integer():
+    if width <= PIECES and float(low).is_integer() and float(high).is_integer():
         points = [low + step for step in range(int(width))]
     else:
         points = [low + width * (2 * step + 1) / (2 * PIECES) for step in range(PIECES)]

@@ -30,29 +30,40 @@ def kept_share(bound: Bound, aggregate: Aggregate, crowd: Crowd) -> float | None
         if full <= 0:
             continue
         whole += group.people * full
-        left += group.people * min(_left(bound, aggregate, group, bound.total / scale), full)
+        left += group.people * min(_left(bound, aggregate, crowd, group, bound.total / scale), full)
     return left / whole if whole > 0 else 1.0
 
 
-def _left(bound: Bound, aggregate: Aggregate, group: Group, most: float) -> float:
+def _left(bound: Bound, aggregate: Aggregate, crowd: Crowd, group: Group, most: float) -> float:
     if bound.form == "l1":
         return min(group.size, most)
     cells = min(group.cells, float(bound.groups))
     if aggregate.kind == "count_distinct_person":
         return cells
     if bound.form == "total":
-        return cells * _clamped(group, most, counted=aggregate.kind == "count")
+        if aggregate.kind == "count":
+            return cells * _within(group.rows / group.cells, most)
+        return cells * group.size / group.cells * _clamped(crowd.values, group, most)
     return cells * _within(group.rows / group.cells, bound.rows) * group.size / group.rows
 
 
-def _clamped(group: Group, most: float, *, counted: bool) -> float:
-    """Mean of min(total in a cell, C). Rows are counted exactly; other totals are taken to be exponential."""
-    mean = group.size / group.cells
-    if counted:
-        return _within(mean, most)
-    if group.cells < 1.5:  # all in one cell: the size itself
-        return min(mean, most)
-    return mean * -math.expm1(-most / mean) if mean > 0 else 0.0
+def _clamped(values: tuple[tuple[float, float], ...], group: Group, most: float) -> float:
+    """The share of a total in one cell that min(total, C) keeps.
+
+    A large total is one large value far more often than many small ones, so a cell is taken to hold as many times one
+    value as it has rows; without values, totals are taken to be exponential.
+    """
+    times = max(round(group.rows / group.cells), 1)
+    if not values:
+        mean = group.size / group.cells
+        return min(most / mean, 1.0) if group.cells < 1.5 else -math.expm1(-most / mean)
+    return _share(values, most / times)
+
+
+@lru_cache(maxsize=4096)
+def _share(values: tuple[tuple[float, float], ...], most: float) -> float:
+    whole = sum(value * people for value, people in values)
+    return sum(min(value, most) * people for value, people in values) / whole if whole > 0 else 1.0
 
 
 @lru_cache(maxsize=65536)

@@ -56,6 +56,7 @@ class Crowd:
         cells: cells with a value of their own for every key.
         known: whether the rows a person has are told by a profile, or by construction.
         sizes: of one person's total, where a profile tells; else None.
+        values: of a sum, what rows add without its sign, and how many people have each; empty where nothing tells.
     """
 
     groups: tuple[Group, ...]
@@ -63,6 +64,7 @@ class Crowd:
     cells: float
     known: bool
     sizes: Distribution | None = None
+    values: tuple[tuple[float, float], ...] = ()
 
     @property
     def one_cell(self) -> bool:
@@ -87,7 +89,8 @@ class _Asker:
         aggregate = self.query.aggregates[place]
         cells = math.prod(len(key.values) for key in self.query.keys if key.kind == "public")
         rows = self._rows()
-        each, signed = self._value(aggregate)
+        values = self._values_of(aggregate)
+        each, signed = _mean(values, aggregate)
         sizes = self._sizes(aggregate)
         factor = SHARE_OF_FILTER if aggregate.filter is not None else 1.0
         if rows is None:
@@ -104,7 +107,14 @@ class _Asker:
             groups.append(Group(people, number, self._touched(number, at, cells), abs(size)))
         total = sum(group.people * (group.cells if aggregate.kind == "count_distinct_person" else group.size)
                     for group in groups)  # fmt: skip
-        return Crowd(tuple(groups), total * (1 if signed >= 0 else -1) * factor, cells, known=True, sizes=sizes)
+        return Crowd(
+            tuple(groups),
+            total * (1 if signed >= 0 else -1) * factor,
+            cells,
+            known=True,
+            sizes=sizes,
+            values=tuple((abs(value), people) for value, people in values),
+        )
 
     def _read(self) -> Iterator[Table]:
         for name in self.query.tables():
@@ -128,23 +138,17 @@ class _Asker:
             return None
         return self.profiles.get(column[0], "total", column[1])
 
-    def _value(self, aggregate: Aggregate) -> tuple[float, float]:
-        """What a row adds on average: without its sign, and with it."""
+    def _values_of(self, aggregate: Aggregate) -> list[tuple[float, float]]:
+        """What rows add to a sum and how many people have each value; empty where nothing tells."""
         if aggregate.kind != "sum" or aggregate.argument is None:
-            return 1.0, 1.0
+            return []
         scale = 2.0**aggregate.fraction_bits
-        lo, hi = aggregate.lo / scale, aggregate.hi / scale
         columns = {node for node in walk(aggregate.argument) if isinstance(node, ColumnRef)}
         known = self._values(next(iter(columns))) if len(columns) == 1 else None
-        found = [] if known is None else list(_mapped(aggregate.argument, next(iter(columns)), known, lo, hi))
-        if not found:
-            guess = lo + (hi - lo) / GUESS
-            return max(abs(guess), (hi - lo) / (2 * GUESS)), guess
-        people = sum(count for _, count in found)
-        return (
-            sum(abs(value) * count for value, count in found) / people,
-            sum(value * count for value, count in found) / people,
-        )
+        if known is None:
+            return []
+        [column] = columns
+        return list(_mapped(aggregate.argument, column, known, aggregate.lo / scale, aggregate.hi / scale))
 
     def _values(self, column: ColumnRef) -> Distribution | None:
         """Values of a column: from a profile, or a guess between its bounds."""
@@ -189,6 +193,22 @@ class _Asker:
         if known is None:
             return max(chance, 1.0)
         return max(min(known.at(at), values, rows), 1.0)
+
+
+def _mean(values: list[tuple[float, float]], aggregate: Aggregate) -> tuple[float, float]:
+    """What a row adds on average: without its sign, and with it."""
+    if aggregate.kind != "sum":
+        return 1.0, 1.0
+    people = sum(count for _, count in values)
+    if people > 0:
+        return (
+            sum(abs(value) * count for value, count in values) / people,
+            sum(value * count for value, count in values) / people,
+        )
+    scale = 2.0**aggregate.fraction_bits
+    lo, hi = aggregate.lo / scale, aggregate.hi / scale
+    guess = lo + (hi - lo) / GUESS
+    return max(abs(guess), (hi - lo) / (2 * GUESS)), guess
 
 
 def _silent(*_: object, **__: object) -> None:

@@ -28,6 +28,7 @@ class Tree:
     def __init__(self, bins: int, branching: int) -> None:
         self.branching = branching
         self.levels = tree_levels(bins, branching)
+        self._variances: dict[tuple[int, float], float] = {}
         # Variance of each node's best estimate from itself and all below it.
         self._below: list[list[float]] = [[1.0] * bins]
         for width in self.levels[1:]:
@@ -78,41 +79,52 @@ class Tree:
             best = found
         return best
 
-    def variance(self, number: int, share: float) -> float:
-        """Variance of the first ``number`` bins' sum less a share of the total.
+    def direction(self, number: int, share: float) -> list[float]:
+        """What the first ``number`` bins' sum, less a share of the total, takes from independent draws of size 1.
+
+        One coordinate for each node, in the order of the released integers. Below a node whose sum is known, what is
+        left of its children is independent of that sum: child i has (w_i - w) times its own deviation, with w the
+        children's mean weight. So products of two directions are covariances, and squares are variances.
 
         Args:
             number: 0 to the number of bins.
             share: 0 to 1.
         """
+        starts = [sum(self.levels[:level]) for level in range(len(self.levels))]
+        found = [0.0] * sum(self.levels)
 
-        def part(level: int, node: int) -> tuple[float, float]:
-            """A node's weight per unit of its own sum, and the variance that is left when that sum is known."""
-            size = self.branching**level
-            first, last = node * size, min((node + 1) * size, self.levels[0])
-            if last <= number:
-                return 1.0 - share, 0.0
-            if first >= number:
-                return -share, 0.0
-            parts = [part(level - 1, place) for place in self._children(level, node)]
-            under = [self._below[level - 1][place] for place in self._children(level, node)]
-            spread = math.fsum(under)
-            mean = math.fsum(weight * s for (weight, _), s in zip(parts, under, strict=True)) / spread
-            left = math.fsum((weight - mean) ** 2 * s + rest for (weight, rest), s in zip(parts, under, strict=True))
-            return mean, left
+        def weight(level: int, node: int) -> float:
+            """Weight per unit of a node's own sum; its children's coordinates are filled in."""
+            size = self.branching**level if level else 1
+            if min((node + 1) * size, self.levels[0]) <= number:
+                return 1.0 - share
+            if node * size >= number:
+                return -share
+            places = self._children(level, node)
+            weights = [weight(level - 1, place) for place in places]
+            under = [self._below[level - 1][place] for place in places]
+            mean = math.fsum(w * s for w, s in zip(weights, under, strict=True)) / math.fsum(under)
+            for place, w, s in zip(places, weights, under, strict=True):
+                found[starts[level - 1] + place] = (w - mean) * math.sqrt(s)
+            return mean
 
         top = len(self.levels) - 1
-        found = 0.0
         for node, s in enumerate(self._below[top]):
-            weight, left = part(top, node)
-            found += weight * weight * s + left
+            found[starts[top] + node] = weight(top, node) * math.sqrt(s)
         return found
 
-    def bin_variance(self) -> float:
-        """Variance of one bin's estimate, of the first bin: of others it is all but the same."""
+    def variance(self, number: int, share: float) -> float:
+        """Variance of the first ``number`` bins' sum less a share of the total."""
         if len(self.levels) == 1:
-            return 1.0
-        # The sum of the first bin alone, less no share.
+            return (1 - share) ** 2 * number + share**2 * (self.levels[0] - number)
+        known = self._variances.get((number, share))
+        if known is None:
+            known = math.fsum(part * part for part in self.direction(number, share))
+            self._variances[number, share] = known
+        return known
+
+    def bin_variance(self) -> float:
+        """Variance of the first bin's estimate; that of the others is all but the same."""
         return self.variance(1, 0.0)
 
 
