@@ -18,7 +18,8 @@ from tests.factories.catalogues import made_up
 from tests.lib.prepared import prepared
 from tests.lib.real_gate import compiled
 from tests.lib.statistics import binomial_range
-from trustquery.planning import compile_plan, explain
+from trustquery.forecast.explain import cost_of
+from trustquery.planning import compile_plan
 from trustquery.privacy.noise import add_noise
 from trustquery.privacy.promise import best_guess
 
@@ -58,6 +59,6 @@ def test_three_answers_tell_what_three_ledgers_charge(tmp_path: Path) -> None:
     assert right / GAMES <= float(best_guess(plan.rho_nano, trusts=K)) + 3 * error
     # The figure of one trust alone would have been a promise too much: that is why both are printed.
     assert right / GAMES > float(best_guess(plan.rho_nano))
-    said = explain(query, plan, made_up(), K)
+    said = cost_of(plan, made_up())
     assert said.max_trusts == K
     assert said.epsilon_federation > said.epsilon
