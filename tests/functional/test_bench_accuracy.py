@@ -1,4 +1,4 @@
-"""The accuracy benchmark as a command, on a small hospital: that it runs and that its figures are sane, not how good."""
+"""The accuracy benchmark as a command, on a small hospital: that it runs and that its figures are sane."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -11,7 +10,6 @@ import typer
 from trustquery.cli.output import Format, data_json, reporting, say
 from trustquery.cli.tables import show_rows
 from trustquery.cli.wishes import Asked, asking
-from trustquery.errors import TrustQueryError
 
 __all__ = ["app"]
 
@@ -85,7 +83,7 @@ def run(
     with reporting():
         wanted = asked()
     with reporting(wanted.statement.text, wanted.statement.file):
-        from trustquery.cli.confirm import confirm
+        from trustquery.cli.confirm import confirm, read_limit
         from trustquery.cli.progress import watching
         from trustquery.cli.show import show_cost, show_result
         from trustquery.client import connect
@@ -95,7 +93,7 @@ def run(
             found = query.preview()
             show_cost(query, found)
             query.require_enough(found)
-            confirm(query.cost.epsilon, yes=yes, limit=_limit(max_epsilon))
+            confirm(query.cost.epsilon, yes=yes, limit=read_limit(max_epsilon))
             with watching() as on_progress:
                 result = query.run(wait=wait, on_progress=on_progress, preview=found)
         show_result(result, form)
@@ -103,18 +101,6 @@ def run(
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:70]
-
-
-def _limit(text: str) -> Decimal | None:
-    if not text:
-        return None
-    try:
-        found = Decimal(text)
-    except ArithmeticError as error:
-        raise TrustQueryError("query-epsilon", "--max-epsilon", limit=100) from error
-    if not found.is_finite():
-        raise TrustQueryError("query-epsilon", "--max-epsilon", limit=100)
-    return found
 
 
 @app.command()

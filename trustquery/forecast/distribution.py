@@ -15,6 +15,8 @@ __all__ = ["Distribution", "distribution"]
 SURE = 3.0
 """A tail is believed where it is this many standard deviations above nothing: so few false alarms that none of them
 decides a bound."""
+ENOUGH = 5.0
+"""A distribution is relied on where its people are this many standard deviations of their noised number."""
 PIECES = 4
 """Points that stand for a wide bin."""
 SLOPES = (*(step / 10 for step in range(3, 61)), *(step / 2 for step in range(13, 61)))
@@ -34,10 +36,12 @@ class Distribution:
     Attributes:
         points: values, rising.
         people: expected number of people at each, ≥ 0.
+        sure: whether there are so many people that the noise does not decide the shape.
     """
 
     points: tuple[float, ...]
     people: tuple[float, ...]
+    sure: bool = True
 
     @property
     def size(self) -> float:
@@ -78,7 +82,8 @@ def distribution(bins: Bins, counts: Sequence[float], sd: float, trusts: int, la
     first = cuts[zero - 1] if zero else min(cuts[0] - 1.0, 1.0) if cuts[0] > 1 else 0.0
     middle = (first, max(float(counts[zero]), 0.0))
     pairs = [*((-point, count) for point, count in reversed(down)), middle, *up]
-    return Distribution(tuple(point for point, _ in pairs), tuple(count / trusts for _, count in pairs))
+    sure = sum(counts) > ENOUGH * sd * math.sqrt(len(counts))
+    return Distribution(tuple(point for point, _ in pairs), tuple(count / trusts for _, count in pairs), sure)
 
 
 def _tail(edges: Sequence[float], counts: Sequence[float], sd: float, largest: float) -> list[tuple[float, float]]:

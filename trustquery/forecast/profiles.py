@@ -21,9 +21,9 @@ class Profiles:
     found: Mapping[ProfileQuestion, Distribution] = field(default_factory=dict)
 
     def get(self, table: str, about: About, column: str = "") -> Distribution | None:
-        """The distribution that answers a question; None where it was not asked, or nobody was seen."""
+        """The distribution that answers a question; None where it was not asked, or is hardly more than noise."""
         known = self.found.get(ProfileQuestion(table, about, column))
-        return known if known is not None and known.size > 0 else None
+        return known if known is not None and known.sure and known.size > 0 else None
 
 
 NO_PROFILES = Profiles()
