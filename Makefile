@@ -33,7 +33,7 @@ demo: venv-demo ## A four-trust federation on this machine, from nothing to an a
 test: venv-dev venv-demo scan-tools ## Every test except those marked slow
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: venv-dev venv-demo scan-tools ## Every test, with the slow ones
+test-all: venv-dev venv-demo scan-tools smartnoise ## Every test, with the slow ones
 	@$(PYTEST) $(ARGS)
 
 unit: venv-dev ## The quick tests only
@@ -47,6 +47,17 @@ property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh example
 
 acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
+
+# Alone on a quiet machine: whatever else runs, runs in the measurement.
+.PHONY: timing
+timing: venv-dev ## Response times on the wire at full size (PRV-08): about 40 minutes
+	@$(PY) -m pytest --full-size -m full_size -q -s tests/acceptance $(ARGS)
+
+# The peer's venv is made first; SIZE=100000 asks of so many admissions, and only the full size writes the page.
+.PHONY: bench-accuracy
+bench-accuracy: venv-dev smartnoise ## A dozen questions: error on chosen bounds, on a bound of five, and of SmartNoise SQL
+	@$(PY) -m benchmarks.accuracy --peer .smartnoise-venv/bin/python \
+	  $(if $(SIZE),--episodes $(SIZE),--page docs/reference/accuracy-benchmark.md) $(ARGS)
 
 .PHONY: coverage
 coverage: venv-dev ## Tests with line and branch coverage, report in build/coverage
@@ -98,10 +109,10 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel audit scan-tools clean
+.PHONY: lock sbom wheel audit scan-tools smartnoise clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime dev scan audit; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime dev scan audit smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
@@ -124,6 +135,11 @@ scan-tools: venv-dev ## The TLS scanner, in a venv of its own (its pins disagree
 	@[ -x .scan-venv/bin/python ] || $(PY) -m venv .scan-venv
 	@$(BIN)/uv pip install --quiet --python .scan-venv/bin/python --require-hashes -r requirements/scan.lock || \
 	  .scan-venv/bin/pip install --quiet --require-hashes -r requirements/scan.lock
+
+smartnoise: venv-dev ## SmartNoise SQL, the peer of bench-accuracy, in a venv of its own
+	@[ -x .smartnoise-venv/bin/python ] || $(PY) -m venv .smartnoise-venv
+	@$(BIN)/uv pip install --quiet --python .smartnoise-venv/bin/python --require-hashes -r requirements/smartnoise.lock || \
+	  .smartnoise-venv/bin/pip install --quiet --require-hashes -r requirements/smartnoise.lock
 
 clean: ## Remove what was built; .venv stays
 	@rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""``python -m demo``: a federation of four made-up trusts on this machine, three questions, three answers.
+"""``python -m demo``: a federation of four made-up trusts on this machine, profiles, three questions, three answers.
 
 ``--keep`` (or ``KEEP=1``) leaves it running and says what to type next; ``--stop`` ends what was left running.
 """
@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -17,7 +18,7 @@ from demo.config import child_environment, keep_wanted
 from demo.federation import Federation
 from demo.layout import PROJECT, Layout
 from demo.processes import DemoError, Part, Processes, Tools, still_running, stop_recorded
-from demo.questions import QUESTIONS, Question
+from demo.questions import PROFILES, QUESTIONS, Question
 from demo.screen import Screen
 
 EXAMPLE = "SELECT count(DISTINCT person_id) AS people FROM person"
@@ -25,19 +26,29 @@ BASE = Path(__file__).resolve().parent.parent / ".demo"
 
 
 def ask(question: Question, layout: Layout, tools: Tools) -> int:
-    """Run one question through the analyst's own ``tq``, as a process of its own; returns its process id.
+    """Run one question; returns the process id of ``tq``.
 
     Raises:
         DemoError: the command failed.
     """
-    home = layout.analyst
-    arguments = [tools.path("tq"), "query", "run", "--project", PROJECT, "--epsilon", question.epsilon]
-    arguments += ["--yes", "--max-epsilon", question.epsilon, *question.options, question.sql]
+    arguments = ["query", "run", "--project", PROJECT, "--epsilon", question.epsilon]
+    return analyst(
+        [*arguments, "--yes", "--max-epsilon", question.epsilon, *question.options, question.sql], layout, tools
+    )
+
+
+def analyst(arguments: Sequence[str], layout: Layout, tools: Tools) -> int:
+    """Run the analyst's own ``tq``, as a process of its own that everybody can watch; returns its process id.
+
+    Raises:
+        DemoError: the command failed.
+    """
+    home, words = layout.analyst, [tools.path("tq"), *arguments]
     sys.stdout.flush()
-    process = subprocess.Popen(arguments, env=child_environment(home, {"TQ_HOME": str(home)}), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(words, env=child_environment(home, {"TQ_HOME": str(home)}), stdin=subprocess.DEVNULL)
     try:
         if process.wait():
-            raise DemoError(f"the question failed with exit status {process.returncode}; see above")
+            raise DemoError(f"`tq {' '.join(arguments[:2])}` failed with exit status {process.returncode}; see above")
     finally:
         if process.poll() is None:
             process.terminate()
@@ -92,6 +103,9 @@ def run(base: Path, keep: bool) -> int:
         screen.title("TrustQuery: four trusts, one question, no patient leaves")
         Federation(layout, processes, screen, tools).build()
         show_parts(screen, processes.parts, layout)
+        screen.title("Profiles first: how many visits people have, so that bounds need not be guessed; no project pays")
+        analyst(["profile", "request", *PROFILES, "--yes", "--max-epsilon", "0.5"], layout, tools)
+        analyst(["profile", "show", *PROFILES], layout, tools)
         for number, question in enumerate(QUESTIONS, 1):
             screen.title(f"Question {number} of {len(QUESTIONS)}: {question.title}")
             for line in question.sql.splitlines():

@@ -94,6 +94,10 @@ rho_lifetime = 4
 delta_12_months = 0.000001
 delta_lifetime = 0.000001
 
+[profiles]
+rho_90_days = 0.03
+rho_lifetime = 0.1
+
 [queries]
 aggregates = ["count", "count_distinct_person", "sum", "histogram"]
 modes = ["local"]

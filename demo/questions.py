@@ -1,10 +1,13 @@
-"""The three questions. The data are few (about 340 people a trust), so the privacy loss is set high."""
+"""Profiles and the three questions. The data are few (about 340 people a trust), so the privacy loss is set high."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["QUESTIONS", "Question"]
+__all__ = ["PROFILES", "QUESTIONS", "Question"]
+
+PROFILES = ("omop-5.4", "--table", "visit_occurrence", "--column", "visit_start_date")
+"""Of the table that two of the questions read: rows a person, and months with a visit. The rest would take longer."""
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,17 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("trustquery")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--full-size`."""
+    parser.addoption("--full-size", action="store_true", help="run the measurements that take half an hour, too")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Thousands of examples take longer than one test may."""
+    """Thousands of examples take longer than one test may, and some measurements longer than a test run."""
+    if not config.getoption("full_size"):
+        for item in items:
+            if item.get_closest_marker("full_size"):
+                item.add_marker(pytest.mark.skip(reason="takes half an hour: --full-size runs it"))
     if config.getoption("hypothesis_profile", None) == "full":
         for item in items:
             item.add_marker(pytest.mark.timeout(7200))

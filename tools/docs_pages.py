@@ -339,6 +339,7 @@ def policy() -> str:
             ("Caps of one scope", schema.Caps),
             ("Caps of a project", schema.ProjectCaps),
             ("`[[dataset]]`", schema.DatasetRule),
+            ("`[profiles]`", schema.ProfileCaps),
             ("`[queries]`", schema.Queries),
             ("`[deny]`", schema.Deny),
         ),

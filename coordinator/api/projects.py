@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from coordinator.api.context import Api, ApiDep, UserDep
+from coordinator.api.profiles import profile_hashes
 from coordinator.projects import read_permit
 from coordinator.store import ProjectRow, User
 from trustquery.errors import TrustQueryError
@@ -16,6 +17,7 @@ from trustquery.identity import key_id
 __all__ = ["find_project", "router"]
 
 router = APIRouter(prefix="/v1")
+NONE = (0, 0)
 
 
 def _is_member(row: ProjectRow, user: User) -> bool:
@@ -74,11 +76,17 @@ async def project(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
 
 @router.get("/projects/{name}/budget")
 async def budget(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
-    """What this project was charged, by trust, according to the answers they signed. Each trust's ledger decides."""
+    """What this project was charged, by trust, according to the answers they signed. Each trust's ledger decides.
+
+    Profiles stand apart: a trust whose policy has a cap for them charges them to nobody's project.
+    """
     row = await find_project(api, user, name)
-    charged = await asyncio.to_thread(api.base.store.queries.charged, row.name)
-    spent = {node: (rho, number) for node, rho, number in charged}
     permit = read_permit(row)
+    hashes = await asyncio.to_thread(profile_hashes, permit.datasets, api.base.catalogues)
+    charged = await asyncio.to_thread(api.base.store.queries.charged, row.name)
+    shared = await asyncio.to_thread(api.base.store.queries.charged, row.name, hashes=hashes)
+    spent = {node: (rho, number) for node, rho, number in charged}
+    profiles = {node: (rho, number) for node, rho, number in shared}
     return {
         "project": row.name,
         "permit_rho_nano": permit.rho_nano,
@@ -86,8 +94,9 @@ async def budget(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
             {
                 "node": node.node,
                 "name": node.name,
-                "spent_rho_nano": spent.get(node.node, (0, 0))[0],
-                "answers": spent.get(node.node, (0, 0))[1],
+                "spent_rho_nano": spent.get(node.node, NONE)[0] - profiles.get(node.node, NONE)[0],
+                "answers": spent.get(node.node, NONE)[1] - profiles.get(node.node, NONE)[1],
+                "profiles_rho_nano": profiles.get(node.node, NONE)[0],
             }
             for node in api.base.rosters.current().nodes
         ],

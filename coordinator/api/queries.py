@@ -26,7 +26,6 @@ router = APIRouter(prefix="/v1/queries")
 
 QueryId = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1_500_000)]
-Bound = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class PreviewRequest(Body):
@@ -44,8 +43,6 @@ class SubmitRequest(Body):
     model: Text
     intent: Text
     epsilon: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,12})?$")]
-    max_groups_per_person: Bound | None
-    max_rows_per_group: Bound | None
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=200)
     inputs: list[dict[str, Any]] = Field(default_factory=list, max_length=64)
 
@@ -109,8 +106,6 @@ async def submit(body: SubmitRequest, user: UserDep, api: ApiDep) -> dict[str, A
         model=body.model.encode(),
         intent=body.intent.encode(),
         epsilon=Decimal(body.epsilon),
-        max_groups=body.max_groups_per_person,
-        max_rows=body.max_rows_per_group,
         parameters=body.parameters,
         inputs=tuple(body.inputs),
     )

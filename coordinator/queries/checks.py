@@ -20,6 +20,7 @@ from trustquery.language.parameters import read_parameters
 from trustquery.model import Query
 from trustquery.model.trusts import trusts_of
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
+from trustquery.privacy.budget import delta_for, rho_nano_of
 
 __all__ = ["Checked", "Submission", "Surroundings", "check_model", "check_submission"]
 
@@ -28,9 +29,9 @@ __all__ = ["Checked", "Submission", "Surroundings", "check_model", "check_submis
 class Submission:
     """A query as its analyst's client sent it: the signed intent, and what the intent's hashes stand for.
 
-    ``epsilon``, ``max_groups``, ``max_rows``, ``parameters`` and ``inputs`` (public tables that do not ship, as data)
-    are the choices made beside the text; with them, the text must compile to the very model that was signed, so that
-    the history shows what was really asked.
+    ``epsilon``, ``parameters`` and ``inputs`` (public tables that do not ship, as data) are the choices made beside the
+    text; with them and the model's own terms, the text must compile to the very model that was signed, so that the
+    history shows what was really asked.
     """
 
     project: str
@@ -38,8 +39,6 @@ class Submission:
     model: bytes
     intent: bytes
     epsilon: Decimal
-    max_groups: int | None
-    max_rows: int | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[dict[str, Any], ...] = ()
 
@@ -120,15 +119,17 @@ def _check_text(given: Submission, query: Query, catalogue: Catalogue, public: P
         given.sql,
         catalogue,
         epsilon=given.epsilon,
-        max_groups_per_person=given.max_groups,
-        max_rows_per_group=given.max_rows,
         as_of=datetime.date.fromisoformat(query.as_of),
         unknown_keys=query.has_unknown_keys,
         trusts=trusts_of(query),
         public=public,
         parameters=read_parameters(given.parameters),
     )
-    if compiled.sha256 != query.sha256:
+    # Bounds and the split of the budget are the client's choice; the budget itself is not more than was asked for.
+    most = rho_nano_of(given.epsilon, delta_for(catalogue.unit.declared_people))
+    if len(compiled.terms) != len(query.terms) or query.rho_nano > most:
+        raise TrustQueryError("query-plan-mismatch", place="terms")
+    if compiled.on(query.terms).sha256 != query.sha256:
         raise TrustQueryError("query-plan-mismatch", place="sql")
 
 

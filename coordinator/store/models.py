@@ -140,7 +140,11 @@ class QueryRow(Base):
     closed: Mapped[int] = mapped_column(default=0)
     result: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
 
-    __table_args__ = (Index("queries_by_state", "state", "closes_at"), Index("queries_by_user", "user_id", "created"))
+    __table_args__ = (
+        Index("queries_by_state", "state", "closes_at"),
+        Index("queries_by_user", "user_id", "created"),
+        Index("queries_by_hash", "query_hash", "state", "closed"),
+    )
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -71,6 +71,25 @@ class Queries:
             mine = select(QueryRow).options(*_HEAVY).where(QueryRow.user_id == user_id).order_by(*newest).limit(limit)
             return list(session.scalars(mine))
 
+    def newest(self, hashes: Iterable[str], *, state: str) -> list[QueryRow]:
+        """For each of these query hashes the query that reached a last state latest, whoever asked it; by hash.
+
+        Its heavy columns stay in the database; ``results`` fetches what is wanted of them.
+        """
+        with self._transaction() as session:
+            latest = QueryRow.closed.desc(), QueryRow.release_id
+            place = func.row_number().over(partition_by=QueryRow.query_hash, order_by=latest).label("place")
+            wanted = QueryRow.query_hash.in_(list(hashes)), QueryRow.state == state
+            ranked = select(QueryRow.release_id, place).where(*wanted).subquery()
+            chosen = select(QueryRow).options(*_HEAVY).join(ranked, ranked.c.release_id == QueryRow.release_id)
+            return list(session.scalars(chosen.where(ranked.c.place == 1).order_by(QueryRow.query_hash)))
+
+    def results(self, release_ids: Iterable[str]) -> dict[str, bytes]:
+        """Results by release id, of those of these queries that have one."""
+        with self._transaction() as session:
+            chosen = select(QueryRow.release_id, QueryRow.result).where(QueryRow.release_id.in_(list(release_ids)))
+            return {found: bytes(result) for found, result in session.execute(chosen) if result is not None}
+
     def in_states(self, states: Iterable[str]) -> list[QueryRow]:
         """Queries in any of these states, oldest first."""
         with self._transaction() as session:
@@ -120,13 +139,18 @@ class Queries:
             chosen = select(AnswerRow).options(defer(AnswerRow.vector)).where(AnswerRow.release_id == release_id)
             return list(session.scalars(chosen.order_by(AnswerRow.node)))
 
-    def charged(self, project: str) -> list[tuple[str, int, int]]:
-        """What a project was charged, by node: (node, sum of rho in 1e-9, number of charged answers)."""
+    def charged(self, project: str, *, hashes: Iterable[str] | None = None) -> list[tuple[str, int, int]]:
+        """What a project was charged, by node: (node, sum of rho in 1e-9, number of charged answers).
+
+        Args:
+            hashes: count only queries with one of these hashes; every query when None.
+        """
+        only = () if hashes is None else (QueryRow.query_hash.in_(list(hashes)),)
         with self._transaction() as session:
             sums = (
                 select(AnswerRow.node, func.sum(AnswerRow.rho_nano), func.count())
                 .join(QueryRow, QueryRow.release_id == AnswerRow.release_id)
-                .where(QueryRow.project == project, AnswerRow.rho_nano > 0)
+                .where(QueryRow.project == project, AnswerRow.rho_nano > 0, *only)
                 .group_by(AnswerRow.node)
                 .order_by(AnswerRow.node)
             )

@@ -36,8 +36,11 @@ class Store:
         self.queries = Queries(self.transaction)
 
     def create(self) -> None:
-        """Make the tables that are missing."""
+        """Make the tables that are missing, and the indexes that a later version added to one."""
         Base.metadata.create_all(self._engine)
+        for table in Base.metadata.sorted_tables:
+            for index in table.indexes:
+                index.create(self._engine, checkfirst=True)
 
     def close(self) -> None:
         """Close every connection."""

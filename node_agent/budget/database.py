@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from node_agent.budget.schema import DDL, SCHEMA_VERSION
+from node_agent.budget.schema import DDL, MIGRATIONS, SCHEMA_VERSION
 from trustquery.errors import TrustQueryError
 
 __all__ = ["SQLITE_NEEDED", "Database", "check_sqlite", "is_in_use"]
@@ -63,14 +63,10 @@ class Database:
                 path.chmod(0o600)
                 connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
             version = self._value(connection, "PRAGMA user_version")
-            if version == 0 and write:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(DDL)
-                connection.execute("INSERT INTO meta (name, value) VALUES ('last_time', 0)")
-                connection.execute("PRAGMA user_version = 1")
-                connection.execute("COMMIT")
+            if write and version in (0, *MIGRATIONS):
+                _make(connection, version)
                 _sync_folder(path.parent)
-            elif version != SCHEMA_VERSION:
+            elif version not in (SCHEMA_VERSION, *MIGRATIONS):
                 raise TrustQueryError("ledger-corrupt", seq=0)
             if self._value(connection, "PRAGMA integrity_check") != "ok":
                 raise TrustQueryError("ledger-corrupt", seq=0)
@@ -173,6 +169,20 @@ def is_in_use(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _make(connection: apsw.Connection, version: int) -> None:
+    """Make the tables, or bring an older file's views up to date, in one durable transaction.
+
+    A reader takes an older file as it is: tables and entries are the same, views are for people.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    if version == 0:
+        connection.execute(DDL)
+        connection.execute("INSERT INTO meta (name, value) VALUES ('last_time', 0)")
+    for step in range(version or 1, SCHEMA_VERSION):
+        connection.execute(MIGRATIONS[step])
+    connection.execute("COMMIT")
 
 
 def _writer_lock(path: Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from node_agent.budget.entries import Transaction
-from node_agent.budget.port import Release, Reservation, ScopeLimit
+from node_agent.budget.port import SHARED, Release, Reservation, ScopeLimit
 from node_agent.budget.reader import DAY, LedgerReader
 from node_agent.budget.states import VALID_TRANSITIONS, State
 from trustquery.errors import TrustQueryError
@@ -103,6 +103,7 @@ class SqliteLedger(LedgerReader):
                     "dataset_commitments",
                     "project_commitment",
                     "analyst_commitment",
+                    "profiles_commitment",
                     "rho_sum_nano",
                     "rho_local_nano",
                 }
@@ -202,7 +203,7 @@ class SqliteLedger(LedgerReader):
     def _owes(self, reservation: Reservation, item: ScopeLimit) -> bool:
         if not reservation.stored:
             return True
-        if item.scope not in ("project", "analyst"):
+        if item.scope in SHARED:
             return False
         return not self.seen_by(reservation.question, item.scope, item.subject)
 
@@ -244,7 +245,7 @@ def _about(release: Release) -> dict[str, Any]:
 
 
 def _charge_fields(transaction: Transaction, item: Reservation, charged: list[ScopeLimit]) -> dict[str, Any]:
-    named: dict[str, list[str]] = {"dataset": [], "project": [], "analyst": []}
+    named: dict[str, list[str]] = {"dataset": [], "project": [], "analyst": [], "profiles": []}
     for scope in charged:
         if scope.scope != "node-wide":
             named[scope.scope].append(transaction.commitment(scope.scope, scope.subject))
@@ -255,6 +256,7 @@ def _charge_fields(transaction: Transaction, item: Reservation, charged: list[Sc
         "dataset_commitments": tuple(sorted(named["dataset"])),
         "project_commitment": "".join(named["project"]),
         "analyst_commitment": "".join(named["analyst"]),
+        "profiles_commitment": "".join(named["profiles"]),
         "data_version": item.data_version,
         "mode": item.mode,
         "rho_sum_nano": rho,

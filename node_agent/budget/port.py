@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from node_agent.budget.states import State
 from trustquery.log import Checkpoint
 
-__all__ = ["Ledger", "Limits", "Release", "Reservation", "ScopeLimit", "ScopeName", "Spent", "pack", "unpack"]
+__all__ = [
+    "SHARED",
+    "WINDOW_DAYS",
+    "Ledger",
+    "Limits",
+    "Release",
+    "Reservation",
+    "ScopeLimit",
+    "ScopeName",
+    "Spent",
+    "pack",
+    "unpack",
+]
 
-ScopeName = Literal["node-wide", "dataset", "project", "analyst"]
+ScopeName = Literal["node-wide", "dataset", "project", "analyst", "profiles"]
+WINDOW_DAYS: Mapping[ScopeName, int] = {
+    "node-wide": 366,
+    "dataset": 366,
+    "project": 366,
+    "analyst": 366,
+    "profiles": 90,
+}
+"""Length of each scope's window in whole days of UTC, the day of the charge included. 12 months are never fewer than
+the calendar's; profiles have a quarter."""
+SHARED: frozenset[ScopeName] = frozenset({"node-wide", "dataset", "profiles"})
+"""Scopes that an identical question is never charged to again: its answer costs the trust's patients nothing more."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps of one scope in whole units: 1e-9 rho and 1e-18 delta. None for the window: there is no such cap."""
+    """Caps of one scope in whole units: 1e-9 rho and 1e-18 delta; ``…_window`` in any ``WINDOW_DAYS`` of the scope.
+
+    None for the window: there is no such cap.
+    """
 
     rho_lifetime: int
     delta_lifetime: int
@@ -25,7 +52,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class ScopeLimit:
-    """One scope that a release is charged to. ``subject``: dataset, project or person id; "" for node-wide."""
+    """One scope that a release is charged to.
+
+    ``subject``: project or person id; for dataset and profiles the name of the dataset's budget; "" for node-wide.
+    """
 
     scope: ScopeName
     subject: str
@@ -34,7 +64,7 @@ class ScopeLimit:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one subject has spent and not been refunded, over the last 12 months and in all."""
+    """What one subject has spent and not been refunded, in its scope's window and in all."""
 
     rho_window: int
     rho_lifetime: int
@@ -52,9 +82,10 @@ class Reservation:
         not_after: when the intent ends, seconds since 1970.
         project_ends: when permit or acceptance ends, whichever is first, seconds since 1970.
         due_ms: wall-clock time of the second slot, ms since 1970; local, never in a leaf.
-        stored: answered with the bytes of an earlier identical question: node-wide and dataset scopes are not
-            charged, project and analyst only when they see that question for the first time.
-        scopes: all four scopes with their caps.
+        stored: answered with the bytes of an earlier identical question: node-wide, dataset and profiles scopes are
+            not charged, project and analyst only when they see that question for the first time.
+        scopes: every scope it is charged to, with its caps: node-wide, dataset, and either project and analyst, or
+            profiles.
     """
 
     release_id: str

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from node_agent.budget.entries import Entries, last_time
-from node_agent.budget.port import Release, ScopeName, Spent
-from node_agent.budget.schema import WINDOW_DAYS
+from node_agent.budget.port import WINDOW_DAYS, Release, ScopeName, Spent
 from node_agent.budget.states import State
 from trustquery.errors import TrustQueryError
 from trustquery.log import Checkpoint
@@ -100,14 +99,14 @@ class LedgerReader:
         return bytes(row[0]) if row else None
 
     def spent(self, scope: ScopeName, subject: str, now: int) -> Spent:
-        """What a subject has spent."""
+        """What a subject has spent, in all and in its scope's window."""
         with self._db.lock:
             day = max(now, last_time(self._db)) // DAY
             row = self._db.row(
                 "SELECT coalesce(sum(rho_nano) FILTER (WHERE day > ?1), 0), coalesce(sum(rho_nano), 0),"
                 " coalesce(sum(delta_atto) FILTER (WHERE day > ?1), 0), coalesce(sum(delta_atto), 0)"
                 " FROM charge WHERE scope = ?2 AND subject = ?3 AND refunded = 0",
-                (day - WINDOW_DAYS, scope, subject),
+                (day - WINDOW_DAYS[scope], scope, subject),
             )
         return Spent(*row) if row else Spent(0, 0, 0, 0)
 

@@ -1,12 +1,23 @@
-"""Tables of the ledger. ``budget`` and ``budget_12_months`` add up in any SQLite shell of 3.37 or later."""
+"""Tables of the ledger. The ``budget…`` views add up in any SQLite shell of 3.37 or later."""
 
 from __future__ import annotations
 
-__all__ = ["DDL", "SCHEMA_VERSION", "WINDOW_DAYS"]
+__all__ = ["DDL", "MIGRATIONS", "SCHEMA_VERSION"]
 
-SCHEMA_VERSION = 1
-WINDOW_DAYS = 366
-"""12 months, in whole days and never fewer than the calendar's."""
+SCHEMA_VERSION = 2
+"""2: the scope ``profiles``. A program that knows only 1 would not add it up, so it must not open the file."""
+
+MIGRATIONS = {
+    1: """
+CREATE VIEW budget_90_days AS
+  SELECT scope, subject, sum(rho_nano) AS spent_rho_nano, sum(delta_atto) AS spent_delta_atto, count(*) AS releases
+  FROM charge
+  WHERE refunded = 0 AND scope = 'profiles' AND day > (SELECT value / 86400 FROM meta WHERE name = 'last_time') - 90
+  GROUP BY scope, subject;
+PRAGMA user_version = 2;
+""",
+}
+"""By a file's version: what makes it the next version. No entry is ever rewritten."""
 
 DDL = """
 CREATE TABLE meta (
@@ -99,4 +110,5 @@ CREATE VIEW budget_12_months AS
   FROM charge
   WHERE refunded = 0 AND day > (SELECT value / 86400 FROM meta WHERE name = 'last_time') - 366
   GROUP BY scope, subject;
+PRAGMA user_version = 1;
 """

@@ -9,6 +9,7 @@ from node_agent.budget.database import Database
 from node_agent.budget.states import State
 from trustquery.errors import TrustQueryError
 from trustquery.log import FIRST_PREV_HASH, Leaf, Tree, commitment
+from trustquery.log.tree import leaf_hash
 
 __all__ = ["verify"]
 
@@ -54,7 +55,8 @@ def verify(db: Database) -> Tree:
             except TrustQueryError as error:
                 raise _corrupt(seq) from error
             columns = (seq, prev_hash, kind, release_id, stored_hash)
-            if columns != (len(tree) + 1, previous, leaf.kind, leaf.release_id, leaf.hash.hex()):
+            # `from_payload` saw to it that these bytes are the ones the leaf is written with.
+            if columns != (len(tree) + 1, previous, leaf.kind, leaf.release_id, leaf_hash(bytes(payload)).hex()):
                 raise _corrupt(seq)
             if (leaf.seq, leaf.prev_hash) != (seq, previous):
                 raise _corrupt(seq)
@@ -94,7 +96,7 @@ def _check_releases(db: Database, entries: dict[str, list[Leaf]]) -> None:
 def _check_charges(
     leaf: Leaf, charges: list[tuple[str, str, int, int, int]], refunded: bool, salts: dict[tuple[str, str], bytes]
 ) -> None:
-    named: dict[str, list[str]] = {"node-wide": [], "dataset": [], "project": [], "analyst": []}
+    named: dict[str, list[str]] = {"node-wide": [], "dataset": [], "project": [], "analyst": [], "profiles": []}
     for scope, subject, rho, delta, back in charges:
         if (rho, delta, bool(back)) != (leaf.rho_local_nano, leaf.delta_atto, refunded) or scope not in named:
             raise _corrupt(leaf.seq)
@@ -106,6 +108,8 @@ def _check_charges(
         list(leaf.dataset_commitments),
         [leaf.project_commitment] if leaf.project_commitment else [],
         [leaf.analyst_commitment] if leaf.analyst_commitment else [],
+        [leaf.profiles_commitment] if leaf.profiles_commitment else [],
     )
-    if (named["node-wide"], sorted(named["dataset"]), named["project"], named["analyst"]) != wanted:
+    found = (named["node-wide"], sorted(named["dataset"]), named["project"], named["analyst"], named["profiles"])
+    if found != wanted:
         raise _corrupt(leaf.seq)

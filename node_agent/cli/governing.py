@@ -37,12 +37,16 @@ def _policy(path: Path) -> Policy:
 
 @policy_app.command("check")
 def check(file: Annotated[Path, typer.Argument(help="policy.toml.")]) -> None:
-    """Read a policy and report everything that is wrong with it.
+    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
 
     Example: tq-node policy check policy.toml
     """
     with reporting("policy check"):
+        from trustquery.policy.promised import in_words
+
         policy = _policy(file)
+        for line in in_words(policy):
+            say(line)
         say(
             f"version {policy.version} for {policy.trust} is in order. next: tq-node policy sign {file} --key … --key …"
         )
@@ -92,13 +96,15 @@ def activate(
 
 @policy_app.command("show")
 def show(context: typer.Context) -> None:
-    """Show the policy in force, as JSON.
+    """Show the policy in force and what its caps promise a patient, as JSON.
 
     Example: tq-node policy show
     """
     with reporting("policy show", Format.JSON) as reply:
+        from trustquery.policy.promised import document
+
         policy = policies_of(home_of(context)).policy()
-        reply.facts({"sha256": policy.sha256, "policy": policy.summary()})
+        reply.facts({"sha256": policy.sha256, "promise": document(policy), "policy": policy.summary()})
 
 
 def _day(seconds: int) -> str:

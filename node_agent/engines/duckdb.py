@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from node_agent.config import EngineConfig
+from node_agent.engines.blocks import block_queries, grow
 from node_agent.engines.relation_sql import create_public, public_name
 from node_agent.engines.rows import rows_query
-from node_agent.engines.sql import CELL_LIMIT, H, U, block_queries
+from node_agent.engines.sql import CELL_LIMIT, H, U
 from node_agent.sources.store import Store
 from trustquery.catalogue import Catalogue, ColumnType
 from trustquery.codelists import PublicTable, PublicTables, shipped
@@ -150,6 +151,7 @@ def _dense(output: bytes, plan: Plan) -> list[int]:
             if not 0 <= cell < block.length or abs(value) > CELL_LIMIT:
                 raise TrustQueryError("internal-fault", incident="engine")
             vector[block.offset + cell] = value
+        grow(vector, block)
     if position != len(output):
         raise TrustQueryError("internal-fault", incident="engine")
     return vector

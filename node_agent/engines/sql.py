@@ -1,9 +1,9 @@
 """Model and plan to SQL: built as a tree, so that no text of an analyst's can reach an engine.
 
-First statement: scans (NULL keys gone, rows capped by rank), joins on the person key, expressions in layers, WHERE,
-then one row with its cell and its integers. Then one statement a block: the selection of formats.md, and the sum.
-Bounding is the last step before the sum over people. Expressions are computed layer by layer, each call once, so
-that the text grows with the model and not with its nesting.
+First statement (``rows``): scans (NULL keys gone, rows capped by rank), joins on the person key, expressions in
+layers, WHERE, then one row with its cell and its integers. Then one statement a block (``blocks``): the bound of
+formats.md, and the sum. Bounding is the last step before the sum over people. Expressions are computed layer by
+layer, each call once, so that the text grows with the model and not with its nesting.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ from trustquery.model.nodes import (
     Key,
     Literal,
 )
-from trustquery.model.query import Query
-from trustquery.model.relations import ties
-from trustquery.model.unknown import CODE, MAX_KEY_BYTES, MAX_UNKNOWN_KEYS, MISSING, OTHER
-from trustquery.planning.plan import Block, Plan
+from trustquery.model.unknown import CODE, MAX_KEY_BYTES, MISSING, OTHER
 
 __all__ = [
     "CELL_LIMIT",
@@ -42,7 +39,6 @@ __all__ = [
     "ROWS",
     "H",
     "U",
-    "block_queries",
     "call",
     "cell_of",
     "fill",
@@ -264,93 +260,3 @@ def integer_of(aggregate: Aggregate, layers: Adds) -> exp.Expr:
     if aggregate.filter is None:
         return found
     return fill("CASE WHEN :0 THEN :1 ELSE NULL END", layers.add(aggregate.filter), found)
-
-
-# -- selection and sum -------------------------------------------------------------------------------------------
-
-
-def _identifiers(names: list[str]) -> list[exp.Expr]:
-    return [exp.column(name, quoted=True) for name in names]
-
-
-def block_queries(query: Query, plan: Plan) -> list[str]:
-    """One statement a block over ``_rows``; each gives (place, integer) for the cells, or bins of cells, with rows.
-
-    A place is its position, or the cell's label where keys are found in the data.
-    """
-    ranks = [U, *(f"{H}{place}" for place in range(ties(query.relation)))]
-    found = [_block(block, ranks, plan.cells) for block in plan.blocks]
-    if plan.has_unknown_keys:
-        # One more than may be released, so that too many are noticed without being read.
-        found = [block.limit(MAX_UNKNOWN_KEYS + 1) for block in found]
-    return [block.sql(DIALECT) for block in found]
-
-
-def _numbered(partition: list[str], order: list[str], name: str) -> exp.Expr:
-    window = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=_identifiers(partition),
-        order=exp.Order(expressions=[exp.Ordered(this=item, nulls_first=True) for item in _identifiers(order)]),
-    )
-    return exp.alias_(window, name, quoted=True)
-
-
-def _block(block: Block, ranks: list[str], cells: int) -> exp.Select:
-    value = exp.column(f"_a{block.statistic}", quoted=True)
-    eligible = exp.select(*_identifiers(["_p", "_c", *ranks]), exp.alias_(value, "_v", quoted=True)).from_(
-        exp.to_table(ROWS)
-    )
-    eligible = eligible.where(fill(":0 IS NOT NULL", value))
-    # The R lowest of each (person, cell).
-    in_group = exp.select(*_identifiers(["_p", "_c", "_v", *ranks]), _numbered(["_p", "_c"], ranks, "_n"))
-    kept = (
-        exp.select(*_identifiers(["_p", "_c", "_v", *ranks, "_n"]))
-        .from_("_in_group")
-        .where(exp.LTE(this=exp.column("_n", quoted=True), expression=number(block.bound.rows)))
-    )
-    query = exp.Select().with_("_eligible", as_=eligible)
-    query = query.with_("_in_group", as_=in_group.from_("_eligible")).with_("_rows_kept", as_=kept)
-    source = "_rows_kept"
-    if block.threshold or block.bound.groups < cells:
-        # The G groups whose lowest row is lowest, ties by cell.
-        heads = (
-            exp.select(*_identifiers(["_p", "_c"]), _numbered(["_p"], [*ranks, "_c"], "_g"))
-            .from_("_rows_kept")
-            .where(exp.EQ(this=exp.column("_n", quoted=True), expression=number(1)))
-        )
-        both = (
-            exp.select(
-                exp.alias_(_column("k", "_c"), "_c", quoted=True), exp.alias_(_column("k", "_v"), "_v", quoted=True)
-            )
-            .from_(exp.to_table("_rows_kept").as_("k"))
-            .join(
-                exp.to_table("_heads").as_("g"),
-                on=exp.And(
-                    this=exp.EQ(this=_column("k", "_p"), expression=_column("g", "_p")),
-                    expression=exp.EQ(this=_column("k", "_c"), expression=_column("g", "_c")),
-                ),
-            )
-            .where(exp.LTE(this=_column("g", "_g"), expression=number(block.bound.groups)))
-        )
-        query = query.with_("_heads", as_=heads).with_("_kept", as_=both)
-        source = "_kept"
-    where: exp.Expr = exp.column("_c", quoted=True)
-    added: exp.Expr = exp.column("_v", quoted=True)
-    if block.bins is not None:
-        # Each row is 1 in its bin; the selection above knew nothing of bins.
-        where = exp.cast(fill(":0 * :1 + :2", where, number(block.bins.count), added), "BIGINT", dialect=DIALECT)
-        added = exp.cast(number(1), "BIGINT", dialect=DIALECT)
-    total = fill(
-        "greatest(least(sum(CAST(:0 AS HUGEINT)), CAST(:1 AS HUGEINT)), CAST(:2 AS HUGEINT))",
-        added,
-        number(CELL_LIMIT),
-        number(-CELL_LIMIT),
-    )
-    return (
-        query.select(
-            exp.alias_(where, "_c", quoted=True),
-            exp.alias_(exp.cast(total, "BIGINT", dialect=DIALECT), "_s", quoted=True),
-        )
-        .from_(source)
-        .group_by(where.copy())
-    )

@@ -84,6 +84,7 @@ class Case:
     inputs: PublicTables = field(init=False)  # model
     plan: Plan = field(init=False)  # plan
     policy: Policy = field(init=False)  # policy
+    is_profile: bool = False  # policy
     policy_hash: str = ""  # policy
     opt_out_list: str = field(init=False)  # optouts
     data_version: int = 0  # stored

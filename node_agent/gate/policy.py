@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from node_agent.gate.case import Asked, Case, Project
 from node_agent.gate.ports import Ports
+from trustquery.catalogue import Catalogue
 from trustquery.errors import TrustQueryError
+from trustquery.forecast.questions import is_profile
 from trustquery.model import Query
 from trustquery.model.trusts import trusts_of
 from trustquery.planning import Plan
 from trustquery.policy import Policy, PolicyRequest, evaluate
 
-__all__ = ["NO_ANSWER_LIMIT", "decide", "run"]
+__all__ = ["NO_ANSWER_LIMIT", "decide", "is_everybodys", "run"]
 
 NO_ANSWER_LIMIT = 3
 """This many no-answers in 30 days suspend a person: an outcome that could be forced to tell one bit is rationed."""
@@ -56,6 +58,11 @@ def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Port
     return policy
 
 
+def is_everybodys(policy: Policy, query: Query, catalogue: Catalogue) -> bool:
+    """Whether a query is a profile, to the last bit of its model, and the policy gives profiles a cap of their own."""
+    return policy.profiles is not None and is_profile(query, catalogue) is not None
+
+
 def run(case: Case, ports: Ports) -> None:
     """Decide, and count the query against the person's hour.
 
@@ -64,6 +71,8 @@ def run(case: Case, ports: Ports) -> None:
     """
     case.policy = decide(case.asked, case.project, case.query, case.plan, ports, ports.clock.wall())
     case.policy_hash = case.policy.sha256
+    # A fresh draw of what is there already is its asker's to pay: else one person could use up what everybody shares.
+    case.is_profile = case.intent.reuse == "stored" and is_everybodys(case.policy, case.query, case.catalogue)
     person, per_hour = case.project.member.person, case.policy.queries.max_queries_per_hour
     if not ports.rates.allows_person(person, per_hour, ports.clock.monotonic()):
         raise TrustQueryError("node-rate")

@@ -50,7 +50,8 @@ def _decide(message: Preview, peer: Peer, ports: Ports) -> tuple[tuple[Problem, 
     optouts.check(asked.opt_out_treatment)
     reasons: list[Problem] = []
     shares: list[ScopeShare] = []
-    for item in reserve.scopes(found, project, query.catalogue_id, ports):
+    profile = policy.is_everybodys(found, query, read.catalogue)
+    for item in reserve.scopes(found, project, query.catalogue_id, ports, profile=profile):
         fits, share = _share(item, plan.rho_nano, query.delta_atto, now, ports)
         if not fits:
             reasons.append(Problem("budget-exhausted", fields={"scope": item.scope}))

@@ -28,13 +28,29 @@ def _smallest(limits: list[Limits]) -> Limits:
     )
 
 
-def scopes(policy: Policy, project: Project, dataset: str, ports: Ports) -> tuple[ScopeLimit, ...]:
+def scopes(
+    policy: Policy, project: Project, dataset: str, ports: Ports, *, profile: bool = False
+) -> tuple[ScopeLimit, ...]:
     """The scopes a release is charged to, with their caps; a project's is the least of policy, permit and acceptance.
 
     Datasets kept from one source share one budget, under the strictest of their caps.
+
+    A profile is everybody's: bounds are chosen from it for every project, whoever asked first. Were the asker to pay,
+    each project would wait for another to ask. So in place of project and analyst it has a cap of its own, over all
+    askers. The trust's promise to patients, node-wide and by dataset, covers it like any release.
+
+    Args:
+        profile: whether it is one, and drawn for everybody; only where the policy has a cap for it.
     """
     subject = ports.budget_subject(dataset)
     rules = [policy.dataset_rule(name) for name in {dataset, *subject.split("+")}]
+    everyones = (
+        ScopeLimit("node-wide", "", _limits(policy.budget.node_wide)),
+        ScopeLimit("dataset", subject, _smallest([_limits(rule.budget) for rule in rules if rule is not None])),
+    )
+    if profile and policy.profiles is not None:
+        caps = Limits(nano(policy.profiles.rho_lifetime), 0, nano(policy.profiles.rho_90_days), 0)
+        return (*everyones, ScopeLimit("profiles", subject, caps))
     permit, acceptance = project.permit, project.acceptance
     allowed = policy.budget.project
     whole_project = Limits(
@@ -42,8 +58,7 @@ def scopes(policy: Policy, project: Project, dataset: str, ports: Ports) -> tupl
         min(atto(allowed.delta_lifetime), permit.delta_atto),
     )
     return (
-        ScopeLimit("node-wide", "", _limits(policy.budget.node_wide)),
-        ScopeLimit("dataset", subject, _smallest([_limits(rule.budget) for rule in rules if rule is not None])),
+        *everyones,
         ScopeLimit("project", permit.project, whole_project),
         ScopeLimit("analyst", project.member.person, _limits(policy.budget.analyst)),
     )
@@ -85,7 +100,7 @@ def run(case: Case, ports: Ports) -> None:
             project_ends=case.project.ends,
             due_ms=due_ms,
             stored=case.is_stored,
-            scopes=scopes(case.policy, case.project, case.query.catalogue_id, ports),
+            scopes=scopes(case.policy, case.project, case.query.catalogue_id, ports, profile=case.is_profile),
         ),
         clock.wall(),
     )

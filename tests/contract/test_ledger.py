@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node_agent.budget import Ledger, Limits, SqliteLedger, State
-from tests.factories.reservations import print_of, reservation, scopes
+from tests.factories.reservations import print_of, profile_scopes, reservation, scopes
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.errors import TrustQueryError
 
@@ -101,6 +101,64 @@ def test_the_twelve_month_window_moves_and_the_lifetime_does_not(ledger: Ledger)
     assert ledger.spent("node-wide", "", NOW + 365 * DAY).rho_window == 30
     later = ledger.spent("node-wide", "", NOW + 366 * DAY)
     assert (later.rho_window, later.rho_lifetime) == (0, 30)
+
+
+def test_a_profile_is_charged_to_its_own_scope_and_to_no_project_and_no_person(ledger: Ledger) -> None:
+    run(ledger, "one", scopes=profile_scopes())
+    owed = {"node-wide": "", "dataset": "omop-5.4", "profiles": "omop-5.4", "project": "stays", "analyst": "ada"}
+    found = {scope: ledger.spent(scope, subject, NOW).rho_lifetime for scope, subject in owed.items()}  # type: ignore[arg-type]
+    assert found == {"node-wide": 30, "dataset": 30, "profiles": 30, "project": 0, "analyst": 0}
+
+
+@pytest.mark.parametrize(
+    ("cap", "fits"),
+    [(Limits(60, 0), True), (Limits(59, 0), False), (Limits(99, 0, 60, 0), True), (Limits(99, 0, 59, 0), False)],
+)
+def test_the_profiles_cap_holds_to_the_last_unit_and_names_its_scope(ledger: Ledger, cap: Limits, fits: bool) -> None:
+    run(ledger, "one", scopes=profile_scopes())
+    item = reservation("two", scopes=profile_scopes(cap))
+    if fits:
+        assert ledger.reserve(item, NOW)[1]
+        return
+    with pytest.raises(TrustQueryError) as caught:
+        ledger.reserve(item, NOW)
+    assert caught.value.problem.fields == {"scope": "profiles"}
+    assert ledger.spent("node-wide", "", NOW).rho_lifetime == 30
+
+
+def test_the_profiles_window_is_ninety_days_and_the_others_stay_twelve_months(ledger: Ledger) -> None:
+    run(ledger, "one", scopes=profile_scopes())
+    for days, in_window in ((0, 30), (89, 30), (90, 0)):
+        spent = ledger.spent("profiles", "omop-5.4", NOW + days * DAY)
+        assert (spent.rho_window, spent.rho_lifetime) == (in_window, 30), days
+        assert ledger.spent("dataset", "omop-5.4", NOW + days * DAY).rho_window == 30
+    # The last second of the 89th day, and the first of the 90th.
+    midnight = (NOW // DAY + 90) * DAY
+    full = profile_scopes(Limits(60, 0, 30, 0))
+    assert code(ledger.reserve, reservation("two", scopes=full), midnight - 1) == "budget-exhausted"
+    assert ledger.reserve(reservation("three", scopes=full), midnight)[1]
+    assert code(ledger.reserve, reservation("four", scopes=full), midnight + 90 * DAY) == "budget-exhausted"
+
+
+def test_an_identical_profile_is_charged_to_nobody_again(ledger: Ledger) -> None:
+    question = print_of("the question")
+    run(ledger, "one", question=question, scopes=profile_scopes())
+    run(ledger, "two", question=question, stored=True, analyst="bob", project="beds", scopes=profile_scopes())
+    for scope, subject in (("node-wide", ""), ("dataset", "omop-5.4"), ("profiles", "omop-5.4")):
+        assert ledger.spent(scope, subject, NOW).rho_lifetime == 30  # type: ignore[arg-type]
+    # A policy without the section makes it a query like any other: project and person pay at first sight.
+    run(ledger, "three", question=question, stored=True)
+    assert ledger.spent("dataset", "omop-5.4", NOW).rho_lifetime == 30
+    assert ledger.spent("analyst", "ada", NOW).rho_lifetime == 30
+
+
+def test_a_profile_that_never_started_is_refunded_in_every_scope(ledger: Ledger) -> None:
+    ledger.expire(run(ledger, "one", State.RESERVED, scopes=profile_scopes()), NOW)
+    run(ledger, "two", State.RESERVED, scopes=profile_scopes())
+    run(ledger, "three", State.STARTED, scopes=profile_scopes())
+    ledger.recover(NOW)  # type: ignore[attr-defined]
+    for scope, subject in (("node-wide", ""), ("dataset", "omop-5.4"), ("profiles", "omop-5.4")):
+        assert ledger.spent(scope, subject, NOW).rho_lifetime == 30  # type: ignore[arg-type]
 
 
 def test_a_clock_set_back_opens_no_window(ledger: Ledger) -> None:

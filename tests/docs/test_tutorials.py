@@ -152,6 +152,22 @@ def test_install_a_public_table_and_use_a_codelist(checkout: Path) -> None:
     assert "people" in python.stdout
 
 
+def test_release_a_profile(checkout: Path, live: LiveFederation) -> None:
+    reader = Reader(checkout)
+    home = 'export PATH="$PWD/.venv/bin:$PATH" TQ_HOME="$PWD/.demo/analyst"'
+    assert reader.type(Fence("sh", home, 0)).returncode == 0
+    listed, asked, shown, python, again = reader.read(HOW_TO / "release-a-profile.md").values()
+    assert "0 of 6 released" in listed.stderr
+    assert "profiles" in asked.stderr
+    assert "[2 of 2] distinct values of visit_occurrence.visit_start_date" in asked.stderr
+    assert "rows of visit_occurrence a person" in shown.stdout
+    assert float(python.stdout.split()[1]) >= 1
+    assert "trusts answered" in again.stderr
+    charged = live.ledger("RX1", "SELECT scope, count(*) FROM charge WHERE scope = 'profiles' GROUP BY scope")
+    # Asked again on the same data: the same answers, and nobody is charged.
+    assert charged == [("profiles", 2)]
+
+
 def test_first_node(checkout: Path) -> None:
     done = Reader(checkout).read(NODE)
     blocks = {fence.line: fence.text for fence in fences(NODE)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trustquery.identity import Intent, LawfulBasis, Member, NodeEntry, Permit, Person, Root, Roster, SigningKey
+from trustquery.planning import PLAN_FORMAT
 
 __all__ = ["NOW", "intent", "node_entry", "permit", "person", "root", "roster"]
 
@@ -84,7 +85,7 @@ def intent(key: SigningKey, **changed: Any) -> Intent:
         "permit_hash": "00" * 32,
         "query_hash": "01" * 32,
         "plan_hash": "02" * 32,
-        "plan_format": "tq-plan-2",
+        "plan_format": PLAN_FORMAT,
         "catalogue_hash": "03" * 32,
         "inputs": (),
         "rho_nano": 1000,

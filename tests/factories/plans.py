@@ -1,6 +1,7 @@
 """Small plans for tests that need a vector but no query."""
 
-from trustquery.planning.plan import Axis, Block, Bound, Plan, PlanOutput
+from trustquery.model.terms import Bound
+from trustquery.planning.plan import Axis, Block, Plan, PlanOutput
 from trustquery.privacy.budget import charge_nano, l2_squared, sigma_units
 
 __all__ = ["count_plan"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from node_agent.budget import Limits, Reservation, ScopeLimit
 
-__all__ = ["print_of", "reservation", "scopes"]
+__all__ = ["print_of", "profile_scopes", "reservation", "scopes"]
 
 WIDE = Limits(10**12, 10**18, 10**12, 10**18)
 
@@ -29,6 +29,17 @@ def scopes(
         ScopeLimit("dataset", names[0], dataset),
         ScopeLimit("project", names[1], project),
         ScopeLimit("analyst", names[2], analyst),
+    )
+
+
+def profile_scopes(
+    profiles: Limits = WIDE, *, node: Limits = WIDE, dataset: Limits = WIDE, subject: str = "omop-5.4"
+) -> tuple[ScopeLimit, ...]:
+    """The three scopes of a profile of one dataset."""
+    return (
+        ScopeLimit("node-wide", "", node),
+        ScopeLimit("dataset", subject, dataset),
+        ScopeLimit("profiles", subject, profiles),
     )
 
 

@@ -24,6 +24,7 @@ from trustquery.identity import (
     SigningKey,
 )
 from trustquery.model import Aggregate, AggregateRef, ColumnRef, Key, KeyRef, Output, Query, Scan
+from trustquery.model.terms import Bound, Terms
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 from trustquery.policy import Policy
 
@@ -44,7 +45,7 @@ def person(name: str) -> Person:
     return Person(person=name, name=name.title(), key=key(name).public.hex())
 
 
-def question(*, rho_nano: int = 1_000_000, **changes: Any) -> Query:
+def question(*, rho_nano: int = 1_000_000, groups: int = 1, **changes: Any) -> Query:
     """People by sex: three values and the two extra cells."""
     catalogue = made_up()
     values = tuple(item.value for item in catalogue.table("person").column("sex").domain)  # type: ignore[union-attr]
@@ -57,17 +58,21 @@ def question(*, rho_nano: int = 1_000_000, **changes: Any) -> Query:
         "keys": (Key("sex", ColumnRef("p", "sex"), ColumnType.TEXT, values),),
         "aggregates": (Aggregate("count_distinct_person"),),
         "outputs": (Output("sex", KeyRef(0)), Output("people", AggregateRef(0))),
-        "groups": 1,
-        "rows": 1,
-        "rho_nano": rho_nano,
+        "terms": (Terms(Bound("rows", groups, 1), rho_nano),),
         "as_of": "2000-01-01",
     }
     return Query(**(facts | changes))
 
 
-def policy_text(**changes: str) -> str:
-    """A policy in TOML; ``changes`` replaces the value of a key where it first stands."""
+def policy_text(*, profiles: str = "", **changes: str) -> str:
+    """A policy in TOML; ``changes`` replaces the value of a key where it first stands.
+
+    ``profiles``: caps in 90 days and for life, separated by a blank; "" for no such section.
+    """
     lines = POLICY.splitlines()
+    if profiles:
+        quarter, lifetime = profiles.split()
+        lines += ["[profiles]", f"rho_90_days = {quarter}", f"rho_lifetime = {lifetime}"]
     for name, value in changes.items():
         place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} ="))
         lines[place] = f"{name} = {value}"

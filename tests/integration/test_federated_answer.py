@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +14,17 @@ from dataclasses import dataclass
 import pytest
 
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
-from tests.lib.processes import wait_for
+from tests.lib.processes import command, wait_for
 from tests.lib.puppet import Puppet, connected
+from trustquery.catalogue import load
 from trustquery.client.config import find_home
 from trustquery.client.connection import Connection
 from trustquery.client.past import past_result
+from trustquery.client.profiles import ProfileIgnoredWarning
 from trustquery.client.signin import join, open_http, sign_in
 from trustquery.codelists import read_table, shipped
 from trustquery.errors import Problem, TrustQueryError
+from trustquery.forecast.questions import ProfileQuestion, profile_query
 from trustquery.identity import Envelope, Intent, LawfulBasis, Member, Permit, SigningKey
 from trustquery.protocol.enrolment import ConnectionCode
 from trustquery.protocol.messages import Offer
@@ -280,6 +288,116 @@ def test_one_stream_per_node_the_newer_wins(world: World) -> None:
     with connected(older), connected(newer):
         wait_for(lambda: older.status is not None, 5, "the older stream to end")
         assert newer.status is None
+
+
+# -- profiles ---------------------------------------------------------------------------------------------------------
+
+ROWS = ProfileQuestion("visit_occurrence", "rows")
+COLUMN = ("omop-5.4", "--table", "visit_occurrence", "--column", "visit_start_date")
+
+
+def tq(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+    home = str(world.connection.home.path)
+    return subprocess.run(
+        [command("tq"), "profile", *arguments],
+        env=os.environ | {"TQ_HOME": home, "COLUMNS": "200"},
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_a_profile_is_asked_once_and_read_by_everybody(world: World) -> None:
+    project = world.connection.project("stays")
+    assert project.profiles().get("visit_occurrence", "rows") is None
+    with connected(*(world.puppet(ods, value=1_000) for ods in TRUSTS)):
+        result = project.ask_profile(ROWS).run(wait=20)
+    assert result.answered == 4
+    known = project.profiles().get("visit_occurrence", "rows")
+    assert known is not None
+    # Each of four trusts put 1,000 people in every bin.
+    assert known.size == pytest.approx(21_000, rel=0.01)
+
+
+def test_the_command_lists_asks_what_is_missing_and_shows(world: World) -> None:
+    listed = tq(world, "list", *COLUMN, "--format", "json")
+    assert listed.returncode == 0, listed.stderr
+    rows = {row["about"]: row for row in json.loads(listed.stdout)}
+    assert (rows["rows"]["released"], rows["rows"]["trusts"]) == (True, 4)
+    assert (rows["distinct"]["released"], rows["distinct"]["epsilon"]) == (False, "0.1000")
+    with connected(*(world.puppet(ods, value=1_000) for ods in TRUSTS)):
+        unsure = tq(world, "request", *COLUMN)
+        narrow = tq(world, "request", *COLUMN, "--yes", "--max-epsilon", "0.09")
+        asked = tq(world, "request", *COLUMN, "--yes", "--max-epsilon", "0.11")
+        again = tq(world, "request", *COLUMN, "--yes", "--max-epsilon", "0.11")
+    assert (unsure.returncode, narrow.returncode) == (2, 20)
+    assert "query-not-confirmed" in unsure.stderr
+    assert "query-max-epsilon" in narrow.stderr
+    assert asked.returncode == 0, asked.stderr
+    assert "1 of 2 are released already" in asked.stderr
+    assert "[1 of 1] distinct values of visit_occurrence.visit_start_date" in asked.stderr
+    assert "4 of 4 trusts answered" in asked.stderr
+    assert "2 of 2 are released already" in again.stderr
+    for form in ("table", "jsonl", "csv", "json"):
+        shown = tq(world, "show", *COLUMN, "--format", form)
+        assert shown.returncode == 0, shown.stderr
+        assert "rows of visit_occurrence a person" in shown.stdout
+    profiles = json.loads(shown.stdout)["profiles"]
+    assert [(item["about"], len(item["trusts"])) for item in profiles] == [("rows", 4), ("distinct", 4)]
+    assert 0 < profiles[0]["people_beyond"] < 1
+    assert profiles[0]["p99"] > profiles[0]["median"]
+
+
+def test_the_command_says_what_is_wrong(world: World) -> None:
+    for arguments, code in (
+        (("request", "omop-5.4"), "usage-invalid"),
+        (("list", "omop-5.4", "--column", "visit_start_date"), "usage-invalid"),
+        (("list", "omop-5.4", "--table", "visit_occurence"), "query-unknown-table"),
+        (("list", *COLUMN[:4], "person_id"), "usage-invalid"),
+        (("show", "nhs-episodes"), "usage-invalid"),
+        (("show", "nhs-episodes", "--project", "stays"), "project-dataset-not-permitted"),
+    ):
+        done = tq(world, *arguments)
+        assert done.returncode != 0
+        assert f"error: {code}" in done.stderr, (arguments, done.stderr)
+        assert done.stdout == ""
+
+
+def test_an_exhausted_cap_ends_the_asking_with_the_scope_and_what_helps(world: World) -> None:
+    refusal = Problem("budget-exhausted", fields={"scope": "profiles"})
+    with connected(*(world.puppet(ods, refuse=refusal) for ods in TRUSTS)):
+        done = tq(world, "request", "omop-5.4", "--table", "person", "--yes", "--max-epsilon", "1")
+    assert done.returncode == 20
+    assert "the profiles budget at this trust" in done.stderr
+    assert "raise the profiles cap" in done.stderr
+
+
+def test_a_coordinator_that_serves_another_querys_result_as_a_profile_is_caught(world: World) -> None:
+    """What an intruder at the centre could do: put a counted query's result in the place of a profile's."""
+    project = world.connection.project("stays")
+    database = world.live.home / "coordinator.sqlite"
+    _, model = profile_query(ROWS, load("omop-5.4"))
+    with sqlite3.connect(database) as connection:
+        kept = connection.execute("SELECT result FROM queries WHERE query_hash = ?", (model.sha256,)).fetchall()
+        other = connection.execute(
+            "SELECT result FROM queries WHERE state = 'closed' AND query_hash <> ?", (model.sha256,)
+        ).fetchone()
+        connection.execute("UPDATE queries SET result = ? WHERE query_hash = ?", (*other, model.sha256))
+    connection.close()
+    shutil.rmtree(world.connection.home.profiles)
+    try:
+        with pytest.warns(ProfileIgnoredWarning, match="rows of visit_occurrence"):
+            assert project.profiles().get("visit_occurrence", "rows") is None
+    finally:
+        with sqlite3.connect(database) as connection:
+            connection.execute("UPDATE queries SET result = ? WHERE query_hash = ?", (*kept[0], model.sha256))
+        connection.close()
+    assert project.profiles().get("visit_occurrence", "rows") is not None
+
+
+# -- changes to documents ---------------------------------------------------------------------------------------------
 
 
 def test_a_new_permit_reaches_connected_nodes(world: World) -> None:

@@ -17,6 +17,7 @@ from trustquery.language import compile_query
 from trustquery.model import AggregateRef, KeyRef, OutputCall, Query
 from trustquery.model.nodes import OutputExpression
 from trustquery.model.post import NO_POST
+from trustquery.model.terms import Bound
 from trustquery.outputs import Estimate, KeyCell, read
 from trustquery.planning import Plan, compile_plan
 from trustquery.reference import evaluate
@@ -29,7 +30,7 @@ class Example:
     """A title, tables of the made-up dataset, a query and its result.
 
     ``result`` lists the cells in which anything was counted, in order; every other cell is released too, as 0 and
-    noise. A ratio is written as a fraction.
+    noise. A ratio is written as a fraction. ``bounds`` stand in place of those that the text compiles to.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Example:
     tables: dict[str, str] = field(default_factory=dict)
     max_groups_per_person: int | None = None
     max_rows_per_group: int | None = None
+    bounds: tuple[Bound, ...] = ()
 
 
 def compiled(example: Example) -> tuple[Query, Plan]:
@@ -49,6 +51,9 @@ def compiled(example: Example) -> tuple[Query, Plan]:
         max_groups_per_person=example.max_groups_per_person,
         max_rows_per_group=example.max_rows_per_group,
     )
+    if example.bounds:
+        changed = zip(query.terms, example.bounds, strict=True)
+        query = query.on(tuple(dataclasses.replace(terms, bound=bound) for terms, bound in changed))
     return query, compile_plan(query, made_up())
 
 

@@ -66,7 +66,7 @@ class MemoryLedger:
             for item in reservation.scopes
             if not reservation.stored
             or (
-                item.scope in ("project", "analyst")
+                item.scope not in ("node-wide", "dataset", "profiles")
                 and not self.seen_by(reservation.question, item.scope, item.subject)
             )
         ]
@@ -162,7 +162,7 @@ class MemoryLedger:
         return self.vectors.get(question)
 
     def spent(self, scope: ScopeName, subject: str, now: int) -> Spent:
-        since = max(self.clock, now) // DAY - 366
+        since = max(self.clock, now) // DAY - (90 if scope == "profiles" else 366)
         mine = [charge for charge in self.charges if charge[1:3] == (scope, subject)]
         late = [charge for charge in mine if charge[5] > since]
         return Spent(sum(c[3] for c in late), sum(c[3] for c in mine), sum(c[4] for c in late), sum(c[4] for c in mine))

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from node_agent.config import EngineConfig
+from node_agent.engines.blocks import block_queries, grow
 from node_agent.engines.child import DISABLED_OPTIMIZERS
 from node_agent.engines.duckdb import DuckDBEngine, public_rows
 from node_agent.engines.rows import rows_query
-from node_agent.engines.sql import block_queries
 from node_agent.sources.prepare import build
 from node_agent.sources.store import Store, TableReport
 from trustquery.catalogue import Catalogue, ColumnType, Table
@@ -72,6 +72,7 @@ class Prepared:
             for cell, value in self.connection.execute(statement).fetchall():
                 assert 0 <= cell < block.length
                 vector[block.offset + cell] = value
+            grow(vector, block)
         return vector
 
     def counts(self, query: Query, plan: Plan) -> dict[str, int]:

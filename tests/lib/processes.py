@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["Process", "command", "free_port", "run", "wait_for"]
+__all__ = ["ROOT", "Process", "command", "free_port", "run", "wait_for"]
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(name: str) -> str:
@@ -50,7 +51,7 @@ def wait_for(what: Callable[[], bool], seconds: float, why: str) -> None:
 
 
 class Process:
-    """A long-running command whose output goes to a file."""
+    """A long-running command whose output goes to a file. It runs in the checkout, so that it finds ``tests.lib``."""
 
     def __init__(self, arguments: Sequence[str | Path], log: Path) -> None:
         self.arguments = [str(item) for item in arguments]
@@ -75,7 +76,7 @@ class Process:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self.arguments, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
-                env=environment,
+                env=environment, cwd=ROOT,
             )  # fmt: skip
 
         def said() -> bool:

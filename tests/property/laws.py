@@ -34,14 +34,18 @@ def within(plan: Plan, before: Sequence[int], after: Sequence[int]) -> None:
     for block in plan.blocks:
         cells = slice(block.offset, block.offset + block.length)
         moves = [one - other for one, other in zip(before[cells], after[cells], strict=True)]
-        largest = block.bound.rows * max(abs(block.lo), abs(block.hi))
         assert sum(move * move for move in moves) <= block.l2_sensitivity_squared, block.id
-        # In a histogram each of a person's rows may move a bin of its own.
-        places = block.bound.groups * (1 if block.bins is None else block.bound.rows)
+        bound = block.bound
+        if bound.form == "l1":
+            assert sum(map(abs, moves)) <= bound.total, block.id
+            continue
+        # In a histogram each of a person's rows may move a bin of its own, at each level of a tree.
+        places = bound.groups * (1 if block.bins is None else bound.rows * len(block.levels))
         assert sum(move != 0 for move in moves) <= places, block.id
-        cells_moved = {place // block.width for place, move in enumerate(moves) if move}
-        assert len(cells_moved) <= block.bound.groups, block.id
-        assert max(map(abs, moves)) <= largest, block.id
+        cells_moved = {place // block.span for place, move in enumerate(moves) if move}
+        assert len(cells_moved) <= bound.groups, block.id
+        most = bound.rows * max(abs(block.lo), abs(block.hi)) if bound.form == "rows" else bound.total
+        assert max(map(abs, moves)) <= most, block.id
 
 
 def sensitivity_holds(question: Question, rows: Rows) -> None:
@@ -52,14 +56,17 @@ def sensitivity_holds(question: Question, rows: Rows) -> None:
 
 
 def _bounded(question: Question, rows: Rows) -> list[Counter[Any]]:
-    """For each aggregate, the rows that count, told apart by person and h."""
-    records = evaluator.joined_rows(question.query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
+    """For each aggregate what counts: rows, told apart by person and h, or the totals of a person."""
+    query = question.query
+    records = evaluator.joined_rows(query, made_up(), rows, rank_key=RANK_KEY, data_version=DATA_VERSION)
     return [
         Counter(
             (record.person, record.h, cell, value)
-            for record, cell, value in evaluator.bounded_rows(question.query, aggregate, records)
+            for record, cell, value in evaluator.bounded_rows(query, place, records)
         )
-        for aggregate in question.query.aggregates
+        if terms.bound.form == "rows"
+        else Counter(evaluator.bounded_totals(query, place, records))
+        for place, terms in enumerate(query.terms)
     ]
 
 

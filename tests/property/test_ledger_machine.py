@@ -11,12 +11,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from node_agent.budget import Limits, SqliteLedger, State
 from node_agent.budget.reader import LedgerReader
-from tests.factories.reservations import print_of, reservation, scopes
+from tests.factories.reservations import print_of, profile_scopes, reservation, scopes
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.errors import TrustQueryError
 
 DAY = 86_400
 TIGHT = scopes(Limits(200, 0, 120), Limits(150, 0), Limits(100, 0), Limits(90, 0, 60))
+PROFILE = profile_scopes(Limits(120, 0, 70, 0), node=Limits(200, 0, 120), dataset=Limits(150, 0))
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -44,14 +45,19 @@ class LedgerMachine(RuleBasedStateMachine):
         assert outcomes[0] == outcomes[1], (method, arguments)
 
     @rule(
-        target=names, name=st.integers(0, 30), question=st.integers(0, 2), rho=st.integers(1, 60), stored=st.booleans()
+        target=names,
+        name=st.integers(0, 30),
+        question=st.integers(0, 2),
+        rho=st.integers(1, 60),
+        stored=st.booleans(),
+        profile=st.booleans(),
     )
-    def reserve(self, name: int, question: int, rho: int, stored: bool) -> str:
+    def reserve(self, name: int, question: int, rho: int, stored: bool, profile: bool) -> str:
         asked = print_of(f"question {question}")
         stored = stored and self.model.stored_vector(asked) is not None
         self.both(
             "reserve",
-            reservation(f"r{name}", question=asked, rho_nano=rho, stored=stored, scopes=TIGHT),
+            reservation(f"r{name}", question=asked, rho_nano=rho, stored=stored, scopes=PROFILE if profile else TIGHT),
             self.now,
         )
         return print_of(f"r{name}")
@@ -75,7 +81,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def acknowledge(self, name: str) -> None:
         self.both("acknowledged", name)
 
-    @rule(seconds=st.sampled_from([0, 1, DAY, 40 * DAY, 366 * DAY, -400 * DAY]))
+    @rule(seconds=st.sampled_from([0, 1, DAY, 40 * DAY, 89 * DAY, 90 * DAY, 366 * DAY, -400 * DAY]))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
 
@@ -113,6 +119,13 @@ class LedgerMachine(RuleBasedStateMachine):
                 r.rho_nano for r in self.model.releases.values() if r.state is not State.EXPIRED and not r.stored
             )
             assert self.real.spent("node-wide", "", self.now).rho_lifetime == owed
+
+    @invariant()
+    def every_window_agrees(self) -> None:
+        if hasattr(self, "real"):
+            for item in {*TIGHT, *PROFILE}:
+                found = [each.spent(item.scope, item.subject, self.now) for each in (self.real, self.model)]
+                assert found[0] == found[1], item
 
     def teardown(self) -> None:
         if hasattr(self, "real"):

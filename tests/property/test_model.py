@@ -99,7 +99,7 @@ def test_a_fresh_process_reaches_the_same_hashes() -> None:
 def test_the_plan_spends_no_more_than_asked_and_lies_end_to_end(question: Question) -> None:
     plan = question.plan
     assert 0 < plan.rho_nano <= question.query.rho_nano
-    ends = list(itertools.accumulate(plan.cells * block.width for block in plan.blocks))
+    ends = list(itertools.accumulate(plan.cells * block.span for block in plan.blocks))
     assert [block.offset for block in plan.blocks] == [0, *ends[:-1]]
     assert plan.length == ends[-1]
     assert question.query.catalogue_sha256 == made_up().sha256

@@ -55,7 +55,8 @@ def test_bounding_before_the_join(monkeypatch: pytest.MonkeyPatch) -> None:
                 kept.append(row)
         return kept
 
-    def all_of_them(query: Any, aggregate: Any, records: Sequence[Any]) -> list[Any]:
+    def all_of_them(query: Any, place: int, records: Sequence[Any]) -> list[Any]:
+        aggregate = query.aggregates[place]
         values = [
             (record, evaluator._cell(query.keys, record), evaluator._integer(aggregate, record)) for record in records
         ]
@@ -63,7 +64,7 @@ def test_bounding_before_the_join(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def law(question: Question, rows: Rows) -> None:
         nonlocal limit
-        limit = question.query.rows
+        limit = question.query.terms[0].bound.rows
         sensitivity_holds(question, rows)
 
     monkeypatch.setattr(relations, "ranked_rows", few)
@@ -119,10 +120,11 @@ def test_believing_that_a_table_has_one_row_a_person(monkeypatch: pytest.MonkeyP
     def believed(rows: Any, table: Any, **options: Any) -> list[Any]:
         return list(ranked(rows, table.model_copy(update={"one_row_per_person": False, "row_cap": 1000}), **options))
 
-    def skipped(query: Any, aggregate: Any, records: Sequence[Any]) -> list[Any]:
+    def skipped(query: Any, place: int, records: Sequence[Any]) -> list[Any]:
+        aggregate = query.aggregates[place]
         tables = [made_up().table(name) for name in query.tables()]
         if not all(table is not None and table.one_row_per_person for table in tables):
-            return list(bounded(query, aggregate, records))
+            return list(bounded(query, place, records))
         values = [
             (record, evaluator._cell(query.keys, record), evaluator._integer(aggregate, record)) for record in records
         ]

@@ -18,8 +18,9 @@ import duckdb
 import pytest
 
 import node_agent.engines.rows
+from node_agent.engines.blocks import block_queries
 from node_agent.engines.rows import rows_query
-from node_agent.engines.sql import DIALECT, block_queries, literal
+from node_agent.engines.sql import DIALECT, literal
 from tests.factories.catalogues import made_up
 from tests.lib.refusals import refusal
 from tests.security.spy import Spy, watched

@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
 from trustquery.identity import new_secret
 from trustquery.identity.certificates import Authority, new_tls_key, spiffe_name
+from trustquery.planning import PLAN_FORMAT
 from trustquery.protocol.messages import PROTOCOL_VERSION, Hello
 from trustquery.protocol.session import Inbound, Outbound
 
@@ -96,7 +97,7 @@ with grpc.secure_channel(job["target"], credentials) as channel:
 
 def open_stream(coordinator: LiveCoordinator, key: bytes | None, cert: bytes | None, hello_node: str = "RX1") -> str:
     """Open a session with gRPC, in a process of its own (gRPC reads its TLS settings once); what came of it."""
-    hello = Hello((PROTOCOL_VERSION,), hello_node, new_secret(32), plan_formats=("tq-plan-2",))
+    hello = Hello((PROTOCOL_VERSION,), hello_node, new_secret(32), plan_formats=(PLAN_FORMAT,))
     (frame,) = Outbound().frames(hello)
     job = {
         "ca": (coordinator.home / "authority.pem").read_text(),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lib.examples import Example, check
+from trustquery.model.terms import Bound
 
 VISITS = """
 | pid | event_id | kind | amount | flag  |
@@ -241,6 +242,69 @@ EXAMPLES = [
             | 5   | 1    | nan        |
             """
         },
+    ),
+    Example(
+        "A person's total in a cell is clamped, whatever rows it comes from",
+        "SELECT kind, sum(amount) AS total, count(amount) AS n FROM event GROUP BY kind",
+        """
+        | kind | total | n |
+        |------|-------|---|
+        | 1    | 18    | 3 |
+        | 2    | 10    | 1 |
+        """,
+        {
+            "event": """
+            | pid | kind | amount |
+            |-----|------|--------|
+            | 1   | 1    | 6      |
+            | 1   | 1    | 7      |
+            | 1   | 1    | -1     |
+            | 1   | 2    | 30     |
+            | 2   | 1    | 8      |
+            """
+        },
+        bounds=(Bound("total", 2, 0, 10 * 256), Bound("total", 2, 0, 2)),
+    ),
+    Example(
+        "The totals of a person are scaled down together until their sizes add up to C",
+        "SELECT kind, sum(amount) AS total, count(*) AS n FROM event GROUP BY kind",
+        """
+        | kind | total | n   |
+        |------|-------|-----|
+        | 1    | 12    | 5/2 |
+        | 2    | 6     | 1/2 |
+        """,
+        {
+            "event": """
+            | pid | kind | amount |
+            |-----|------|--------|
+            | 1   | 1    | 6      |
+            | 1   | 1    | 6      |
+            | 1   | 1    | 4      |
+            | 1   | 2    | 24     |
+            | 2   | 1    | 8      |
+            """
+        },
+        bounds=(Bound("l1", 0, 0, 10 * 256 * 1024), Bound("l1", 0, 0, 2 * 1024)),
+    ),
+    Example(
+        "Negative totals count by their size, and scale towards zero",
+        "SELECT kind, sum(clamp(cost, -100, 100)) AS total FROM event GROUP BY kind",
+        """
+        | kind | total |
+        |------|-------|
+        | 1    | -5/2  |
+        | 2    | 15/2  |
+        """,
+        {
+            "event": """
+            | pid | kind | cost |
+            |-----|------|------|
+            | 1   | 1    | -10  |
+            | 1   | 2    | 30   |
+            """
+        },
+        bounds=(Bound("l1", 0, 0, 10 * 256 * 1024),),
     ),
 ]
 

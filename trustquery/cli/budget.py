@@ -40,6 +40,7 @@ def show(
                 "answers": trust["answers"],
                 "spent": f"{trust['spent_rho_nano'] / 1e9:.6f}",
                 "epsilon": epsilon_of(trust["spent_rho_nano"]),
+                "profiles": f"{trust['profiles_rho_nano'] / 1e9:.6f}",
                 "left": f"{max(permitted - trust['spent_rho_nano'], 0) / permitted:.1%}",
             }
             for trust in found["trusts"]
@@ -51,6 +52,8 @@ def show(
             "spent": "Spent, rho",
             "epsilon": "Spent, epsilon",
             "left": "Left of the permit",
+            "profiles": "For profiles, rho",
         }
         show_rows(rows, columns, form)
+        say("Profiles are charged to a cap of their own where a trust's policy has one, else to the project as well.")
         say("Each trust's own ledger decides; it may set a lower cap. `tq query cost` shows what a query would leave.")

@@ -9,7 +9,24 @@ import typer
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["confirm"]
+__all__ = ["confirm", "read_limit"]
+
+
+def read_limit(text: str) -> Decimal | None:
+    """``--max-epsilon`` as it was typed; None where it was not.
+
+    Raises:
+        TrustQueryError: ``query-epsilon``.
+    """
+    if not text:
+        return None
+    try:
+        found = Decimal(text)
+    except ArithmeticError as error:
+        raise TrustQueryError("query-epsilon", "--max-epsilon", limit=100) from error
+    if not found.is_finite():
+        raise TrustQueryError("query-epsilon", "--max-epsilon", limit=100)
+    return found
 
 
 def confirm(epsilon: Decimal, *, yes: bool, limit: Decimal | None) -> None:

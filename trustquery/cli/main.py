@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from trustquery.cli import budget, codelists, datasets, federation, keys, login, permits, policies, projects, queries
+from trustquery.cli import (
+    budget,
+    codelists,
+    datasets,
+    federation,
+    keys,
+    login,
+    permits,
+    policies,
+    profiles,
+    projects,
+    queries,
+)
 
 __all__ = ["app", "main"]
 
@@ -23,6 +35,7 @@ app.command("login")(login.login)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(queries.app, name="query")
+app.add_typer(profiles.app, name="profile")
 app.add_typer(codelists.app, name="codelist")
 app.add_typer(budget.app, name="budget")
 app.add_typer(policies.app, name="policy")

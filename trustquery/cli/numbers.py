@@ -54,6 +54,7 @@ def combined_text(cell: Estimate) -> str:
     return f"{number_text(low, half)} to {number_text(high, half)}"
 
 
-def share_text(share: float) -> str:
-    """A share of a budget, rounded down so that it never promises more than there is."""
-    return f"{math.floor(share * 1000) / 10:.1f}%"
+def share_text(share: float, *, up: bool = False) -> str:
+    """A share of a budget, rounded down so that it never promises more than there is; what is taken, upwards."""
+    rounded = math.ceil(share * 1000) if up else math.floor(share * 1000)
+    return f"{rounded / 10:.1f}%"

@@ -33,12 +33,16 @@ def _read(path: Path) -> Policy:
 
 @app.command()
 def check(policy: PolicyFile) -> None:
-    """Read a policy and report everything that is wrong with it.
+    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
 
     Example: tq policy check policy.toml
     """
     with reporting():
+        from trustquery.policy.promised import in_words
+
         found = _read(policy)
+        for line in in_words(found):
+            say(line)
         say(f"policy version {found.version} of {found.trust} is in order. next: tq policy sign {policy}")
 
 

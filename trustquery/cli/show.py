@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
 import io
 import json
@@ -17,7 +18,9 @@ from trustquery.cli.tables import show_rows, stdout_console
 if TYPE_CHECKING:
     from trustquery.client.preview import TrustPreview
     from trustquery.client.query import Query
-    from trustquery.client.result import Cost, Result
+    from trustquery.client.result import Result
+    from trustquery.forecast.error import OutputForecast
+    from trustquery.forecast.explain import Cost, Explanation
 
 __all__ = ["cost_document", "moment", "show_cost", "show_plan", "show_result", "show_status"]
 
@@ -29,12 +32,50 @@ def moment(seconds: int) -> str:
 
 
 def show_plan(query: Query) -> None:
-    """The plan in words and the expected error."""
+    """The plan in words and the expected error, noise and cut-off apart."""
     found = query.explain()
     for sentence in found.words:
         say(f"- {sentence}")
-    for forecast in found.forecasts:
-        say(f"- {forecast.statistic}: about ±{number_text(forecast.half_width)} (95 %, noise only); {forecast.bound}.")
+    told = found.forecast
+    if told.outputs:
+        say("Expected in a typical cell of the merged table (95 %, noise only; what bounds cut off stands beside it):")
+    for output in told.outputs:
+        say(f"  {output.name}: {_expected(output)}{_cut_off(output.cut_off)}")
+    say("Statistics released, and what one person can add to each:")
+    for part in told.statistics:
+        share = part.rho_nano / max(found.cost.rho_nano, 1)
+        say(
+            f"  {part.block} {part.what}: ±{number_text(part.half_width)} in a cell; {part.bound}; "
+            f"moved by at most {number_text(part.sensitivity)}; {share:.0%} of the budget{_cut_off(part.cut_off)}"
+        )
+    say(_whence(query, found))
+
+
+def _expected(output: OutputForecast) -> str:
+    if output.rank:
+        return f"the value at a rank that is off by up to {output.half_width:.1%} of the rows"
+    return (
+        f"about ±{number_text(output.half_width)}, {_percent(output.relative)} of about {number_text(output.expected)}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if share < 0.1 else f"{share:.0%}" if share < 10 else "more than 1,000%"
+
+
+def _cut_off(share: float | None) -> str:
+    return "" if share is None else f"; bounds cut off about {_percent(share)}"
+
+
+def _whence(query: Query, found: Explanation) -> str:
+    if found.chosen:
+        return "Bounds were chosen from released profiles, to make noise and cut-off together smallest."
+    if found.forecast.profiled:
+        return "Bounds are yours; what they cut off is estimated from released profiles."
+    return (
+        "No profile tells how many rows people have, so bounds are the catalogue's or yours, sizes are declared ones, "
+        f"and what is cut off is not known. next: tq profile list {query.catalogue.id}"
+    )
 
 
 def _cost_words(cost: Cost) -> str:
@@ -62,26 +103,31 @@ def _verdict(trust: TrustPreview) -> str:
         return "\n    ".join(
             ["would refuse", *(f"{reason.code}: {reason.reason} (fix: {reason.fix})" for reason in trust.reasons)]
         )
-    return "would answer" + (f"; left afterwards: {_left_words(trust.left)}" if trust.left else "")
+    taken = f", taking {_left_words(trust.cost, up=True)} of what there was" if trust.cost else ""
+    return "would answer" + taken + (f"; left afterwards: {_left_words(trust.left)}" if trust.left else "")
 
 
-def _left_words(left: Mapping[str, float]) -> str:
-    return ", ".join(f"{scope} {share_text(share)}" for scope, share in sorted(left.items()))
+def _left_words(left: Mapping[str, float], *, up: bool = False) -> str:
+    return ", ".join(f"{scope} {share_text(share, up=up)}" for scope, share in sorted(left.items()))
 
 
 def cost_document(query: Query, found: Sequence[TrustPreview]) -> dict[str, Any]:
     """The same as JSON data."""
-    explanation = query.explain()
+    found_out = query.explain()
+    cost, told = found_out.cost, found_out.forecast
     return {
-        "format": "tq-cost-1",
-        "rho_nano": explanation.rho_nano,
-        "epsilon": str(explanation.epsilon),
-        "epsilon_federation": str(explanation.epsilon_federation),
-        "max_trusts": explanation.max_trusts,
-        "delta": str(explanation.delta),
-        "delta_atto": query.plan.delta_atto,
-        "cells": explanation.cells,
-        "forecasts": [{"statistic": f.statistic, "half_width": f.half_width} for f in explanation.forecasts],
+        "format": "tq-cost-2",
+        "rho_nano": cost.rho_nano,
+        "epsilon": str(cost.epsilon),
+        "epsilon_federation": str(cost.epsilon_federation),
+        "max_trusts": cost.max_trusts,
+        "delta": str(cost.delta),
+        "delta_atto": cost.delta_atto,
+        "cells": found_out.cells,
+        "plan": list(found_out.words),
+        "bounds_from_profiles": found_out.chosen,
+        "outputs": [dataclasses.asdict(item) for item in told.outputs],
+        "statistics": [dataclasses.asdict(item) for item in told.statistics],
         "trusts": [
             {
                 "node": trust.node,
@@ -89,6 +135,7 @@ def cost_document(query: Query, found: Sequence[TrustPreview]) -> dict[str, Any]
                 "accepted": trust.accepted,
                 "reasons": [reason.document() for reason in trust.reasons],
                 "left": dict(trust.left),
+                "cost": dict(trust.cost),
             }
             for trust in found
         ],

@@ -57,6 +57,11 @@ class ClientHome:
         return self.path / "seen.json"
 
     @property
+    def profiles(self) -> Path:
+        """Released profiles as they were fetched; each is verified again whenever it is read."""
+        return self.path / "profiles"
+
+    @property
     def default_key(self) -> Path:
         """Where ``tq login --new-key`` puts the key."""
         return self.path / "key.pem"

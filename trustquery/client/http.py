@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -46,8 +47,8 @@ class Http:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def get(self, path: str, **parameters: int | str) -> dict[str, Any]:
-        """GET a JSON object."""
+    def get(self, path: str, **parameters: int | str | Sequence[str]) -> dict[str, Any]:
+        """GET a JSON object; a sequence is sent as one parameter several times."""
         return self._send("GET", path, params=parameters)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

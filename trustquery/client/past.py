@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustquery.client.inputs import fetch_inputs
-from trustquery.client.query import cost_of
 from trustquery.client.result import Result, read_result
 from trustquery.errors import TrustQueryError
+from trustquery.forecast.explain import cost_of
 from trustquery.identity import Intent, SigningKey
 from trustquery.model import Query as Model
 from trustquery.planning import compile_plan
@@ -43,7 +43,7 @@ def past_result(connection: Connection, query: str) -> Result:
         plan=plan,
         catalogue=catalogue,
         roster=project.roster,
-        cost=cost_of(model, plan, catalogue),
+        cost=cost_of(plan, catalogue),
         shares={},
         public=public,
     )

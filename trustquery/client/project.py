@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from trustquery.client.connection import Connection
     from trustquery.client.inputs import InputFile
     from trustquery.client.query import Query
+    from trustquery.forecast.profiles import Profiles
+    from trustquery.forecast.questions import ProfileQuestion
     from trustquery.language.parameters import Parameters
 
 __all__ = ["Project"]
@@ -56,10 +58,13 @@ class Project:
         self,
         sql: str,
         *,
-        epsilon: float | str | Decimal,
+        epsilon: float | str | Decimal | None = None,
+        accuracy: float | str | None = None,
         dataset: str | None = None,
         max_groups_per_person: int | None = None,
         max_rows_per_group: int | None = None,
+        max_total_per_person: float | None = None,
+        expect: float | None = None,
         fresh: bool = False,
         parameters: Parameters | None = None,
         inputs: Iterable[InputFile] = (),
@@ -70,9 +75,13 @@ class Project:
         Args:
             sql: one SELECT.
             epsilon: privacy loss to spend at most at each trust, dimensionless, > 0.
+            accuracy: instead of epsilon, how far each output may be expected to be off, as ``"±2%"`` or 0.02.
             dataset: needed only where the project has several.
-            max_groups_per_person: contribution bound, cells; the catalogue's when None.
-            max_rows_per_group: contribution bound, rows per cell; the catalogue's when None.
+            max_groups_per_person: contribution bound, cells. Where none of the three bounds is given, bounds are chosen
+                from released profiles, or are the catalogue's where there are none.
+            max_rows_per_group: contribution bound, rows per cell.
+            max_total_per_person: contribution bound of each sum, over all cells, in its own unit.
+            expect: rows (or people) that you expect in a typical cell, where you know better than profiles.
             fresh: draw and charge again, even for a question that was asked before.
             parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
             inputs: your public tables: CSV or JSON files, ``"name=file"``, or tables that were read.
@@ -83,28 +92,74 @@ class Project:
             TrustQueryError: ``query-…``, each with its place in the text; ``project-dataset-not-permitted``.
         """
         from trustquery.client.inputs import read_inputs
-        from trustquery.client.query import Query
+        from trustquery.client.query import Limits, Query, Wish
+        from trustquery.forecast.accuracy import read_accuracy
 
-        chosen = dataset or self.permit.datasets[0]
-        if dataset is None and len(self.permit.datasets) > 1:
-            raise TrustQueryError(
-                "usage-invalid", place="dataset", problem=f"say which dataset: {', '.join(self.permit.datasets)}"
-            )
-        if chosen not in self.permit.datasets:
-            raise TrustQueryError("project-dataset-not-permitted", project=self.name, dataset=chosen)
+        chosen = self._dataset(dataset)
         catalogue = self.connection.dataset(chosen)
+        wish = Wish(
+            _decimal(epsilon) if epsilon is not None else None,
+            read_accuracy(accuracy) if isinstance(accuracy, str) else accuracy,
+            expect,
+            Limits(max_groups_per_person, max_rows_per_group, max_total_per_person),
+        )
         return Query.compile(
             self,
             sql,
             catalogue,
-            _decimal(epsilon),
-            groups=max_groups_per_person,
-            rows=max_rows_per_group,
+            wish,
             fresh=fresh,
             public=read_inputs(inputs, catalogue),
             parameters=parameters or {},
             unknown_keys=unknown_keys,
+            profiles=self.profiles(chosen),
         )
+
+    def profiles(self, dataset: str | None = None) -> Profiles:
+        """Released profiles of a dataset, whoever asked for them: each verified here. Spends nothing.
+
+        One that does not verify is left out, with a ``ProfileIgnoredWarning``.
+
+        Args:
+            dataset: needed only where the project has several.
+
+        Raises:
+            TrustQueryError: ``project-…``.
+        """
+        from trustquery.client.profiles import fetch_profiles, warn
+
+        found = fetch_profiles(self, self._dataset(dataset))
+        warn(found)
+        return found.profiles
+
+    def ask_profile(self, question: ProfileQuestion, *, dataset: str | None = None) -> Query:
+        """A profile question as a query; ``run()`` asks it. Where the trusts' policies have a cap for profiles, neither
+        this project nor you are charged.
+
+        Args:
+            question: one of ``trustquery.forecast.questions.profile_questions``.
+
+        Raises:
+            TrustQueryError: ``usage-invalid``: there is no such question.
+        """
+        from trustquery.client.profiles import ask_profile
+
+        return ask_profile(self, question, self._dataset(dataset))
+
+    def _dataset(self, dataset: str | None) -> str:
+        """The dataset meant.
+
+        Raises:
+            TrustQueryError: ``usage-invalid``, ``project-dataset-not-permitted``.
+        """
+        if dataset is None and len(self.permit.datasets) > 1:
+            raise TrustQueryError(
+                "usage-invalid", place="dataset", problem=f"say which dataset: {', '.join(self.permit.datasets)}"
+            )
+        chosen = dataset or self.permit.datasets[0]
+        if chosen not in self.permit.datasets:
+            raise TrustQueryError("project-dataset-not-permitted", project=self.name, dataset=chosen)
+        return chosen
 
     def budget(self) -> dict[str, Any]:
         """What this project was charged at each trust, according to the answers they signed."""

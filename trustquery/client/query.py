@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -12,14 +13,19 @@ from typing import TYPE_CHECKING, Any
 from trustquery.catalogue import Catalogue
 from trustquery.client.inputs import brought
 from trustquery.client.preview import TrustPreview, ask_trusts
-from trustquery.client.result import Cost, Result, TrustOutcome, by_reason, read_result
+from trustquery.client.result import Result, TrustOutcome, by_reason, read_result
 from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
+from trustquery.forecast.accuracy import solve
+from trustquery.forecast.choose import Choice, choose_terms, with_total
+from trustquery.forecast.explain import Cost, Explanation, cost_of, explain
+from trustquery.forecast.profiles import NO_PROFILES, Profiles
 from trustquery.identity import Input, Intent, SigningKey
 from trustquery.language import compile_query
 from trustquery.language.parameters import Parameters, write_parameters
 from trustquery.model import Query as Model
-from trustquery.planning import PLAN_FORMAT, Explanation, Plan, compile_plan, explain
+from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
+from trustquery.privacy.budget import delta_for
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 
     from trustquery.client.project import Project
 
-__all__ = ["Progress", "Query", "cost_of"]
+__all__ = ["Limits", "Progress", "Query"]
 
 Progress = Callable[[Mapping[str, Any]], None]
 """Called with the coordinator's view of the query whenever it changes."""
@@ -35,15 +41,52 @@ Progress = Callable[[Mapping[str, Any]], None]
 DEFAULT_WAIT_SECONDS = 30
 
 
-def cost_of(model: Model, plan: Plan, catalogue: Catalogue) -> Cost:
-    """Privacy loss of a compiled query."""
-    found = explain(model, plan, catalogue, 1)
-    return Cost(found.rho_nano, found.epsilon, found.epsilon_federation, found.delta, found.max_trusts, plan.delta_atto)
-
-
 def named(project: Project) -> tuple[str, ...]:
     """The trusts that a query of the project asks: all on the roster, by name."""
     return tuple(sorted(node.node for node in project.roster.nodes))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Contribution bounds that the user sets instead of having them chosen.
+
+    Attributes:
+        groups: most cells one person may count in.
+        rows: most rows one person may add to a cell.
+        total: of each sum, the most that one person may add over all cells, in the sum's own unit.
+    """
+
+    groups: int | None = None
+    rows: int | None = None
+    total: float | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the user has set any."""
+        return (self.groups, self.rows, self.total) != (None, None, None)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants: a budget, or an accuracy from which the budget follows.
+
+    Attributes:
+        epsilon: privacy loss to spend at most at each trust.
+        accuracy: instead, the share of each output's expected value that noise and cut-off may make up.
+        expect: rows (or people) expected in a typical cell, where the user knows better than profiles.
+        limits: bounds of the user's own.
+    """
+
+    epsilon: Decimal | None = None
+    accuracy: float | None = None
+    expect: float | None = None
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        if (self.epsilon is None) is (self.accuracy is None):
+            raise TrustQueryError("usage-invalid", "epsilon", problem="give an epsilon or an accuracy, one of the two")
+        if self.expect is not None and not 0 < self.expect < 1e15:
+            raise TrustQueryError("usage-invalid", "expect", problem="give a number of rows above 0")
 
 
 @dataclass
@@ -56,8 +99,7 @@ class Query:
     plan: Plan
     catalogue: Catalogue
     epsilon: Decimal
-    groups: int | None
-    rows: int | None
+    choice: Choice
     fresh: bool
     public: PublicTables
     parameters: Parameters
@@ -69,43 +111,58 @@ class Query:
         project: Project,
         sql: str,
         catalogue: Catalogue,
-        epsilon: Decimal,
+        wish: Wish,
         *,
-        groups: int | None,
-        rows: int | None,
         fresh: bool,
         public: PublicTables,
         parameters: Parameters,
         unknown_keys: bool = False,
+        profiles: Profiles = NO_PROFILES,
     ) -> Query:
-        """Compile text to a model and a plan, here; nothing is sent.
+        """Compile text to a model and a plan, and choose its terms, here; nothing is sent.
 
         Raises:
             TrustQueryError: ``query-…``.
         """
-        model = compile_query(
+        limits, trusts = wish.limits, named(project)
+        base = compile_query(
             sql,
             catalogue,
-            epsilon=epsilon,
-            max_groups_per_person=groups,
-            max_rows_per_group=rows,
+            epsilon=wish.epsilon if wish.epsilon is not None else Decimal(1),
+            max_groups_per_person=limits.groups,
+            max_rows_per_group=limits.rows,
             as_of=None,
             public=public,
             parameters=parameters,
             unknown_keys=unknown_keys,
-            trusts=named(project),
+            trusts=trusts,
         )
-        plan = compile_plan(model, catalogue, public)
-        return cls(project, sql, model, plan, catalogue, epsilon, groups, rows, fresh, public, parameters)
+        if limits.total is not None:
+            base = with_total(base, limits.total)
+
+        def choose(model: Model) -> Choice:
+            return choose_terms(
+                model, catalogue, profiles, trusts=len(trusts), public=public, keep_bounds=limits.given,
+                expect=wish.expect,
+            )  # fmt: skip
+
+        if wish.epsilon is not None:
+            epsilon, choice = wish.epsilon, choose(base)
+        else:
+            delta = delta_for(catalogue.unit.declared_people)
+            epsilon, choice = solve(base, wish.accuracy or 0.0, delta, choose)
+        plan = compile_plan(choice.query, catalogue, public)
+        return cls(project, sql, choice.query, plan, catalogue, epsilon, choice, fresh, public, parameters)
 
     def explain(self) -> Explanation:
-        """The plan in words and the expected error, from public declarations alone."""
-        return explain(self.model, self.plan, self.catalogue, len(self.project.roster.nodes), self.public)
+        """The plan in words, its price and the expected error, from public declarations and profiles alone."""
+        chosen = self.choice.chosen
+        return explain(self.model, self.plan, self.catalogue, self.choice.forecast, chosen=chosen, public=self.public)
 
     @property
     def cost(self) -> Cost:
         """Privacy loss of this query; touches no data."""
-        return cost_of(self.model, self.plan, self.catalogue)
+        return cost_of(self.plan, self.catalogue)
 
     def preview(self) -> tuple[TrustPreview, ...]:
         """Which trusts would accept, why others would not, and what would be left. Free."""
@@ -183,8 +240,6 @@ class Query:
             "model": self.model.payload().decode("utf-8"),
             "intent": intent.sign(key).encode().decode("ascii"),
             "epsilon": format(self.epsilon, "f"),
-            "max_groups_per_person": self.groups,
-            "max_rows_per_group": self.rows,
             "parameters": write_parameters(self.parameters),
             "inputs": [table.document() for table in brought(self.model, self.public)],
         }
@@ -206,7 +261,7 @@ class Query:
             raise TrustQueryError("query-no-answer", query=query_id[:12])
         if on_progress is not None:
             on_progress(view)
-        return read_result(
+        result = read_result(
             view,
             intent=intent,
             model=self.model,
@@ -216,6 +271,17 @@ class Query:
             cost=self.cost,
             shares={trust.node: trust.left for trust in found},
             public=self.public,
+        )
+        return dataclasses.replace(result, notes=(*result.notes, self._cut_off()))
+
+    def _cut_off(self) -> str:
+        """What bounds are expected to have left out, which no interval covers."""
+        told = [output for output in self.choice.forecast.outputs if output.cut_off is not None]
+        if not told:
+            return "What contribution bounds cut off is not known: no profile tells. It is not in the intervals."
+        worst = max(output.cut_off or 0.0 for output in told)
+        return (
+            f"Contribution bounds are expected to cut off up to {worst:.2%} of a figure; that is not in the intervals."
         )
 
     # -- shorthands: each runs the query the first time ----------------------------------------------------------

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trustquery.errors import Problem, TrustQueryError
+from trustquery.forecast.explain import Cost
 from trustquery.identity import Answer, Intent, Roster
 from trustquery.outputs import Estimate, Table, own_cells, read, read_keys, trust_axis
 from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection, read_vector
@@ -23,29 +23,10 @@ if TYPE_CHECKING:
     from trustquery.model import Query as Model
     from trustquery.planning import Plan
 
-__all__ = ["Cost", "Result", "TrustOutcome", "by_reason", "read_result"]
+__all__ = ["Result", "TrustOutcome", "by_reason", "read_result"]
 
 Merged = list[int] | dict[str, tuple[int, int]]
 """Integers in the plan's order; or, where keys are found in the data, sum and number of trusts by label."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Privacy loss of one query.
-
-    Attributes:
-        rho_nano: charged at each trust that answers, in 1e-9 rho.
-        epsilon: the same at one trust, at ``delta``, rounded up.
-        epsilon_federation: for a person at ``max_trusts`` trusts.
-        delta_atto: charged at each trust besides, in 1e-18, for keys found in the data.
-    """
-
-    rho_nano: int
-    epsilon: Decimal
-    epsilon_federation: Decimal
-    delta: Decimal
-    max_trusts: int
-    delta_atto: int = 0
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("query-contribution-bound", "{name} must be a whole number from 1 to {limit}", "leave it out to use the catalogue's"),
     _entry("query-epsilon", "epsilon must be a decimal number above 0 and at most {limit}", "write for example --epsilon 0.5"),
     _entry("query-epsilon-too-small", "the privacy loss asked for is too small to answer with any useful accuracy", "raise epsilon or ask for fewer statistics"),
+    _entry("query-accuracy", "{given} is not an accuracy", "write for example --accuracy ±2%, from above 0 to 100 %", exit=Exit.USAGE),
+    _entry("query-accuracy-unreachable", "an accuracy of ±{wanted} is out of reach: at epsilon {epsilon} about ±{reached} is expected", "ask for fewer or larger cells, or set wider contribution bounds; `tq query cost` shows noise and cut-off apart"),
     _entry("query-sensitivity-too-large", "the query's sensitivity is too large for exact integers", "use tighter clamp bounds or contribution bounds"),
     _entry("query-model-invalid", "the query model is not one that this version can read", "upgrade the client, or compile the query again", audience="operator"),
     _entry("query-plan-mismatch", "the plan hash signed differs from this machine's own compilation", "use the same version of TrustQuery as the federation; nothing was spent", audience="operator"),
@@ -179,7 +181,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-signature", "the {document} is not validly signed: {problem}", "ask for a document signed by the listed keys", audience="governance"),
     _entry("policy-document-stale", "the {document} is older than one already seen, expired or not yet valid", "fetch the current one", audience="governance", retry=True),
     # -- budget -----------------------------------------------------------------------------------------------
-    _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window, or ask governance to raise the {scope} cap", audience="analyst"),
+    _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window (90 days for profiles), or ask governance to raise the {scope} cap", audience="analyst"),
     _entry("budget-charge-mismatch", "the charge computed differs from the signed figure", "recompile the query; nothing was spent", audience="operator"),
     # -- data and sources -------------------------------------------------------------------------------------
     _entry("data-source-missing", "the source {source} cannot be read", "check the path in node.toml and run `tq-node source check`"),

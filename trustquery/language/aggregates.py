@@ -38,6 +38,8 @@ MAX_VALUE_BINS = 512
 """Whole numbers over a range up to this have one bin a value."""
 WIDE_BINS = 128
 """Bins of equal width otherwise: a quantile is then known to 1/128 of the range, before noise."""
+SKEW = 8
+"""The centre of a variance lies a part of so many between the bounds."""
 TIDY = ("histogram", "survival")
 _NAMES: dict[type[exp.Expr], str] = {
     exp.Variance: "var_samp",
@@ -264,14 +266,14 @@ class AggregateReader:
         return Aggregate("sum", argument, where, *fixed_point(self.reader, call, _called(call), argument))
 
     def _variance(self, call: exp.Expr, argument: Expression, where: Expression | None) -> OutputExpression:
-        """(Σd² - (Σd)²/n) / (n - 1), with d the distance from the middle of the bounds.
+        """(Σd² - (Σd)²/n) / (n - 1), with d the distance from a point an eighth of the way up between the bounds.
 
-        A variance does not change when all values shift, and around the middle both sums have the smallest bounds, so
-        the least noise (Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance", section 3, for
-        the shifted formula).
+        A variance does not change when all values shift, and the nearer the point is to most values, the smaller are
+        people's totals, which bounds and noise go by. Hospital measures lie near their lower bound. (Chan, Golub and
+        LeVeque 1983, "Algorithms for Computing the Sample Variance", section 3, for the shifted formula.)
         """
         low, high, info = bounded(self.reader, call, _called(call), call.this, argument)
-        middle = (low + high) / 2
+        middle = low + (high - low) / SKEW
         # The very double that the model's literal stands for, so that bounds and values agree.
         centre = Fraction(math.floor(middle)) if info.integral else Fraction(float(decimal_text(middle)))
         reach = max(high - centre, centre - low)

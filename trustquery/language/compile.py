@@ -49,9 +49,10 @@ from trustquery.model.post import (
     release_refs,
     walks_bins,
 )
-from trustquery.model.query import MAX_BOUND, MAX_PARTS, Query
+from trustquery.model.query import MAX_PARTS, Query
 from trustquery.model.relations import Relation, scans
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.terms import MAX_BOUND, Bound, Terms
 from trustquery.model.trusts import trust_key
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS, UNKNOWN_DELTA_ATTO, plain_column
 from trustquery.planning.checker import check
@@ -132,9 +133,7 @@ def compile_query(
         tuple(draft.keys),
         tuple(draft.aggregates),
         tuple(draft.outputs),
-        groups,
-        rows,
-        rho_nano_of(epsilon, delta_for(catalogue.unit.declared_people)),
+        _equal_terms(draft.aggregates, groups, rows, rho_nano_of(epsilon, delta_for(catalogue.unit.declared_people))),
         (as_of or datetime.date(2000, 1, 1)).isoformat(),
         delta_atto=UNKNOWN_DELTA_ATTO if any(key.kind == "unknown" for key in draft.keys) else 0,
         post=post,
@@ -496,6 +495,17 @@ def _read_all(tree: exp.Select, reader: Reader) -> None:
             raise reader.refuse(
                 "query-form-unsupported", part, form=f"{name}, which nothing reads,", instead="leave it out of WITH"
             )
+
+
+def _equal_terms(aggregates: list[Aggregate], groups: int, rows: int, rho_nano: int) -> tuple[Terms, ...]:
+    """One bound for all statistics and an equal share of the budget for each: where ``trustquery.forecast`` starts."""
+    share = rho_nano // len(aggregates)
+    if share < 1:
+        raise TrustQueryError("query-epsilon-too-small")
+    return tuple(
+        Terms(Bound("rows", groups, 1 if aggregate.kind == "count_distinct_person" else rows), share)
+        for aggregate in aggregates
+    )
 
 
 def _pins(relation: Relation, post: Post, tables: Tables) -> tuple[Pin, ...]:

@@ -38,6 +38,7 @@ Kind = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 FIRST_PREV_HASH = "0" * 64
+_LATER = "profiles_commitment"
 _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Whole = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -51,6 +52,8 @@ class Leaf(BaseModel):
         intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, roster,
             permit and acceptance that document.
         dataset_commitments: one for each dataset charged, sorted.
+        profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own. An
+            entry without it is written without the field: entries from before there was one keep their hash.
         rho_sum_nano: loss at this trust in the federation's sum, 1e-9 rho; in local mode the same as the next.
         rho_local_nano: loss of this trust's share alone.
         outbox_hash: SHA-256 of the exact bytes to send (``committed``).
@@ -67,6 +70,7 @@ class Leaf(BaseModel):
     dataset_commitments: tuple[_Hash, ...] = ()
     project_commitment: _Hash = ""
     analyst_commitment: _Hash = ""
+    profiles_commitment: _Hash = ""
     data_version: _Whole = 0
     mode: Literal["", "local", "secure-sum"] = ""
     rho_sum_nano: _Whole = 0
@@ -78,7 +82,7 @@ class Leaf(BaseModel):
 
     def payload(self) -> bytes:
         """Canonical bytes: what is hashed."""
-        return canonical.encode(self.model_dump(mode="json"))
+        return canonical.encode(self.model_dump(mode="json", exclude=None if self.profiles_commitment else {_LATER}))
 
     @property
     def hash(self) -> bytes:
@@ -94,9 +98,12 @@ class Leaf(BaseModel):
         """
         canonical.decode(payload, document="ledger entry")
         try:
-            return cls.model_validate_json(payload)
+            leaf = cls.model_validate_json(payload)
         except ValidationError as error:
             raise TrustQueryError("auth-document", document="ledger entry", problem="a field is not valid") from error
+        if leaf.payload() != payload:
+            raise TrustQueryError("auth-document", document="ledger entry", problem="it is not canonical")
+        return leaf
 
 
 def commitment(salt: bytes, scope: str, subject: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import re
@@ -27,13 +28,12 @@ from trustquery.model.nodes import (
 from trustquery.model.post import NO_POST, Post, check_post, post_pins
 from trustquery.model.relation_codec import read_relation, write_relation
 from trustquery.model.relations import MAX_RELATIONS, Relation, Scan, expressions, relations, scans
+from trustquery.model.terms import MAX_RHO_NANO, Bound, Terms, tree_levels
 from trustquery.model.unknown import check_unknown
 
 __all__ = ["MODEL_FORMAT", "Query"]
 
-MODEL_FORMAT = "tq-model-2"
-MAX_BOUND = 100_000
-MAX_RHO_NANO = 10**15
+MODEL_FORMAT = "tq-model-3"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CATALOGUE = re.compile(r"[a-z][a-z0-9.-]{0,62}")
 MAX_PARTS = 200
@@ -48,9 +48,7 @@ class Query:
         catalogue_version: of the catalogue document.
         catalogue_sha256: pins the catalogue's bounds, domains and caps.
         inputs: pins the public tables that are read, by name in order, no more and no fewer.
-        groups: G, most cells one person may touch, ≥ 1.
-        rows: R, most rows one person may add to one cell, ≥ 1 (people are counted with R = 1).
-        rho_nano: privacy loss to spend at most, in 1e-9 rho, at each trust.
+        terms: of each aggregate, in order: how one person's part in it is bounded, and what it may cost.
         delta_atto: delta to spend, in 1e-18: above 0 exactly where a key is of kind ``unknown``, else 0.
         mode: ``local``; ``secure-sum`` is reserved.
         as_of: ISO date that stands for "today"; never a clock.
@@ -65,25 +63,21 @@ class Query:
     keys: tuple[Key, ...]
     aggregates: tuple[Aggregate, ...]
     outputs: tuple[Output, ...]
-    groups: int
-    rows: int
-    rho_nano: int
+    terms: tuple[Terms, ...]
     as_of: str
     delta_atto: int = 0
     mode: str = "local"
     post: Post = NO_POST
 
     def __post_init__(self) -> None:
-        whole = (self.catalogue_version, self.groups, self.rows, self.rho_nano, self.delta_atto)
+        whole = (self.catalogue_version, self.delta_atto)
         if not all(type(number) is int for number in whole):
             raise invalid()
         if not (isinstance(self.catalogue_id, str) and _CATALOGUE.fullmatch(self.catalogue_id)):
             raise invalid()
         if not (isinstance(self.catalogue_sha256, str) and _HASH.fullmatch(self.catalogue_sha256)):
             raise invalid()
-        if not (1 <= self.groups <= MAX_BOUND and 1 <= self.rows <= MAX_BOUND):
-            raise invalid()
-        if not 1 <= self.rho_nano <= MAX_RHO_NANO or self.mode not in ("local", "secure-sum"):
+        if self.mode not in ("local", "secure-sum"):
             raise invalid()
         try:
             if datetime.date.fromisoformat(self.as_of).isoformat() != self.as_of:
@@ -92,6 +86,7 @@ class Query:
             raise invalid() from error
         if not self.aggregates or max(len(self.keys), len(self.aggregates), len(self.outputs)) > MAX_PARTS:
             raise invalid()
+        self._check_terms()
         check_unknown(self.keys, self.aggregates, self.delta_atto)
         if sum(key.kind == "trust" for key in self.keys) > 1:
             raise invalid()
@@ -109,6 +104,25 @@ class Query:
         check_post(self.post, self.keys, self.aggregates, self.outputs)
         self._check_inputs()
 
+    def _check_terms(self) -> None:
+        """Each aggregate has terms of a form that means something for it."""
+        if not isinstance(self.terms, tuple) or len(self.terms) != len(self.aggregates):
+            raise invalid()
+        for aggregate, terms in zip(self.aggregates, self.terms, strict=True):
+            if not isinstance(terms, Terms):
+                raise invalid()
+            # A person counts once in a cell, and a row is in one bin: totals say nothing about either.
+            on_rows = aggregate.kind in ("count_distinct_person", "histogram") or self.has_unknown_keys
+            if on_rows and terms.bound.form != "rows":
+                raise invalid()
+            if aggregate.kind == "count_distinct_person" and terms.bound.rows != 1:
+                raise invalid()
+            levels = tree_levels(aggregate.bins.count if aggregate.bins is not None else 1, terms.branching)
+            if terms.branching and len(levels) < 2:
+                raise invalid()
+        if self.rho_nano > MAX_RHO_NANO:
+            raise invalid()
+
     def _check_inputs(self) -> None:
         """Each public table is pinned once, and every pin is of a table that is read."""
         after = post_pins(self.post)
@@ -116,6 +130,19 @@ class Query:
         read = {scan.table for scan in self.scans} | {pin.id for pin in after}
         if pinned != sorted(set(pinned)) or not set(pinned) <= read or not set(after) <= set(self.inputs):
             raise invalid()
+
+    @property
+    def rho_nano(self) -> int:
+        """Privacy loss to spend at most, in 1e-9 rho, at each trust."""
+        return sum(terms.rho_nano for terms in self.terms)
+
+    def on(self, terms: tuple[Terms, ...]) -> Query:
+        """The same question on other terms.
+
+        Raises:
+            TrustQueryError: ``query-model-invalid``.
+        """
+        return dataclasses.replace(self, terms=terms)
 
     @property
     def scans(self) -> tuple[Scan, ...]:
@@ -160,8 +187,7 @@ class Query:
             "aggregates": [codec.write_aggregate(aggregate) for aggregate in self.aggregates],
             "outputs": [codec.write_output(output) for output in self.outputs],
             "post": self.post.document(),
-            "bounds": {"groups": self.groups, "rows": self.rows},
-            "rho_nano": self.rho_nano,
+            "terms": [terms.document() for terms in self.terms],
             "delta_atto": self.delta_atto,
             "mode": self.mode,
             "as_of": self.as_of,
@@ -181,16 +207,15 @@ class Query:
 
     @classmethod
     def _read(cls, data: object) -> Query:
-        form, catalogue, inputs, relation, keys, aggregates, outputs, post, bounds, rho, delta, mode, as_of = (
+        form, catalogue, inputs, relation, keys, aggregates, outputs, post, terms, delta, mode, as_of = (
             codec.members(
-                data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "post", "bounds",
-                "rho_nano", "delta_atto", "mode", "as_of",
+                data, "format", "catalogue", "inputs", "relation", "keys", "aggregates", "outputs", "post", "terms",
+                "delta_atto", "mode", "as_of",
             )
         )  # fmt: skip
         if form != MODEL_FORMAT:
             raise invalid()
         name, version, sha256 = codec.members(catalogue, "id", "version", "sha256")
-        groups, rows = codec.members(bounds, "groups", "rows")
         return cls(
             name,
             version,
@@ -200,9 +225,7 @@ class Query:
             tuple(codec.read_key(item) for item in keys),
             tuple(codec.read_aggregate(item) for item in aggregates),
             tuple(codec.read_output(item) for item in outputs),
-            groups,
-            rows,
-            rho,
+            tuple(_read_terms(item) for item in codec.items(terms)),
             as_of,
             delta,
             mode,
@@ -229,3 +252,8 @@ class Query:
     def sha256(self) -> str:
         """Query hash, hexadecimal."""
         return hashlib.sha256(self.payload()).hexdigest()
+
+
+def _read_terms(data: object) -> Terms:
+    bound, rho, branching = codec.members(data, "bound", "rho_nano", "branching")
+    return Terms(Bound(*codec.members(bound, "form", "G", "R", "C")), rho, branching)

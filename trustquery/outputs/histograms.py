@@ -10,6 +10,7 @@ from functools import lru_cache
 from trustquery.model.nodes import Bins
 from trustquery.outputs.figures import UNDEFINED, Z95, Figure, constant, total
 from trustquery.outputs.table import KeyCell
+from trustquery.outputs.trees import tree
 
 __all__ = ["at_risk", "bin_cell", "bin_labels", "quantile", "survival"]
 
@@ -85,30 +86,36 @@ def rising(values: Sequence[float]) -> list[float]:
     return [mean for mean, size in pools for _ in range(size)]
 
 
-def quantile(bins: Bins, counts: Sequence[float], sd: float, share: float, draws: Sequence[Hashable] = ()) -> Figure:
-    """The value below which a share of the rows lies, from the noised counts of its bins.
+def quantile(
+    bins: Bins, noised: Sequence[float], sd: float, share: float, draws: Sequence[Hashable] = (), branching: int = 0
+) -> Figure:
+    """The value below which a share of the rows lies, from the noised counts of its bins, or of the tree over them.
 
-    The cumulative counts are first made rising. Whole numbers give whole numbers: the smallest at which the share is
-    reached. Others are linear inside the bin. The interval inverts a test: it holds every bin at whose edges the
-    cumulative count, less the share of the total, is within z standard deviations of zero. It covers the noise only and
-    does not go inside a bin, so it is never narrower than one.
+    A tree is made consistent by least squares, and then the cumulative counts are made rising. Whole numbers give whole
+    numbers: the smallest at which the share is reached. Others are linear inside the bin. The interval inverts a test:
+    it holds every bin at whose edges the cumulative count, less the share of the total, is within z standard deviations
+    of zero. It covers the noise only and does not go inside a bin, so it is never narrower than one.
 
     Args:
-        counts: noised counts, one a bin.
-        sd: standard deviation of each count's noise.
+        noised: counts, one a bin; of a tree then one for each higher node.
+        sd: standard deviation of the noise of each.
         share: q, from 0 to 1.
-        draws: names of the counts' draws of noise, where something is computed from the quantile.
+        draws: names of the draws of noise, as many as counts, where something is computed from the quantile.
+        branching: of the tree; 0 for bins alone.
 
     Returns:
         UNDEFINED where the total cannot be told from zero at 95 %.
 
     Source: the test is Woodruff's (1952, "Confidence Intervals for Medians and Other Position Measures"), with the
-    noise's variance σ²·((1-q)²·j + q²·(B-j)) of a cumulative count over j of B bins less q times the total.
+    noise's variance of a cumulative count over j of B bins less q times the total, σ²·((1-q)²·j + q²·(B-j)) without a
+    tree (``outputs.trees``).
     """
-    size = len(counts)
+    size = bins.count
+    shape = tree(size, branching)
+    counts = shape.consistent(noised)
     sums = list(itertools.accumulate(counts))
     everybody = sums[-1]
-    if everybody <= Z95 * sd * math.sqrt(size):
+    if everybody <= Z95 * sd * math.sqrt(shape.variance(size, 0.0)):
         return UNDEFINED
     smooth = rising(sums)
     target = share * everybody
@@ -125,17 +132,16 @@ def quantile(bins: Bins, counts: Sequence[float], sd: float, share: float, draws
     def excess(number: int) -> tuple[float, float]:
         """Cumulative count of the first bins less the share of the total, and its half-width."""
         done = sums[number - 1] if number else 0.0
-        spread = math.sqrt((1 - share) ** 2 * number + share**2 * (size - number))
-        return done - target, Z95 * sd * spread
+        return done - target, Z95 * sd * math.sqrt(shape.variance(number, share))
 
     first = next((i for i in range(size) if sum(excess(i + 1)) >= 0), size - 1)
     final = next((i for i in reversed(range(size)) if excess(i)[0] - excess(i)[1] <= 0), 0)
     ends = (min(_span(bins, first)[0], value), max(_span(bins, final)[1], value))
     width = (ends[1] - ends[0]) / (2 * Z95)
     # To first order the quantile moves along this direction of the noise; its length is taken from the interval.
-    direction = [(share - 1.0) if i <= place else share for i in range(size)]
+    direction = shape.direction(place + 1, share) if draws else []
     length = math.hypot(*direction) or 1.0
-    terms = {draw: width * step / length for draw, step in zip(draws, direction, strict=True)} if draws else {}
+    terms = {draw: -width * step / length for draw, step in zip(draws, direction, strict=bool(draws))}
     return Figure(value, terms, False, ends)
 
 

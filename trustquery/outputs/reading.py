@@ -33,6 +33,7 @@ from trustquery.model.rates import Count, count_of
 from trustquery.model.scope import Tables, rows_of
 from trustquery.model.unknown import read_label
 from trustquery.outputs import histograms
+from trustquery.outputs.consistent import agreed, counted_with
 from trustquery.outputs.expressions import Cell, Value, evaluate, value_of_cell
 from trustquery.outputs.figures import Z95, Figure, noised
 from trustquery.outputs.post import Rows, apply_tail, cell_of, run_stages
@@ -138,13 +139,15 @@ class _Release:
         trusts: Callable[[int], int],
     ) -> None:
         """``keys`` are the cells along each axis; ``trusts`` says how many draws of noise a cell has."""
-        self.plan, self.merged, self.keys, self.trusts = plan, merged, keys, trusts
+        self.query, self.plan, self.merged, self.keys, self.trusts = query, plan, merged, keys, trusts
         self.bins = tidy_bins(query.outputs, query.post.tail, query.aggregates)
         self._counts: list[Count | None] = [None] * len(query.aggregates)
         if any(field.sampled.rate for field in check_post(query.post, query.keys, query.aggregates, query.outputs)):
             self._counts = [count_of(aggregate) for aggregate in query.aggregates]
         self._strides = [math.prod(map(len, keys[place + 1 :])) for place in range(len(keys))]
         self._curve: tuple[Any, list[Figure], list[Figure]] = (None, [], [])
+        self._pairs = self._counted()
+        self._agreed: tuple[int, Figure | None, list[Figure]] = (-1, None, [])
 
     def places(self, answered: Collection[str] | None = None) -> list[_Place]:
         """All rows in the plan's order; for a table by trust those of the trusts that answered."""
@@ -196,9 +199,30 @@ class _Release:
             self._curve = (name, risks, histograms.survival(events, risks))
         return self._curve[1 if node.function == "at_risk" else 2][bin_place]
 
+    def _counted(self) -> tuple[Block, Block] | None:
+        """The histogram whose bins are rows, and the count of the same rows, where there is one."""
+        for output in self.query.outputs:
+            node = output.expression
+            if isinstance(node, OutputCall) and node.function == "bin_count":
+                [place] = [part.aggregate for part in node.arguments if isinstance(part, AggregateRef)]
+                count = counted_with(self.query, self.plan, self.plan.blocks[place])
+                return None if count is None else (self.plan.blocks[place], count)
+        return None
+
     def _figure(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
+        """A cell's value in the statistic's own unit, agreed with other figures where they must add up."""
+        if self._pairs is None or block not in self._pairs:
+            return self._drawn(block, cell, bin_place)
+        histogram, count = self._pairs
+        if self._agreed[0] != cell:  # rows of one cell follow one another
+            bins = [self._drawn(histogram, cell, place) for place in range(histogram.width)]
+            self._agreed = (cell, *agreed(self._drawn(count, cell), bins))
+        _, whole, parts = self._agreed
+        return whole if block is count and whole is not None else parts[bin_place]
+
+    def _drawn(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
         """A cell's value in the statistic's own unit, with its own draw of noise."""
-        position = block.offset + cell * block.width + bin_place
+        position = block.offset + cell * block.span + bin_place
         value = self.merged[position] / 2**block.fraction_bits
         count = self._counts[block.statistic]
         sample = None if count is None else (Part(frozenset((cell,)), block.statistic, 1.0, value, count=count),)
@@ -212,11 +236,13 @@ class _Release:
         bins: Bins | None = block.bins
         if bins is None:
             raise invalid()
-        positions = range(block.offset + cell * block.width, block.offset + (cell + 1) * block.width)
+        first = block.offset + cell * block.span
+        positions = range(first, first + block.span)
         counts = [float(self.merged[position]) for position in positions]
         share = float(str(getattr(node.arguments[1], "value", 0)))
         # A column of its own needs no more than its interval; what is computed from a quantile needs its noise.
-        return histograms.quantile(bins, counts, self._sd(block, cell), share, () if alone else positions)
+        draws = () if alone else positions
+        return histograms.quantile(bins, counts, self._sd(block, cell), share, draws, block.branching)
 
 
 def _key_cells(key: Key, query: Query, catalogue: Catalogue) -> list[KeyCell]:

@@ -21,6 +21,7 @@ from trustquery.model.nodes import Call, Expression, Key
 from trustquery.model.query import Query
 from trustquery.model.relations import Join, Mark, relations
 from trustquery.model.scope import Shape, Tables, condition, rows_of
+from trustquery.model.terms import tree_levels
 from trustquery.model.unknown import plain_column
 
 __all__ = ["MAX_CELLS", "MAX_VECTOR", "Place", "check", "pinned_tables"]
@@ -97,7 +98,10 @@ def check(
                     instead="use a numeric column or expression",
                 )
     cells = math.prod(len(key.values) + 2 for key in query.keys)  # 2 for an unknown key, which stands alone
-    width = sum(aggregate.bins.count if aggregate.bins is not None else 1 for aggregate in query.aggregates)
+    width = sum(
+        sum(tree_levels(aggregate.bins.count, terms.branching)) if aggregate.bins is not None else 1
+        for aggregate, terms in zip(query.aggregates, query.terms, strict=True)
+    )
     if cells > MAX_CELLS or cells * width > MAX_VECTOR:
         limit = MAX_CELLS if cells > MAX_CELLS else MAX_VECTOR // width
         report("query-too-many-cells", query, cells=cells, limit=limit)

@@ -13,8 +13,9 @@ from trustquery.errors import TrustQueryError
 from trustquery.model.codec import write_read
 from trustquery.model.nodes import Aggregate, AggregateRef, OutputCall, OutputExpression
 from trustquery.model.query import Query
+from trustquery.model.terms import Terms, tree_levels
 from trustquery.planning.checker import check
-from trustquery.planning.plan import SIGMA_UNIT, Axis, Block, Bound, Plan, PlanOutput
+from trustquery.planning.plan import SIGMA_UNIT, Axis, Block, Plan, PlanOutput
 from trustquery.privacy.budget import NANO, charge_nano, gaussian_tail, l2_squared, sigma_units, threshold_for
 
 __all__ = ["compile_plan"]
@@ -38,13 +39,10 @@ def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None
     check(query, catalogue, public)
     axes = tuple(Axis(key.name, str(key.type), key.values, key.kind) for key in query.keys)
     cells = math.prod(axis.cells for axis in axes)
-    share = query.rho_nano // len(query.aggregates)
-    if share < 1:
-        raise TrustQueryError("query-epsilon-too-small")
     blocks: list[Block] = []
-    for aggregate in query.aggregates:
+    for aggregate, terms in zip(query.aggregates, query.terms, strict=True):
         offset = blocks[-1].offset + blocks[-1].length if blocks else 0
-        blocks.append(_block(len(blocks), offset, aggregate, cells, min(query.groups, cells), query.rows, share))
+        blocks.append(_block(len(blocks), offset, aggregate, terms, cells))
     if query.has_unknown_keys:
         blocks = [_thresholded(block, query.delta_atto) for block in blocks]
     outputs = tuple(PlanOutput(output.name, _read(output.expression, blocks)) for output in query.outputs)
@@ -53,28 +51,39 @@ def compile_plan(query: Query, catalogue: Catalogue, public: PublicTables | None
     return plan
 
 
-def _block(place: int, offset: int, aggregate: Aggregate, cells: int, groups: int, rows: int, share: int) -> Block:
-    rows = 1 if aggregate.kind == "count_distinct_person" else rows
-    lo, hi = (aggregate.lo, aggregate.hi) if aggregate.kind == "sum" else (1, 1)
+def _block(place: int, offset: int, aggregate: Aggregate, terms: Terms, cells: int) -> Block:
+    bound = terms.bound
+    if bound.groups > cells:
+        bound = replace(bound, groups=cells)
+    bits = bound.extra_bits
+    lo, hi = (aggregate.lo << bits, aggregate.hi << bits) if aggregate.kind == "sum" else (1 << bits, 1 << bits)
+    width = aggregate.bins.count if aggregate.bins is not None else 1
+    levels = tree_levels(width, terms.branching)
     # A sum clamped to [0, 0] still needs a positive sigma: charge it as if a row could add 1.
-    squared = l2_squared(groups, rows, max(abs(lo), abs(hi), 1))
-    sigma = sigma_units(squared, share)
-    if sigma > MAX_SIGMA_UNITS or rows * max(abs(lo), abs(hi)) > 2**61:
+    largest = max(abs(lo), abs(hi), 1)
+    squared = {
+        "rows": l2_squared(bound.groups, bound.rows, largest) * len(levels),
+        "total": l2_squared(bound.groups, 1, bound.total),
+        "l1": l2_squared(1, 1, bound.total),
+    }[bound.form]
+    sigma = sigma_units(squared, terms.rho_nano)
+    if sigma > MAX_SIGMA_UNITS or math.isqrt(squared) > 2**61 or largest > 2**61:
         raise TrustQueryError("query-sensitivity-too-large")
     return Block(
         id=f"b{place}",
         kind=aggregate.kind,
         statistic=place,
         offset=offset,
-        length=cells * (aggregate.bins.count if aggregate.bins is not None else 1),
-        fraction_bits=aggregate.fraction_bits,
+        length=cells * sum(levels),
+        fraction_bits=aggregate.fraction_bits + bits,
         lo=lo,
         hi=hi,
-        bound=Bound("rows", groups, rows),
+        bound=bound,
         l2_sensitivity_squared=squared,
         rho_nano=charge_nano(squared, sigma),
         sigma=sigma,
         bins=aggregate.bins,
+        branching=terms.branching,
     )
 
 
@@ -97,11 +106,7 @@ def _read(node: OutputExpression, blocks: list[Block]) -> dict[str, Any]:
 def _recheck(plan: Plan, query: Query) -> None:
     """The machine re-checks its own privacy claim, by another route: exact fractions, not rounded integers."""
     loss = sum(
-        (
-            Fraction(block.bound.groups * (block.bound.rows * max(abs(block.lo), abs(block.hi))) ** 2)
-            / (2 * Fraction(block.sigma, SIGMA_UNIT) ** 2)
-            for block in plan.blocks
-        ),
+        (Fraction(_most_moved(block)) / (2 * Fraction(block.sigma, SIGMA_UNIT) ** 2) for block in plan.blocks),
         Fraction(0),
     )
     ends = [block.offset + block.length for block in plan.blocks]
@@ -116,3 +121,12 @@ def _recheck(plan: Plan, query: Query) -> None:
     )
     if tails > query.delta_atto or plan.delta_atto != query.delta_atto:
         raise TrustQueryError("internal-fault", incident="plan-claim")
+
+
+def _most_moved(block: Block) -> int:
+    """Squared L2 distance that one person's rows can move a block, summed up place by place at the worst."""
+    bound = block.bound
+    if bound.form == "l1":
+        return bound.total * bound.total  # all in one place
+    in_a_cell = bound.rows * max(abs(block.lo), abs(block.hi)) if bound.form == "rows" else bound.total
+    return sum(bound.groups * in_a_cell**2 for _ in block.levels)

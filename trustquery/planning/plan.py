@@ -15,11 +15,12 @@ from typing import Any, Literal
 from trustquery.identity import canonical
 from trustquery.model.codec import write_bins
 from trustquery.model.nodes import Bins
+from trustquery.model.terms import Bound, tree_levels
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 
-__all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Bound", "Plan", "PlanOutput"]
+__all__ = ["PLAN_FORMAT", "SELECTION_RULE", "SIGMA_UNIT", "Axis", "Block", "Plan", "PlanOutput"]
 
-PLAN_FORMAT = "tq-plan-2"
+PLAN_FORMAT = "tq-plan-3"
 SELECTION_RULE = "lowest-rank-1"
 UNIT = "person-at-trust"
 SIGMA_UNIT = 2**20
@@ -60,40 +61,23 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """Contribution bound of a block.
-
-    Attributes:
-        form: ``rows``: at most R rows in each of at most G cells.
-            (``total`` and ``l1``, on a person's totals, use C; they come with profiles.)
-    """
-
-    form: Literal["rows", "total", "l1"]
-    groups: int
-    rows: int
-    total: int = 0
-
-    def document(self) -> dict[str, Any]:
-        """Canonical-JSON data."""
-        return {"form": self.form, "G": self.groups, "R": self.rows, "C": self.total}
-
-
-@dataclass(frozen=True)
 class Block:
     """One statistic over all cells.
 
     Attributes:
         statistic: index of the model's aggregate that the block holds.
         offset: first position in the vector.
-        length: number of cells, times the number of bins of a histogram.
-        fraction_bits: f; vector integers are values x 2^f.
+        length: number of cells, times ``span``.
+        fraction_bits: f; vector integers are values x 2^f. Form ``l1`` adds its own to the statistic's.
         lo: smallest integer one row adds (before bounding), at scale 2^f; a count adds 1.
         hi: largest.
-        l2_sensitivity_squared: G·(R·A)², exact.
+        l2_sensitivity_squared: of form ``rows`` G·(R·A)², of ``total`` G·C², of ``l1`` C²; exact.
         rho_nano: charge, ceil(1e9·Δ²/(2σ²)).
         sigma: standard deviation of the noise in units of 2^-20.
-        bins: of a histogram: bin b of cell c is at offset + c·bins + b. A row adds 1 to one bin, so that one person
+        bins: of a histogram: bin b of cell c is at offset + c·span + b. A row adds 1 to one bin, so that one person
             moves a cell's bins by at most R in L2: Δ² = G·R² (privacy-rules.md section 1).
+        branching: of a histogram that is released as a tree: after a cell's bins come the nodes of each higher level
+            (``model.terms.tree_levels``), and a row adds 1 at each level: Δ² = levels·G·R².
         threshold: smallest noised integer that is released, for a thresholded release; 0 for any other. Its offset and
             length are 0, because how many cells it has is not known before data are read.
         delta_atto: what the threshold costs in delta, in 1e-18.
@@ -112,13 +96,24 @@ class Block:
     rho_nano: int
     sigma: int
     bins: Bins | None = None
+    branching: int = 0
     threshold: int = 0
     delta_atto: int = 0
 
     @property
     def width(self) -> int:
-        """Vector places of one cell: the number of bins, 1 without."""
+        """Number of bins, 1 without."""
         return self.bins.count if self.bins is not None else 1
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Nodes of each level of a cell's tree, the bins first; one level where there is no tree."""
+        return tree_levels(self.width, self.branching)
+
+    @property
+    def span(self) -> int:
+        """Vector places of one cell."""
+        return sum(self.levels)
 
     @property
     def sigma_float(self) -> float:
@@ -142,6 +137,7 @@ class Block:
             "rho_nano": self.rho_nano,
             "sigma": _big(self.sigma),
             "bins": None if self.bins is None else write_bins(self.bins),
+            "branching": self.branching,
         }
 
 

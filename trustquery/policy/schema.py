@@ -17,8 +17,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationError,
     WithJsonSchema,
+    model_serializer,
     model_validator,
 )
 
@@ -27,7 +29,7 @@ from trustquery.identity import canonical
 from trustquery.identity.documents import Document, KeyKind, Name, OptOutTreatment, Purpose
 from trustquery.policy.reading import decimal_text, faults, parse_toml, read_model
 
-__all__ = ["Budget", "Caps", "DatasetRule", "Deny", "Policy", "ProjectCaps", "Queries", "atto", "nano"]
+__all__ = ["Budget", "Caps", "DatasetRule", "Deny", "Policy", "ProfileCaps", "ProjectCaps", "Queries", "atto", "nano"]
 
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,6})(\.[0-9]{0,17}[1-9])?")
 
@@ -133,6 +135,29 @@ class DatasetRule(_Part):
     budget: Caps
 
 
+class ProfileCaps(_Part):
+    """Privacy loss that profiles of one dataset may cause here; of each dataset that is listed.
+
+    Profiles are fixed questions about how many rows, values and totals a person has. Their answers are everybody's:
+    bounds are chosen from them for every project. So they are charged to node-wide, to the dataset and to this cap, and
+    to no project and no analyst. Without this section such a question is a query like any other, and so is a fresh draw
+    of one. Every other rule holds for it either way.
+
+    Attributes:
+        rho_90_days: in any 90 days.
+        rho_lifetime: for as long as the trust keeps its data.
+    """
+
+    rho_90_days: Rho
+    rho_lifetime: Rho
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.rho_90_days > self.rho_lifetime:
+            raise ValueError("the 90-day cap may not be above the lifetime cap")
+        return self
+
+
 class Queries(_Part):
     """What a query may be like.
 
@@ -211,6 +236,7 @@ class Policy(Document):
         version: counts up; an older one is refused for ever.
         bootstrap: true says that the trust answers before there are witnesses, so that a restored backup of the
             ledger would go unnoticed; every result then says "no rollback protection".
+        profiles: own caps for profiles; left out, they are queries like any other.
     """
 
     KIND: ClassVar[str] = "policy"
@@ -221,8 +247,17 @@ class Policy(Document):
     bootstrap: bool
     budget: Budget
     dataset: tuple[DatasetRule, ...]
+    profiles: ProfileCaps | None = None
     queries: Queries
     deny: Deny = Deny()
+
+    @model_serializer(mode="wrap")
+    def _as_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A policy without the section is the same bytes as before there was one: what was signed stays valid."""
+        found: dict[str, Any] = handler(self)
+        if self.profiles is None:
+            del found["profiles"]
+        return found
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

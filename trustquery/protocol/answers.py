@@ -6,13 +6,14 @@ import array
 import hashlib
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Answer, Intent, NodeEntry, key_id
+from trustquery.identity import Answer, NodeEntry, key_id
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 from trustquery.protocol.pairs import read_pairs
 
-__all__ = ["KEYED", "add_vectors", "check_answer", "check_vector", "has_rollback_protection", "read_vector"]
+__all__ = ["KEYED", "Question", "add_vectors", "check_answer", "check_vector", "has_rollback_protection", "read_vector"]
 
 KEYED = 0
 """The vector length of a plan whose keys are found in the data: how many pairs it has is part of the answer."""
@@ -20,11 +21,45 @@ NOTES = frozenset({"policy-bootstrap"})
 """Codes that may stand beside an answer."""
 
 
+class Question(Protocol):
+    """What an answer must be to: an intent, or as much of one as is known of somebody else's query."""
+
+    @property
+    def federation(self) -> str:
+        """The federation's name."""
+        ...
+
+    @property
+    def release_id(self) -> str:
+        """The release."""
+        ...
+
+    @property
+    def query_hash(self) -> str:
+        """Hash of the model."""
+        ...
+
+    @property
+    def plan_hash(self) -> str:
+        """Hash of the plan."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """The release mode."""
+        ...
+
+    @property
+    def rho_nano(self) -> int:
+        """The charge, in 1e-9 rho."""
+        ...
+
+
 def _wrong(problem: str) -> TrustQueryError:
     return TrustQueryError("auth-document", place="answer", document="answer", problem=problem)
 
 
-def check_answer(envelope: bytes, *, node: NodeEntry, intent: Intent, vector_length: int) -> Answer:
+def check_answer(envelope: bytes, *, node: NodeEntry, intent: Question, vector_length: int) -> Answer:
     """Read one node's signed answer to one intent.
 
     Args:

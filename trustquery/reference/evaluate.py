@@ -11,9 +11,10 @@ from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTables, shipped
 from trustquery.model.nodes import Aggregate, Key
 from trustquery.model.query import Query
+from trustquery.model.terms import tree_levels
 from trustquery.reference.relations import Record, Source, fixed, records_of
 
-__all__ = ["CELL_LIMIT", "bounded_rows", "evaluate", "joined_rows"]
+__all__ = ["CELL_LIMIT", "bounded_rows", "bounded_totals", "evaluate", "joined_rows"]
 
 CELL_LIMIT = 2**62
 
@@ -37,13 +38,28 @@ def evaluate(
     """
     records = joined_rows(query, catalogue, tables, rank_key=rank_key, data_version=data_version, public=public)
     vector: list[int] = []
-    cells = math.prod(len(key.values) + 2 for key in query.keys)
-    for aggregate in query.aggregates:
-        totals = [0] * (cells * (aggregate.bins.count if aggregate.bins is not None else 1))
-        for _, cell, value in bounded_rows(query, aggregate, records):
-            totals[cell] += value
-        vector += [max(-CELL_LIMIT, min(CELL_LIMIT, total)) for total in totals]
+    for place in range(len(query.aggregates)):
+        vector += [max(-CELL_LIMIT, min(CELL_LIMIT, total)) for total in _totals(query, place, records)]
     return vector
+
+
+def _totals(query: Query, place: int, records: Sequence[Record]) -> list[int]:
+    """The block of one aggregate: for each cell its total, or its bins and then the higher nodes of their tree."""
+    aggregate, terms = query.aggregates[place], query.terms[place]
+    cells = math.prod(len(key.values) + 2 for key in query.keys)
+    if aggregate.bins is None:
+        totals = [0] * cells
+        for _, cell, value in bounded_totals(query, place, records):
+            totals[cell] += value
+        return totals
+    levels = tree_levels(aggregate.bins.count, terms.branching)
+    nodes = [[[0] * width for width in levels] for _ in range(cells)]
+    for _, position, value in bounded_rows(query, place, records):
+        cell, found = divmod(position, aggregate.bins.count)
+        for level in nodes[cell]:
+            level[found] += value
+            found //= max(terms.branching, 1)
+    return [total for cell in nodes for level in cell for total in level]
 
 
 def joined_rows(
@@ -65,30 +81,64 @@ def joined_rows(
     return [record for record in records_of(query.relation, above, source) if record.person is not None]
 
 
-def bounded_rows(query: Query, aggregate: Aggregate, records: Sequence[Record]) -> list[tuple[Record, int, int]]:
-    """Rows that count for one aggregate after bounding: record, place in the block, integer added.
+def bounded_totals(query: Query, place: int, records: Sequence[Record]) -> list[tuple[str | None, int, int]]:
+    """What people add to cells of an aggregate without bins: person, cell, integer, after bounding."""
+    bound = query.terms[place].bound
+    if bound.form == "rows":
+        return [(record.person, cell, value) for record, cell, value in bounded_rows(query, place, records)]
+    found: list[tuple[str | None, int, int]] = []
+    for person, groups in _people(query, place, records).items():
+        own = {cell: max(-CELL_LIMIT, min(CELL_LIMIT, sum(v for _, v in rows))) for cell, rows in groups.items()}
+        if bound.form == "total":
+            for cell in _lowest(groups)[: bound.groups]:
+                found.append((person, cell, max(-bound.total, min(bound.total, own[cell]))))
+            continue
+        own = {cell: value * 2**bound.extra_bits for cell, value in own.items()}
+        size = sum(abs(value) for value in own.values())
+        for cell, value in own.items():
+            if size > bound.total:
+                # Towards zero, so that the sizes add up to no more than C.
+                value = abs(value) * bound.total // size * (1 if value > 0 else -1)
+            found.append((person, cell, value))
+    return found
+
+
+def bounded_rows(query: Query, place: int, records: Sequence[Record]) -> list[tuple[Record, int, int]]:
+    """Rows that count for one aggregate after bounding by rows: record, place in the block, integer added.
 
     The place is the cell; of a histogram it is cell·bins + bin, and each row adds 1.
     """
-    rows = 1 if aggregate.kind == "count_distinct_person" else query.rows
-    people: dict[str | None, dict[int, list[tuple[Record, int]]]] = {}
-    for record in records:
-        value = _integer(aggregate, record)
-        if value is not None:
-            cell = _cell(query.keys, record)
-            people.setdefault(record.person, {}).setdefault(cell, []).append((record, value))
+    aggregate, bound = query.aggregates[place], query.terms[place].bound
     kept: list[tuple[Record, int, int]] = []
+    for groups in _people(query, place, records).values():
+        for cell in _lowest(groups)[: bound.groups]:
+            if aggregate.bins is None:
+                kept += [(record, cell, value) for record, value in groups[cell][: bound.rows]]
+            else:
+                first = cell * aggregate.bins.count
+                kept += [(record, first + found, 1) for record, found in groups[cell][: bound.rows]]
+    return kept
+
+
+Groups = dict[int, list[tuple[Record, int]]]
+"""One person's eligible rows by cell, lowest rank first, with the integer (or bin) of each."""
+
+
+def _people(query: Query, place: int, records: Sequence[Record]) -> dict[str | None, Groups]:
+    people: dict[str | None, Groups] = {}
+    for record in records:
+        value = _integer(query.aggregates[place], record)
+        if value is not None:
+            people.setdefault(record.person, {}).setdefault(_cell(query.keys, record), []).append((record, value))
     for groups in people.values():
         for found in groups.values():
             found.sort(key=lambda item: item[0].rank)
-        order = sorted(groups, key=lambda cell: (groups[cell][0][0].rank, cell))
-        for cell in order[: query.groups]:
-            if aggregate.bins is None:
-                kept += [(record, cell, value) for record, value in groups[cell][:rows]]
-            else:
-                first = cell * aggregate.bins.count
-                kept += [(record, first + place, 1) for record, place in groups[cell][:rows]]
-    return kept
+    return people
+
+
+def _lowest(groups: Groups) -> list[int]:
+    """Cells by their lowest row, ties by the cell's number."""
+    return sorted(groups, key=lambda cell: (groups[cell][0][0].rank, cell))
 
 
 def _integer(aggregate: Aggregate, record: Record) -> int | None:

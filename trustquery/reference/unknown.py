@@ -41,7 +41,6 @@ def evaluate_keys(
     known = dataclasses.replace(query, keys=(key,), delta_atto=0)
     names = [*(labels or [CODE]), OTHER, MISSING]
     counts: dict[str, int] = {}
-    [aggregate] = query.aggregates
-    for _, cell, value in bounded_rows(known, aggregate, records):
+    for _, cell, value in bounded_rows(known, 0, records):
         counts[names[cell]] = counts.get(names[cell], 0) + value
     return {label: min(count, CELL_LIMIT) for label, count in sorted(counts.items())}

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from coordinator.fleet.previews import Previews
 from coordinator.queries import QueryService
 from coordinator.rosters import Rosters
 from coordinator.services import Base
-from coordinator.store import ProjectRow, Store
+from coordinator.store import AnswerRow, ProjectRow, QueryRow, Store
 from tests.factories.documents import NOW, node_entry, permit, person, root, roster
+from trustquery.catalogue import load
+from trustquery.forecast.questions import ProfileQuestion, profile_query, profile_questions
 from trustquery.identity import SigningKey
 from trustquery.identity.certificates import Authority
 from trustquery.protocol.enrolment import login_message
@@ -140,6 +143,7 @@ def test_a_signature_for_another_federation_or_server_is_refused(site: Site) -> 
         ("GET", "/v1/projects"),
         ("GET", "/v1/projects/stays"),
         ("GET", "/v1/projects/stays/budget"),
+        ("GET", "/v1/projects/stays/profiles"),
         ("GET", "/v1/datasets"),
         ("GET", "/v1/datasets/omop-5.4"),
         ("GET", "/v1/queries"),
@@ -171,7 +175,84 @@ def test_a_member_sees_the_signed_documents(ada: Site) -> None:
     assert found["roster"].encode() == ada.base.rosters.envelope
     assert found["connected"] == []
     budget = ada.call("GET", "/v1/projects/stays/budget").json()
-    assert budget["trusts"] == [{"node": "RX1", "name": "Trust RX1", "spent_rho_nano": 0, "answers": 0}]
+    nothing = {"node": "RX1", "name": "Trust RX1", "spent_rho_nano": 0, "answers": 0, "profiles_rho_nano": 0}
+    assert budget["trusts"] == [nothing]
+
+
+# -- profiles ---------------------------------------------------------------------------------------------------------
+
+ROWS = ProfileQuestion("visit_occurrence", "rows")
+
+
+def answered(site: Site, release_id: str, question: ProfileQuestion | None = ROWS, **changed: Any) -> None:
+    """A closed query of eve's for a project of her own, with an answer of RX1's."""
+    sha256 = profile_query(question, load("omop-5.4"))[1].sha256 if question is not None else "ff" * 32
+    result = {"vector": ["1"], "trusts": [{"node": "RX1", "who": release_id}], "missing": [{"reasons": "hers"}]}
+    facts: dict[str, Any] = {
+        "release_id": release_id, "user_id": 2, "project": "hers", "dataset": "omop-5.4", "sql": "SELECT",
+        "query_hash": sha256, "plan_hash": "ab" * 32, "vector_length": 1, "intent": b"her secret", "permit": b"",
+        "model": b"", "nodes": "RX1", "state": "closed", "created": NOW, "closes_at": NOW, "closed": NOW,
+        "result": json.dumps(result).encode(),
+    }  # fmt: skip
+    store = site.base.store
+    store.projects.put(ProjectRow(name="hers", version=1, permit=b"", permit_hash="", state="live", added=NOW))
+    assert store.queries.add(QueryRow(**(facts | changed)))
+    answer = AnswerRow(
+        release_id=release_id, node="RX1", envelope=b"", vector=b"", status="answer", rho_nano=5, late=False,
+        received=NOW,
+    )  # fmt: skip
+    assert store.queries.add_answer(answer, in_time=("closed",))
+
+
+def profiles(site: Site, **parameters: Any) -> dict[str, dict[str, Any]]:
+    """The listing by query id, of those that have one."""
+    found = site.call("GET", "/v1/projects/stays/profiles", params=parameters).json()["profiles"]
+    assert [(item["dataset"], item["table"], item["about"], item["column"]) for item in found] == [
+        ("omop-5.4", item.table, item.about, item.column) for item in profile_questions(load("omop-5.4"))
+    ]
+    return {item["query"]: item for item in found if item["query"] is not None}
+
+
+def test_the_newest_result_of_a_profile_question_is_every_projects(ada: Site) -> None:
+    assert profiles(ada) == {}
+    answered(ada, "aa" * 32, closed=NOW - 2)
+    answered(ada, "bb" * 32, closed=NOW - 1)
+    answered(ada, "cc" * 32, state="offered", closed=0, result=None)
+    answered(ada, "dd" * 32, state="expired", closed=NOW, result=None)
+    answered(ada, "ee" * 32, question=None)
+    [(query, item)] = profiles(ada).items()
+    assert (query, item["table"], item["about"], item["closed"]) == ("bb" * 32, "visit_occurrence", "rows", NOW - 1)
+    assert item["result"] == {"vector": ["1"], "trusts": [{"node": "RX1", "who": "bb" * 32}]}
+    assert "her" not in json.dumps(item)
+
+
+def test_a_result_that_the_client_has_does_not_travel_again(ada: Site) -> None:
+    answered(ada, "bb" * 32)
+    assert profiles(ada, have=["bb" * 8, "cc" * 8])["bb" * 32]["result"] is None
+    assert profiles(ada, have=["cc" * 8])["bb" * 32]["result"] is not None
+
+
+def test_profiles_are_for_members_of_a_live_project_with_the_dataset(ada: Site) -> None:
+    answered(ada, "bb" * 32)
+    other = ada.call("GET", "/v1/projects/stays/profiles", params={"dataset": "nhs-episodes"})
+    assert code_of(other) == "project-dataset-not-permitted"
+    many = ada.call("GET", "/v1/projects/stays/profiles", params={"have": ["a"] * 501})
+    assert code_of(many) == "usage-invalid"
+    ada.token = ada.login("eve", EVE).json()["token"]
+    hidden = ada.call("GET", "/v1/projects/stays/profiles")
+    absent = ada.call("GET", "/v1/projects/other/profiles")
+    assert (hidden.status_code, absent.status_code) == (404, 404)
+    assert hidden.text.replace("stays", "other") == absent.text
+    ada.token = ada.login("ada", ADA).json()["token"]
+    ada.base.store.projects.end("stays")
+    assert code_of(ada.call("GET", "/v1/projects/stays/profiles")) == "project-ended"
+
+
+def test_profiles_stand_apart_in_a_projects_budget(ada: Site) -> None:
+    answered(ada, "bb" * 32, project="stays")
+    answered(ada, "cc" * 32, question=None, project="stays")
+    [trust] = ada.call("GET", "/v1/projects/stays/budget").json()["trusts"]
+    assert (trust["spent_rho_nano"], trust["answers"], trust["profiles_rho_nano"]) == (5, 1, 5)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,22 @@ def test_only_ones_own_queries_are_found_by_prefix(store: Store) -> None:
     assert [row.release_id for row in store.queries.history(1, 10)] == ["ab" * 32, "ab" * 31 + "cd"]
 
 
+def test_an_index_that_a_later_version_added_is_made_in_an_older_database(store: Store) -> None:
+    named = "SELECT count(*) FROM sqlite_master WHERE name = 'queries_by_hash'"
+    with store.transaction() as session:
+        session.execute(text("DROP INDEX queries_by_hash"))
+    store.create()
+    store.create()
+    with store.transaction() as session:
+        assert session.scalar(text(named)) == 1
+        plan = session.execute(
+            text(
+                "EXPLAIN QUERY PLAN SELECT release_id FROM queries WHERE query_hash IN ('a', 'b') AND state = 'closed'"
+            )
+        )
+        assert "queries_by_hash" in str(plan.all())
+
+
 def test_foreign_keys_hold_and_the_journal_is_safe(store: Store, tmp_path: Path) -> None:
     with store.transaction() as session:
         assert session.scalar(text("PRAGMA foreign_keys")) == 1

@@ -13,8 +13,9 @@ import pytest
 from node_agent.budget import SqliteLedger, State
 from node_agent.budget.database import check_sqlite, is_in_use
 from node_agent.budget.reader import LedgerReader
-from tests.factories.reservations import print_of, reservation, scopes
+from tests.factories.reservations import print_of, profile_scopes, reservation, scopes
 from trustquery.errors import TrustQueryError
+from trustquery.log import Leaf
 
 NOW = 1_000_000_000
 ONE, TWO, THREE = print_of("one"), print_of("two"), print_of("three")
@@ -66,6 +67,93 @@ def test_a_plain_sqlite_shell_adds_up(path: Path) -> None:
         ("project", "stays", 60, 2),
     ]
     assert year == [("analyst", 60), ("dataset", 60), ("node-wide", 60), ("project", 60)]
+
+
+def profiled(folder: Path) -> Path:
+    """A closed ledger with one profile, sent by nobody yet."""
+    path = folder / "profiled.sqlite"
+    ledger = SqliteLedger(path)
+    ledger.reserve(reservation("one", scopes=profile_scopes()), NOW)
+    ledger.start(ONE, NOW)
+    ledger.commit(ONE, b"bytes", b"vector", NOW)
+    ledger.close()
+    return path
+
+
+def test_a_shell_adds_up_profiles_over_ninety_days(tmp_path: Path) -> None:
+    path = profiled(tmp_path)
+    with sqlite3.connect(path) as connection:
+        quarter = connection.execute("SELECT scope, subject, spent_rho_nano FROM budget_90_days").fetchall()
+        year = connection.execute("SELECT scope, spent_rho_nano FROM budget_12_months ORDER BY scope").fetchall()
+    connection.close()
+    assert quarter == [("profiles", "omop-5.4", 30)]
+    assert year == [("dataset", 30), ("node-wide", 30), ("profiles", 30)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM charge WHERE scope = 'profiles'",
+        "UPDATE charge SET scope = 'project' WHERE scope = 'profiles'",
+        "UPDATE charge SET subject = 'nhs-episodes' WHERE scope = 'profiles'",
+        "UPDATE charge SET rho_nano = 29 WHERE scope = 'profiles'",
+        "DELETE FROM salt WHERE scope = 'profiles'",
+        "UPDATE leaf SET payload = CAST(replace(CAST(payload AS TEXT), 'profiles_', 'analyst_') AS BLOB) WHERE seq = 1",
+    ],
+)
+def test_a_ledger_whose_profiles_were_edited_does_not_open(tmp_path: Path, sql: str) -> None:
+    path = profiled(tmp_path)
+    alter(path, sql)
+    assert code(lambda: SqliteLedger(path)) == "ledger-corrupt"
+
+
+def test_an_entry_that_charges_no_profile_has_no_such_field(path: Path, tmp_path: Path) -> None:
+    """So entries of an older version keep their bytes and their hash, and an empty field cannot be slipped in."""
+    with sqlite3.connect(path) as connection:
+        payloads = [bytes(row[0]) for row in connection.execute("SELECT payload FROM leaf")]
+    connection.close()
+    assert not any(b"profiles" in payload for payload in payloads)
+    assert code(lambda: Leaf.from_payload(payloads[0].replace(b'"project_', b'"profiles_commitment":"","project_')))
+    with sqlite3.connect(profiled(tmp_path)) as connection:
+        kinds = [json.loads(row[0]) for row in connection.execute("SELECT payload FROM leaf")]
+    connection.close()
+    assert [bool(leaf.get("profiles_commitment")) for leaf in kinds] == [True, False, False]
+
+
+def older(path: Path) -> None:
+    """Make the file what version 1 of the ledger's tables left behind."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP VIEW budget_90_days; PRAGMA user_version = 1")
+    connection.close()
+
+
+def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -> None:
+    older(path)
+    reader = LedgerReader(path)
+    before = (reader.totals(), reader.size(), reader.head("here", reader.size()))
+    reader.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
+    ledger = SqliteLedger(path)
+    assert (ledger.totals(), ledger.size(), ledger.head("here", ledger.size())) == before
+    ledger.reserve(reservation("five", scopes=profile_scopes()), NOW)
+    ledger.close()
+    again = SqliteLedger(path)
+    assert again.spent("profiles", "omop-5.4", NOW).rho_window == 30
+    again.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT spent_rho_nano FROM budget_90_days").fetchall() == [(30,)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
+
+
+def test_a_ledger_of_a_later_version_does_not_open(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 3")
+    connection.close()
+    assert code(lambda: SqliteLedger(path)) == "ledger-corrupt"
+    assert code(lambda: LedgerReader(path)) == "ledger-corrupt"
 
 
 def test_a_restart_changes_nothing(path: Path) -> None:

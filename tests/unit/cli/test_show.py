@@ -11,7 +11,8 @@ import pytest
 
 from trustquery.cli.output import Format
 from trustquery.cli.show import show_result
-from trustquery.client.result import Cost, Result, TrustOutcome
+from trustquery.client.result import Result, TrustOutcome
+from trustquery.forecast.explain import Cost
 from trustquery.outputs import Column, Estimate, KeyCell, Table
 
 TABLE = Table(

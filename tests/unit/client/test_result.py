@@ -10,9 +10,9 @@ import pytest
 
 from tests.factories.documents import intent, node_entry, person, roster
 from trustquery.catalogue import load
-from trustquery.client.query import cost_of
 from trustquery.client.result import Result, by_reason, read_result
 from trustquery.errors import Problem, TrustQueryError
+from trustquery.forecast.explain import cost_of
 from trustquery.identity import Answer, SigningKey
 from trustquery.language import compile_query
 from trustquery.planning import compile_plan
@@ -63,7 +63,7 @@ def read(vector: list[str] | None, trusts: list[dict[str, Any]], absent: list[di
     result = {"vector": vector, "trusts": trusts, "missing": absent}
     return read_result(
         {"query": INTENT.release_id, "result": result}, intent=INTENT, model=MODEL, plan=PLAN, catalogue=CATALOGUE,
-        roster=ROSTER, cost=cost_of(MODEL, PLAN, CATALOGUE), shares={},
+        roster=ROSTER, cost=cost_of(PLAN, CATALOGUE), shares={},
     )  # fmt: skip
 
 

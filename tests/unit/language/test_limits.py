@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from node_agent.engines.blocks import block_queries
 from node_agent.engines.rows import rows_query
-from node_agent.engines.sql import block_queries
 from tests.factories.catalogues import made_up
 from tests.lib.refusals import code_of, refusal
 from trustquery.errors.exceptions import MAX_PROBLEMS

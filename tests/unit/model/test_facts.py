@@ -14,6 +14,7 @@ from trustquery.language import compile_query
 from trustquery.language.types import Info
 from trustquery.model.facts import infer
 from trustquery.model.scope import Tables, rows_of
+from trustquery.model.terms import Bound
 
 
 def facts(expression: str) -> Info:
@@ -222,4 +223,4 @@ DEFAULTS = [
 @pytest.mark.parametrize(("sql", "groups", "rows"), DEFAULTS)
 def test_default_contribution_bounds(sql: str, groups: int, rows: int) -> None:
     query = compile_query(sql, made_up(), epsilon=Decimal(1))
-    assert (query.groups, query.rows) == (groups, rows)
+    assert query.terms[0].bound == Bound("rows", groups, rows)

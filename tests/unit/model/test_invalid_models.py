@@ -33,6 +33,7 @@ from trustquery.model import (
 from trustquery.model.nodes import MAX_DEPTH, Bins, Expression, FieldRef, depth_of, walk
 from trustquery.model.post import NO_TAIL, Post, Stage, Tail
 from trustquery.model.relations import MAX_SCANS
+from trustquery.model.terms import Bound, Terms
 from trustquery.planning import compile_plan
 
 INTEGER, NUMBER, TEXT, DATE, TIMESTAMP, BOOLEAN = ColumnType
@@ -117,15 +118,32 @@ NODES: dict[str, Callable[[], object]] = {
     "a histogram of rows": lambda: Aggregate("histogram", None, bins=Bins(("0",))),
     "a count with bins": lambda: Aggregate("count", X, bins=Bins(("0",))),
 }
+TERMS: dict[str, Callable[[], object]] = {
+    "no cells for a person": lambda: Bound("rows", 0, 1),
+    "no rows for a person": lambda: Bound("rows", 1, 0),
+    "too many rows": lambda: Bound("rows", 1, 100_001),
+    "rows as a truth": lambda: Bound("rows", 1, True),
+    "rows as a float": lambda: Bound("rows", 1, 1.0),  # type: ignore[arg-type]
+    "rows and a total": lambda: Bound("rows", 1, 1, 1),
+    "a total in no cells": lambda: Bound("total", 0, 0, 1),
+    "a total of nothing": lambda: Bound("total", 1, 0, 0),
+    "totals of nothing": lambda: Bound("l1", 0, 0, 0),
+    "totals in chosen cells": lambda: Bound("l1", 1, 0, 1),
+    "a total beyond exact integers": lambda: Bound("l1", 0, 0, 2**53),
+    "a form that nobody knows": lambda: Bound("l2", 1, 1),  # type: ignore[arg-type]
+    "no bound": lambda: Terms(None, 1),  # type: ignore[arg-type]
+    "no privacy loss": lambda: Terms(Bound("rows", 1, 1), 0),
+    "a negative privacy loss": lambda: Terms(Bound("rows", 1, 1), -1),
+    "an infinite privacy loss": lambda: Terms(Bound("rows", 1, 1), 10**15 + 1),
+    "a tree of one child": lambda: Terms(Bound("rows", 1, 1), 1, 1),
+    "a tree of fewer than none": lambda: Terms(Bound("rows", 1, 1), 1, -2),
+}
 QUERIES: dict[str, dict[str, Any]] = {
-    "no cells for a person": {"groups": 0},
-    "no rows for a person": {"rows": 0},
-    "too many rows": {"rows": 100_001},
-    "rows as a truth": {"rows": True},
-    "rows as a float": {"rows": 1.0},
-    "no privacy loss": {"rho_nano": 0},
-    "a negative privacy loss": {"rho_nano": -1},
-    "an infinite privacy loss": {"rho_nano": 10**15 + 1},
+    "no terms": {"terms": ()},
+    "terms in a list": {"terms": [Terms(Bound("rows", 1, 1), 1)]},
+    "terms that are none": {"terms": (None,)},
+    "terms for more statistics": {"terms": (Terms(Bound("rows", 1, 1), 1),) * 2},
+    "a tree over a count": {"terms": (Terms(Bound("rows", 1, 1), 1, 2),)},
     "a delta": {"delta_atto": 1},
     "another mode": {"mode": "exact"},
     "no aggregates": {"aggregates": ()},
@@ -154,7 +172,7 @@ QUERIES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("make", NODES.values(), ids=NODES)
+@pytest.mark.parametrize("make", (NODES | TERMS).values(), ids=NODES | TERMS)
 def test_an_invalid_node_cannot_be_built(make: Callable[[], object]) -> None:
     assert code_of(make) == "query-model-invalid"
 
@@ -203,7 +221,31 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "an unknown member": lambda d: d.update(extra=1),
     "an input": lambda d: d.update(inputs=[{"id": "x"}]),
     "a member less": lambda d: d.pop("mode"),
-    "bounds with another member": lambda d: d["bounds"].update(total=1),
+    "bounds beside the terms": lambda d: d.update(bounds={"groups": 1, "rows": 1}),
+    "terms with another member": lambda d: d["terms"][0].update(total=1),
+    "terms for fewer statistics": lambda d: d["terms"].pop(),
+    "terms for more statistics": lambda d: d["terms"].append(d["terms"][0]),
+    "no budget for a statistic": lambda d: d["terms"][0].update(rho_nano=0),
+    "half a nano-rho": lambda d: d["terms"][0].update(rho_nano=True),
+    "a bound with another member": lambda d: d["terms"][0]["bound"].update(total=1),
+    "a form of bound that nobody knows": lambda d: d["terms"][0]["bound"].update(form="l2"),
+    "no cells": lambda d: d["terms"][0]["bound"].update(G=0),
+    "no rows": lambda d: d["terms"][0]["bound"].update(R=0),
+    "more rows than may be": lambda d: d["terms"][0]["bound"].update(R=100_001),
+    "rows and a total": lambda d: d["terms"][0]["bound"].update(C=5),
+    "a total of nothing": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 0, "R": 0, "C": 0}),
+    "a total beyond exact integers": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 0, "R": 0, "C": 2**53}),
+    "totals in chosen cells by all forms": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 1, "R": 0, "C": 1}),
+    "a tree over a count": lambda d: d["terms"][0].update(branching=2),
+    "a tree of one child": lambda d: d["terms"][0].update(branching=1),
+    "a total where people are counted": lambda d: (
+        d["aggregates"].__setitem__(0, {**d["aggregates"][0], "kind": "count_distinct_person", "argument": None})
+        or d["terms"][0].update(bound={"form": "total", "G": 1, "R": 0, "C": 1})
+    ),
+    "people counted more than once": lambda d: (
+        d["aggregates"].__setitem__(0, {**d["aggregates"][0], "kind": "count_distinct_person", "argument": None})
+        or d["terms"][0].update(bound={"form": "rows", "G": 1, "R": 2, "C": 0})
+    ),
     "a catalogue with another member": lambda d: d["catalogue"].update(path="x"),
     "an unknown relation": lambda d: d.update(relation={"union": []}),
     "a scan with a condition": lambda d: d.update(relation={"scan": "event", "alias": "e", "where": None}),

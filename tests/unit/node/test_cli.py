@@ -124,7 +124,9 @@ def test_a_policy_is_checked_and_signed(tmp_path: Path) -> None:
     for name in ("grace", "ivan"):
         key(name).save(tmp_path / f"{name}.pem")
         keys.append(tmp_path / f"{name}.pem")
-    assert run("policy", "check", text).exit_code == 0
+    checked = run("policy", "check", text)
+    assert checked.exit_code == 0
+    assert "in 10 years: at most epsilon 14.1395" in checked.stderr
     first = run("policy", "sign", text, "--key", keys[0])
     assert first.exit_code == 0, first.stderr
     assert '"max_cells": 100' in first.stderr

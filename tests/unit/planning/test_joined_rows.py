@@ -7,14 +7,16 @@ from decimal import Decimal
 import pytest
 
 from trustquery.catalogue import load
-from trustquery.codelists import PublicTables, shipped
+from trustquery.codelists import shipped
 from trustquery.errors import TrustQueryError
+from trustquery.forecast.error import forecast
+from trustquery.forecast.explain import cost_of, explain
 from trustquery.language import compile_query
 from trustquery.model.multiplicity import MAX_JOINED, join_caps, most_rows
 from trustquery.model.query import Query
 from trustquery.model.relations import Join
 from trustquery.model.scope import Tables
-from trustquery.planning import compile_plan, explain
+from trustquery.planning import compile_plan
 
 CATALOGUE = load("nhs-episodes")
 TABLES = Tables(CATALOGUE, shipped())
@@ -61,19 +63,24 @@ def test_the_share_of_each_table(sources: str) -> None:
     assert most_rows(asked(sources).relation, TABLES) <= MAX_JOINED
 
 
+def told(query: Query) -> tuple[str, ...]:
+    plan = compile_plan(query, CATALOGUE)
+    return explain(query, plan, CATALOGUE, forecast(query, plan, CATALOGUE, trusts=4)).words
+
+
 def test_what_is_left_out_is_said_before_anything_is_spent() -> None:
     query = asked("admission a JOIN diagnosis d USING (person_id)")
-    words = explain(query, compile_plan(query, CATALOGUE), CATALOGUE, 4).words
+    words = told(query)
     assert "Joins at most 1000 rows of one person from a, chosen by rank." in words
     small = asked("person p JOIN admission a USING (person_id)")
-    assert not any("at most" in line for line in explain(small, compile_plan(small, CATALOGUE), CATALOGUE, 4).words)
+    assert not any("at most" in line for line in told(small))
 
 
 def test_the_cost_can_be_told_without_public_rows() -> None:
     query = asked("admission a JOIN calendar_day d ON a.admission_date <= d.day")
     plan = compile_plan(query, CATALOGUE)
-    assert any("at most 130 rows" in line for line in explain(query, plan, CATALOGUE, 4).words)
-    assert explain(query, plan, CATALOGUE, 4, PublicTables()).rho_nano == plan.rho_nano
+    assert any("at most 130 rows" in line for line in told(query))
+    assert cost_of(plan, CATALOGUE).rho_nano == plan.rho_nano
 
 
 def test_public_tables_that_multiply_without_end_are_refused() -> None:

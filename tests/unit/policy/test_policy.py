@@ -152,6 +152,38 @@ def test_a_cap_that_is_not_written_is_an_error(table: str, line: str) -> None:
     assert (found.code, found.fields["problem"]) == ("policy-invalid", "it is missing")
 
 
+def test_profiles_have_a_cap_of_their_own_only_where_the_policy_says_so() -> None:
+    assert policy().profiles is None
+    found = policy(profiles="0.01 0.2").profiles
+    assert found is not None
+    assert (nano(found.rho_90_days), nano(found.rho_lifetime)) == (10_000_000, 200_000_000)
+
+
+def test_a_policy_without_the_section_is_signed_as_it_was_before_there_was_one() -> None:
+    assert b'"profiles":' not in policy().payload()
+    null = policy().payload().replace(b',"queries":', b',"profiles":null,"queries":')
+    with pytest.raises(TrustQueryError) as caught:
+        Policy.from_payload(null)
+    assert caught.value.code == "auth-document"
+    with_section = policy(profiles="0.01 0.2")
+    assert Policy.from_payload(with_section.payload()) == with_section
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "place"),
+    [
+        ("rho_90_days = 0.1", "policy-invalid", "profiles.rho_lifetime"),
+        ("rho_lifetime = 0.1", "policy-invalid", "profiles.rho_90_days"),
+        ("rho_90_days = 0.2\nrho_lifetime = 0.1", "policy-invalid", "profiles"),
+        ("rho_90_day = 0.1\nrho_90_days = 0.1\nrho_lifetime = 0.1", "policy-unknown-key", "profiles.rho_90_day"),
+        ("rho_90_days = 0.1\nrho_lifetime = 0.1\ndelta_lifetime = 0", "policy-unknown-key", "profiles.delta_lifetime"),
+    ],
+)
+def test_a_section_for_profiles_is_whole_or_an_error(lines: str, code: str, place: str) -> None:
+    (found,) = problems(f"{policy_text()}\n[profiles]\n{lines}\n")
+    assert (found.code, found.place) == (code, place)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -70,6 +70,7 @@ def test_a_breach_is_caught_once(rule: str, source: str) -> None:
         ("trustquery/cli/main.py", "print('x')"),
         ("coordinator/cli/main.py", "from rich.console import Console"),
         ("demo/__main__.py", "print('x')"),
+        ("benchmarks/accuracy/__main__.py", "print('x')"),
         ("node_agent/config.py", "import os\nos.environ.get('X')"),
         ("trustquery/identity/keys.py", "import secrets, os\nos.urandom(1)"),
         ("trustquery/client/session.py", "import secrets, time\ntime.time()"),

@@ -1,15 +1,13 @@
-"""The plan in words and its forecast, from public declarations only; touches no data and spends nothing."""
+"""The plan in words, its price and its expected error; touches no data and spends nothing."""
 
 from __future__ import annotations
 
-import contextlib
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 
 from trustquery.catalogue.schema import Catalogue
 from trustquery.codelists import PublicTables
-from trustquery.errors import TrustQueryError
+from trustquery.forecast.error import Forecast
 from trustquery.model.multiplicity import join_caps, most_rows
 from trustquery.model.nodes import AggregateRef, Literal, OutputCall, walk_output
 from trustquery.model.post import post_pins, walks_bins
@@ -20,24 +18,35 @@ from trustquery.planning.checker import pinned_tables
 from trustquery.planning.plan import Block, Plan
 from trustquery.privacy.budget import delta_for, epsilon_of
 
-__all__ = ["Explanation", "Forecast", "explain"]
-
-Z95 = 1.959963984540054
+__all__ = ["Cost", "Explanation", "cost_of", "explain"]
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Expected noise of one statistic.
+class Cost:
+    """Privacy loss of a plan.
 
     Attributes:
-        statistic: in words.
-        half_width: half of a 95 % interval of the merged value in one cell, in the statistic's own unit.
-        bound: the contribution bound in words.
+        rho_nano: charge at each trust.
+        epsilon: the same at one trust, at ``delta``, rounded up.
+        epsilon_federation: for a person at the declared largest number of trusts.
+        delta: at which epsilon is shown.
+        max_trusts: k.
+        delta_atto: charged at each trust besides, in 1e-18, for keys found in the data.
     """
 
-    statistic: str
-    half_width: float
-    bound: str
+    rho_nano: int
+    epsilon: Decimal
+    epsilon_federation: Decimal
+    delta: Decimal
+    max_trusts: int
+    delta_atto: int = 0
+
+
+def cost_of(plan: Plan, catalogue: Catalogue) -> Cost:
+    """The privacy loss of a plan."""
+    delta, most = delta_for(catalogue.unit.declared_people), catalogue.unit.max_trusts
+    rho = plan.rho_nano
+    return Cost(rho, epsilon_of(rho, delta), epsilon_of(rho, delta, trusts=most), delta, most, plan.delta_atto)
 
 
 @dataclass(frozen=True)
@@ -46,22 +55,15 @@ class Explanation:
 
     Attributes:
         words: sentences, in order.
-        rho_nano: charge at each trust.
-        epsilon: the same at one trust, at ``delta``, rounded up.
-        epsilon_federation: for a person at the declared largest number of trusts.
-        delta: at which epsilon is shown.
-        max_trusts: k.
+        chosen: whether bounds were chosen from profiles.
     """
 
     words: tuple[str, ...]
     cells: int
     vector_length: int
-    forecasts: tuple[Forecast, ...]
-    rho_nano: int
-    epsilon: Decimal
-    epsilon_federation: Decimal
-    delta: Decimal
-    max_trusts: int
+    forecast: Forecast
+    cost: Cost
+    chosen: bool
 
 
 def _kept(query: Query, tables: Tables) -> list[str]:
@@ -82,12 +84,19 @@ def _kept(query: Query, tables: Tables) -> list[str]:
 
 
 def explain(
-    query: Query, plan: Plan, catalogue: Catalogue, trusts: int, public: PublicTables | None = None
+    query: Query,
+    plan: Plan,
+    catalogue: Catalogue,
+    forecast: Forecast,
+    *,
+    chosen: bool = False,
+    public: PublicTables | None = None,
 ) -> Explanation:
     """Describe a plan.
 
     Args:
-        trusts: number of trusts that will be asked, ≥ 1.
+        forecast: of this plan (``forecast.error``).
+        chosen: whether bounds were chosen from profiles.
         public: public tables at hand; those that ship when None.
     """
     pinned = {pin.id for pin in query.inputs}
@@ -95,9 +104,7 @@ def explain(
     words = [f"Reads {tables} of {catalogue.id}, one person's rows at a time, joined on the person key."]
     for pin in query.inputs:
         words.append(f"Looks up in the public table {pin.id}, version {pin.words}, the same at every trust.")
-    # A cost is told without the rows of public tables, where they are not at hand.
-    with contextlib.suppress(TrustQueryError):
-        words += _kept(query, pinned_tables(query, catalogue, public))
+    words += _kept(query, pinned_tables(query, catalogue, public))
     for axis in plan.axes:
         if axis.kind == "unknown":
             words += _unknown(plan, axis.name)
@@ -111,18 +118,7 @@ def explain(
     words += _readings(query, plan)
     words.append("Adds discrete Gaussian noise at each trust before anything leaves it.")
     words += _afterwards(query)
-    delta = delta_for(catalogue.unit.declared_people)
-    return Explanation(
-        tuple(words),
-        plan.cells,
-        plan.length,
-        tuple(_forecast(block, trusts) for block in plan.blocks),
-        plan.rho_nano,
-        epsilon_of(plan.rho_nano, delta),
-        epsilon_of(plan.rho_nano, delta, trusts=catalogue.unit.max_trusts),
-        delta,
-        catalogue.unit.max_trusts,
-    )
+    return Explanation(tuple(words), plan.cells, plan.length, forecast, cost_of(plan, catalogue), chosen)
 
 
 def _unknown(plan: Plan, name: str) -> list[str]:
@@ -146,12 +142,16 @@ def _readings(query: Query, plan: Plan) -> list[str]:
                 block = plan.blocks[source.aggregate] if isinstance(source, AggregateRef) else None
                 if block is not None and isinstance(share, Literal):
                     found.append(
-                        f"Reads {output.name}, a quantile at {share.value}, from the {block.width} bins of {block.id}; "
-                        "its interval is never narrower than a bin."
+                        f"Reads {output.name}, a quantile at {share.value}, from {block.width} bins of {block.id}"
+                        f"{_tree_words(block)}; its interval is never narrower than a bin."
                     )
     if any(walks_bins(output.expression) for output in query.outputs):
         found.append("Gives a row for each bin of each cell.")
     return found
+
+
+def _tree_words(block: Block) -> str:
+    return f" and their sums, {len(block.levels)} levels in all" if block.branching else ""
 
 
 def _afterwards(query: Query) -> list[str]:
@@ -171,15 +171,3 @@ def _afterwards(query: Query) -> list[str]:
         if there
     ]
     return [f"Then, on the merged, noised table and at no privacy cost: {', '.join(done)}."] if done else []
-
-
-def _forecast(block: Block, trusts: int) -> Forecast:
-    what = {
-        "count": "count of rows",
-        "count_distinct_person": "count of people",
-        "sum": "sum",
-        "histogram": f"count of rows in each of {block.width} bins",
-    }[block.kind]
-    width = Z95 * block.sigma_float * math.sqrt(trusts) / 2**block.fraction_bits
-    bound = f"at most {block.bound.rows} rows in each of {block.bound.groups} cells a person"
-    return Forecast(f"{block.id}: {what}", width, bound)

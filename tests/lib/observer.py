@@ -1,0 +1,126 @@
+"""A coordinator that looks at nothing but the wire: when an answer's last byte came, and how long each frame was.
+
+It is the strongest observer of a node's link that there is: the other end of its TLS.
+"""
+
+from __future__ import annotations
+
+import datetime
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from tests.lib.coordinator import EnrolledNode
+from trustquery.identity import SigningKey
+from trustquery.identity.certificates import Authority, certificate_request, new_tls_key, spiffe_name
+from trustquery.protocol.messages import Ack, AnswerMessage, Documents, Hello, Message, Offer
+from trustquery.protocol.session import Inbound, Outbound
+from trustquery.wire import SERVICE
+
+__all__ = ["Observer", "Seen"]
+
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One answer as the wire shows it: seconds from offer to last byte, length of each frame, the message."""
+
+    seconds: float
+    frames: tuple[int, ...]
+    message: AnswerMessage
+
+
+class Observer:
+    """The coordinator's end of the link to any number of nodes.
+
+    Args:
+        federation: name of the federation.
+
+    Attributes:
+        documents: what every node is sent after its greeting.
+    """
+
+    def __init__(self, federation: str) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        self.federation = federation
+        self.authority = Authority.generate(federation, now)
+        self.documents = Documents()
+        self._outgoing: dict[str, queue.Queue[Message]] = {}
+        self._greeted: dict[str, threading.Event] = {}
+        self._waiting: dict[tuple[str, str], queue.SimpleQueue[tuple[float, tuple[int, ...], AnswerMessage]]] = {}
+        self._server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
+        tls_key = new_tls_key()
+        certificate = self.authority.issue_server(tls_key, hosts=["localhost"], now=now)
+        handler: Any = grpc.stream_stream_rpc_method_handler(self._session)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Session": handler}),))
+        credentials = grpc.ssl_server_credentials(
+            [(tls_key, certificate)], self.authority.certificate_pem, require_client_auth=True
+        )
+        self.address = f"localhost:{self._server.add_secure_port('localhost:0', credentials)}"
+        self._server.start()
+
+    def enrol(self, ods: str) -> EnrolledNode:
+        """Keys and a certificate for a node."""
+        key, tls_key = SigningKey.generate(), new_tls_key()
+        uri, now = spiffe_name(self.federation, ods), datetime.datetime.now(datetime.UTC)
+        certificate = self.authority.issue_node(certificate_request(tls_key, ods), uri=uri, now=now)
+        self._outgoing[ods], self._greeted[ods] = queue.Queue(), threading.Event()
+        return EnrolledNode(ods, key, tls_key, certificate)
+
+    def _session(self, frames: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        inbound, outbound = Inbound(sender="node"), Outbound()
+        hello = inbound.receive(next(frames))
+        assert isinstance(hello, Hello)
+        node = hello.node
+        yield from outbound.frames(Hello((1,), "coordinator", bytes(32), hello.nonce))
+        yield from outbound.frames(self.documents)
+        threading.Thread(target=self._listen, args=(node, inbound, frames), daemon=True).start()
+        self._greeted[node].set()
+        while context.is_active():
+            try:
+                message = self._outgoing[node].get(timeout=1)
+            except queue.Empty:
+                continue
+            yield from outbound.frames(message)
+
+    def _listen(self, node: str, inbound: Inbound, frames: Iterator[bytes]) -> None:
+        lengths: list[int] = []
+        try:
+            for frame in frames:
+                now = time.perf_counter()
+                lengths.append(len(frame))
+                message = inbound.receive(frame)
+                if isinstance(message, AnswerMessage):
+                    self._outgoing[node].put(Ack(message.release_id))
+                    waiting = self._waiting.get((node, message.release_id))
+                    if waiting is not None:
+                        waiting.put((now, tuple(lengths), message))
+                if message is not None:
+                    lengths = []
+        except grpc.RpcError:
+            pass
+
+    def ready(self, node: str) -> bool:
+        """Whether the node has greeted."""
+        return self._greeted[node].is_set()
+
+    def ask(self, node: str, release_id: str, offer: Offer) -> Seen:
+        """Offer, wait for the answer, and say what was seen of it."""
+        found: queue.SimpleQueue[tuple[float, tuple[int, ...], AnswerMessage]] = queue.SimpleQueue()
+        self._waiting[node, release_id] = found
+        began = time.perf_counter()
+        self._outgoing[node].put(offer)
+        now, lengths, message = found.get(timeout=PATIENCE)
+        del self._waiting[node, release_id]
+        return Seen(now - began, lengths, message)
+
+    def stop(self) -> None:
+        """Hang up on everybody."""
+        self._server.stop(0)

@@ -1,0 +1,172 @@
+"""The options that say what is asked, the same for `tq query check`, `cost` and `run`."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trustquery.cli.asking import Statement, read_parameters, read_statement
+
+if TYPE_CHECKING:
+    from trustquery.client.connection import Connection
+    from trustquery.client.query import Query
+
+__all__ = ["Asked", "asking"]
+
+Sql = Annotated[
+    str | None,
+    typer.Argument(help="One SELECT; FILE.sql or @FILE reads a file, - reads standard input.", show_default=False),
+]
+FileOption = Annotated[
+    Path | None, typer.Option("--file", "-f", help="Read the SELECT from this file, whatever its name.")
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        metavar="NAME[:TYPE]=VALUE",
+        help="A value for $NAME in the text; several times for several, and for a list in IN ($NAME). "
+        "TYPE is integer, number, boolean, text, date or timestamp; else the value says it.",
+    ),
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="[NAME=]FILE",
+        help="A public table of yours, CSV or JSON, such as a codelist; several times for several.",
+    ),
+]
+ProjectOption = Annotated[str, typer.Option("--project", "-p", help="The project to ask for.")]
+EpsilonOption = Annotated[
+    str, typer.Option("--epsilon", "-e", help="Privacy loss to spend at most at each trust.", show_default=False)
+]
+AccuracyOption = Annotated[
+    str,
+    typer.Option(
+        "--accuracy",
+        "-a",
+        metavar="±2%",
+        help="Instead of --epsilon: spend what it takes for each output to be expected this near its value.",
+        show_default=False,
+    ),
+]
+ExpectOption = Annotated[
+    float | None,
+    typer.Option(help="Rows or people you expect in a typical cell, if you know better than profiles."),
+]
+DatasetOption = Annotated[str, typer.Option("--dataset", help="Where the project has several.", show_default=False)]
+GroupsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Most cells one person may count in. Without these three, bounds are chosen from released profiles.",
+        show_default=False,
+    ),
+]
+RowsOption = Annotated[int | None, typer.Option(help="Most rows one person may add to a cell.", show_default=False)]
+TotalOption = Annotated[
+    float | None,
+    typer.Option(help="Most that one person may add to a sum over all cells, in its own unit.", show_default=False),
+]
+UnknownOption = Annotated[
+    bool,
+    typer.Option("--unknown-keys", help="Find the codes of one key in the data; rare ones never leave. Costs a delta."),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks, not yet read against a project."""
+
+    statement: Statement
+    project: str
+    epsilon: str
+    accuracy: str
+    expect: float | None
+    dataset: str
+    max_groups_per_person: int | None
+    max_rows_per_group: int | None
+    max_total_per_person: float | None
+    param: list[str] | None
+    input_: list[str] | None
+    unknown_keys: bool
+
+    def compile(self, connection: Connection, *, fresh: bool = False, otherwise: str | None = None) -> Query:
+        """The question.
+
+        Args:
+            otherwise: epsilon where neither it nor an accuracy is given.
+
+        Raises:
+            TrustQueryError: ``query-…``, ``usage-invalid``.
+        """
+        epsilon = self.epsilon or (otherwise if not self.accuracy else None)
+        return connection.project(self.project).sql(
+            self.statement.text,
+            epsilon=epsilon,
+            accuracy=self.accuracy or None,
+            expect=self.expect,
+            dataset=self.dataset or None,
+            max_groups_per_person=self.max_groups_per_person,
+            max_rows_per_group=self.max_rows_per_group,
+            max_total_per_person=self.max_total_per_person,
+            fresh=fresh,
+            parameters=read_parameters(self.param or ()),
+            inputs=self.input_ or (),
+            unknown_keys=self.unknown_keys,
+        )
+
+
+def _shared(
+    project: ProjectOption,
+    sql: Sql = None,
+    epsilon: EpsilonOption = "",
+    accuracy: AccuracyOption = "",
+    expect: ExpectOption = None,
+    dataset: DatasetOption = "",
+    max_groups_per_person: GroupsOption = None,
+    max_rows_per_group: RowsOption = None,
+    max_total_per_person: TotalOption = None,
+    file: FileOption = None,
+    param: ParamOption = None,
+    input_: InputOption = None,
+    unknown_keys: UnknownOption = False,
+) -> None:
+    """The options themselves."""
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared options before its own; it gets a function that reads them as ``Asked``.
+
+    Reading comes later because the text may be in a file that is not there, which the command reports.
+    """
+    shared = _parameters(_shared)
+    own = [parameter for parameter in _parameters(command) if parameter.name != "asked"]
+
+    def given(**options: Any) -> None:
+        texts = {parameter.name: options.pop(parameter.name) for parameter in shared}
+
+        def asked() -> Asked:
+            statement = read_statement(texts.pop("sql"), texts.pop("file"))
+            return Asked(statement=statement, **texts)
+
+        command(asked=asked, **options)
+
+    given.__name__, given.__doc__ = command.__name__, command.__doc__
+    given.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
+    return given
+
+
+def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    found = inspect.signature(function).parameters.values()
+    # By name alone: options of two functions do not otherwise follow one another.
+    return [
+        parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY) for parameter in found
+    ]

@@ -1,0 +1,86 @@
+"""How much of a statistic a bound keeps: the estimated cut-off stands beside intervals, never inside them."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from trustquery.forecast.people import Crowd, Group
+from trustquery.model.nodes import Aggregate
+from trustquery.model.terms import Bound
+
+__all__ = ["kept_share"]
+
+MANY = 12.0
+"""Above this mean the rows in a cell are as good as certain."""
+
+
+def kept_share(bound: Bound, aggregate: Aggregate, crowd: Crowd) -> float | None:
+    """The share of the statistic's total that is left, 0 to 1; None where no profile tells.
+
+    A person's rows are taken to fall into the cells that they touch by chance, one at least in each; which rows stay
+    is chosen by rank, so that they are a fair sample of the person's.
+    """
+    if not crowd.known:
+        return None
+    whole = left = 0.0
+    scale = 2.0 ** (aggregate.fraction_bits + bound.extra_bits)
+    for group in crowd.groups:
+        full = group.cells if aggregate.kind == "count_distinct_person" else group.size
+        if full <= 0:
+            continue
+        whole += group.people * full
+        left += group.people * min(_left(bound, aggregate, crowd, group, bound.total / scale), full)
+    return left / whole if whole > 0 else 1.0
+
+
+def _left(bound: Bound, aggregate: Aggregate, crowd: Crowd, group: Group, most: float) -> float:
+    if bound.form == "l1":
+        return min(group.size, most)
+    cells = min(group.cells, float(bound.groups))
+    if aggregate.kind == "count_distinct_person":
+        return cells
+    if bound.form == "total":
+        if aggregate.kind == "count":
+            return cells * _within(group.rows / group.cells, most)
+        return cells * group.size / group.cells * _clamped(crowd.values, group, most)
+    return cells * _within(group.rows / group.cells, bound.rows) * group.size / group.rows
+
+
+def _clamped(values: tuple[tuple[float, float], ...], group: Group, most: float) -> float:
+    """The share of a total in one cell that min(total, C) keeps.
+
+    A large total is one large value far more often than many small ones, so a cell is taken to hold as many times one
+    value as it has rows; without values, totals are taken to be exponential.
+    """
+    times = max(round(group.rows / group.cells), 1)
+    if not values:
+        mean = group.size / group.cells
+        return min(most / mean, 1.0) if group.cells < 1.5 else -math.expm1(-most / mean)
+    return _share(values, most / times)
+
+
+@lru_cache(maxsize=4096)
+def _share(values: tuple[tuple[float, float], ...], most: float) -> float:
+    whole = sum(value * people for value, people in values)
+    return sum(min(value, most) * people for value, people in values) / whole if whole > 0 else 1.0
+
+
+@lru_cache(maxsize=65536)
+def _within(mean: float, most: float) -> float:
+    """Mean of min(rows, R), where rows are one and a Poisson number more, of this mean in all."""
+    more, room = mean - 1.0, most - 1.0
+    if room < 0:
+        return most
+    if more <= 0 or more > MANY:
+        return min(mean, most)
+    # E min(N, r) is the sum of P(N > k) for k below r.
+    chance = math.exp(-more)
+    below, found = chance, 0.0
+    for k in range(math.ceil(room)):
+        found += (1.0 - below) * min(1.0, room - k)
+        chance *= more / (k + 1)
+        below += chance
+        if below > 1 - 1e-12:
+            break
+    return 1.0 + found
