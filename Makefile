@@ -48,6 +48,10 @@ property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh example
 acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
+.PHONY: audit-privacy
+audit-privacy: venv-dev accounting-tools ## The privacy audit: mechanisms, sampler, composition (ARGS=--full: at length, and write its page)
+	@$(PY) -m audits $(ARGS)
+
 .PHONY: coverage
 coverage: venv-dev ## Tests with line and branch coverage, report in build/coverage
 	@$(PY) -m coverage run -m pytest -m "not slow" $(ARGS)
@@ -98,10 +102,10 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel audit scan-tools clean
+.PHONY: lock sbom wheel audit scan-tools accounting-tools clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime dev scan audit; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime dev scan audit accounting; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
@@ -124,6 +128,11 @@ scan-tools: venv-dev ## The TLS scanner, in a venv of its own (its pins disagree
 	@[ -x .scan-venv/bin/python ] || $(PY) -m venv .scan-venv
 	@$(BIN)/uv pip install --quiet --python .scan-venv/bin/python --require-hashes -r requirements/scan.lock || \
 	  .scan-venv/bin/pip install --quiet --require-hashes -r requirements/scan.lock
+
+accounting-tools: venv-dev ## Google's privacy accountant, in a venv of its own (its pins disagree with ours)
+	@[ -x .accounting-venv/bin/python ] || $(PY) -m venv .accounting-venv
+	@$(BIN)/uv pip install --quiet --python .accounting-venv/bin/python --require-hashes -r requirements/accounting.lock || \
+	  .accounting-venv/bin/pip install --quiet --require-hashes -r requirements/accounting.lock
 
 clean: ## Remove what was built; .venv stays
 	@rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
