@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from audits.accountant import Accountant, charge_of, squared_sensitivity
 from audits.releases import Release
-from node_agent.budget import Limits, Reservation, ScopeLimit, SqliteLedger
+from audits.reservations import print_of, reservation
+from node_agent.budget import SqliteLedger
 from trustquery.planning import Plan
 from trustquery.planning.plan import SIGMA_UNIT
 from trustquery.privacy.budget import DEFAULT_DELTA, epsilon_of
@@ -23,7 +23,6 @@ __all__ = ["ACCOUNTING", "Books", "Composed", "References", "books", "composed",
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNTING = ROOT / ".accounting-venv" / "bin" / "python"
-WIDE = Limits(10**16, 10**18)
 Progress = Callable[[int], None]
 
 
@@ -84,48 +83,30 @@ def books(
     return Books(done, 2 * len(wanted), tuple(unequal))
 
 
-def _print(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _pass(ledger: SqliteLedger, release: Release, rho_nano: int) -> bool:
     """Reserve and end one release as the gate does; returns whether the answer was a stored one."""
-    is_stored = ledger.stored_vector(_print(release.question)) is not None
-    reservation = Reservation(
-        release_id=_print(release.name),
-        intent_hash=_print(f"intent of {release.name}"),
-        query_hash=_print(release.question),
-        plan_hash=release.plan.sha256,
-        question=_print(release.question),
+    is_stored = ledger.stored_vector(print_of(release.question)) is not None
+    asked = reservation(
+        release.name,
+        question=release.question,
+        dataset=release.dataset,
         project=release.project,
         analyst=release.analyst,
-        data_version=1,
-        mode="local",
         rho_nano=rho_nano,
         delta_atto=release.plan.delta_atto,
-        policy_hash=_print("policy"),
-        planned_slot=1,
-        not_after=release.time,
-        project_ends=release.time,
-        due_ms=0,
-        stored=is_stored,
-        scopes=(
-            ScopeLimit("node-wide", "", WIDE),
-            ScopeLimit("dataset", release.dataset, WIDE),
-            ScopeLimit("project", release.project, WIDE),
-            ScopeLimit("analyst", release.analyst, WIDE),
-        ),
+        time=release.time,
+        is_stored=is_stored,
     )
-    ledger.reserve(reservation, release.time)
+    ledger.reserve(asked, release.time)
     if release.ending == "expired":
-        ledger.expire(reservation.release_id, release.time)
+        ledger.expire(asked.release_id, release.time)
         return is_stored
     if not is_stored:
-        ledger.start(reservation.release_id, release.time)
+        ledger.start(asked.release_id, release.time)
         if release.ending == "dead":
-            ledger.die(reservation.release_id, release.time)
+            ledger.die(asked.release_id, release.time)
             return is_stored
-    ledger.commit(reservation.release_id, b"envelope", b"vector", release.time)
+    ledger.commit(asked.release_id, b"envelope", b"vector", release.time)
     return is_stored
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from audits.population import CATALOGUE, Rows
-from node_agent.budget import Limits, Reservation, ScopeLimit, SqliteLedger
+from audits.reservations import print_of, reservation
+from node_agent.budget import SqliteLedger
 from node_agent.gate.noise import little_endian
 from trustquery import reference
 from trustquery.model import Query
@@ -25,7 +25,6 @@ Noise = Callable[[Sequence[int], Plan], list[int]]
 RANK_KEY = bytes(range(32))
 DATA_VERSION = 1
 NOW = 1_800_000_000
-WIDE = Limits(10**15, 10**18)
 
 
 def vector_of(query: Query, rows: Rows) -> list[int]:
@@ -57,50 +56,27 @@ def ledger_answers(noise: Noise, exact: Sequence[int], plan: Plan, charge_nano: 
         ledger = SqliteLedger(Path(folder) / "ledger.sqlite")
         try:
             for asking in range(times):
-                stored = ledger.stored_vector(_print("question"))
-                reservation = _reservation(asking, charge_nano, is_stored=stored is not None)
-                ledger.reserve(reservation, NOW)
+                stored = ledger.stored_vector(print_of("the question"))
+                asked = reservation(
+                    f"asking {asking}",
+                    question="the question",
+                    dataset=CATALOGUE.id,
+                    project="audit",
+                    analyst=f"analyst {asking}",
+                    rho_nano=charge_nano,
+                    delta_atto=0,
+                    time=NOW,
+                    is_stored=stored is not None,
+                )
+                ledger.reserve(asked, NOW)
                 if stored is None:
-                    ledger.start(reservation.release_id, NOW)
+                    ledger.start(asked.release_id, NOW)
                     stored = little_endian(noise(exact, plan))
-                ledger.commit(reservation.release_id, b"envelope", stored, NOW)
+                ledger.commit(asked.release_id, b"envelope", stored, NOW)
                 vectors.append(np.frombuffer(stored, "<i8").tolist())
             return Answered(vectors, ledger.spent("node-wide", "", NOW).rho_lifetime)
         finally:
             ledger.close()
-
-
-def _print(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _reservation(asking: int, rho_nano: int, *, is_stored: bool) -> Reservation:
-    name = _print(f"release {asking}")
-    return Reservation(
-        release_id=name,
-        intent_hash=_print(f"intent {asking}"),
-        query_hash=_print("query"),
-        plan_hash=_print("plan"),
-        question=_print("question"),
-        project="audit",
-        analyst=f"analyst {asking}",
-        data_version=DATA_VERSION,
-        mode="local",
-        rho_nano=rho_nano,
-        delta_atto=0,
-        policy_hash=_print("policy"),
-        planned_slot=1,
-        not_after=NOW,
-        project_ends=NOW,
-        due_ms=0,
-        stored=is_stored,
-        scopes=(
-            ScopeLimit("node-wide", "", WIDE),
-            ScopeLimit("dataset", CATALOGUE.id, WIDE),
-            ScopeLimit("project", "audit", WIDE),
-            ScopeLimit("analyst", f"analyst {asking}", WIDE),
-        ),
-    )
 
 
 @dataclass(frozen=True)

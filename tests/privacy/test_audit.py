@@ -39,7 +39,7 @@ def test_no_more_is_leaked_than_is_claimed(mechanism: Mechanism) -> None:
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda item: item.name)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_person_is_the_worst_that_the_bounds_allow(mechanism: Mechanism, seed: int) -> None:
     """What this person loses is the whole charge, but for its rounding up: 1e-9 a block."""
     pair = neighbours(mechanism, seed, SHIPPED)
