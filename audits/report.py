@@ -9,8 +9,9 @@ from audits.audit import CHECKS
 from audits.composition import shown_epsilon
 from audits.controls import BOOK_FAULTS, FAULTS, NOISE_FAULTS
 from audits.limits import FALSE_ALARM
-from audits.mechanisms import MECHANISMS
+from audits.mechanisms import MECHANISMS, Mechanism
 from audits.neighbours import compiled
+from audits.population import CATALOGUE
 from audits.sampler import LEAST_CHANCE, SIGMAS
 from audits.work import Compared, Results, Sizes
 from tools.docs_markdown import code, fence, join, sentence, table
@@ -87,8 +88,8 @@ def facts() -> str:
         table(["Check", "What must hold"], ([code(name), sentence(words)] for name, words in CHECKS.items())),
         TIGHTNESS,
         "## Mechanisms",
-        table(["Mechanism", "ρ", f"ε at {DEFAULT_DELTA}", "Sensitivity² and σ of each block", "Asked"], _mechanisms()),
-        *(f"**{sentence(item.name)}**\n\n{fence(item.sql, 'sql')}" for item in MECHANISMS),
+        table(["Mechanism", "ρ", f"ε at {DEFAULT_DELTA:e}", "Sensitivity² and σ of blocks", "Asked"], _mechanisms()),
+        *(f"**{sentence(item.name)}**\n\n{fence(_question(item), 'sql')}" for item in MECHANISMS),
         "## Sampler",
         SAMPLER,
         "## Composition",
@@ -98,6 +99,12 @@ def facts() -> str:
         CONTROLS,
         table(["Fault", "Planted in", "Must be seen by"], _faults()),
     )
+
+
+def _question(item: Mechanism) -> str:
+    """The SQL under a line that says how the manual's tests are to read it."""
+    head = f"-- {CATALOGUE.id}{', unknown keys' if item.options.get('unknown_keys') else ''}"
+    return f"{head}\n{item.sql}"
 
 
 def _mechanisms() -> Iterable[list[object]]:

@@ -157,7 +157,8 @@ def pieces(parts: tuple[str, ...], sizes: Sizes, seed: int, only: tuple[str, ...
             if not only or item.name in only
         ]
     if "sampler" in parts:
-        share = sizes.sampler // len(SIGMAS)
+        # Rounded up to whole thirds: a third goes to 0 and to each edge of a cell.
+        share = -(-sizes.sampler // (3 * len(SIGMAS))) * 3
         found += [Piece(f"sampler at sigma {sigma:g}", sampler, (sigma, share), share) for sigma in SIGMAS]
     if "composition" in parts:
         found.append(Piece("ledger and accountant", ledger, (sizes.releases, seed), sizes.releases * 800))
