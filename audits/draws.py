@@ -101,19 +101,18 @@ def key_runs(pair: Neighbours, cells: Cells, runs: int, product: Product, progre
     """
     changed = [place for place, move in enumerate(pair.moves) if move]
     common = [place for place in changed if pair.absent.values[place]]
+    own = [place for place in changed if place not in common]
     held = np.array([pair.absent.values[place] for place in common], np.float64)
     parts: list[Runs] = []
     done = shown = 0
     while done < runs:
         number = min(runs - done, KEYS_A_CALL // len(changed))
         # Each run's keys have labels of their own, so that one release holds many runs.
-        counts = {
-            f"0{run}/{place}": cells.values[place] for run in range(number) for place in changed if cells.values[place]
-        }
+        labels = {(run, place): f"0{run}/{place}" for run in range(number) for place in changed}
+        counts = {label: cells.values[place] for (_, place), label in labels.items() if cells.values[place]}
         named = product.keys(counts, pair.plan)
-        noised = [[named.get(f"0{run}/{place}", 0) for place in common] for run in range(number)]
-        own = {label.split("/")[0] for label in named if int(label.split("/")[1]) not in common}
-        shown += len(own)
+        noised = [[named.get(labels[run, place], 0) for place in common] for run in range(number)]
+        shown += sum(any(labels[run, place] in named for place in own) for run in range(number))
         parts.append(np.array(noised, np.float64).reshape(number, len(common)) - held)
         done += number
         progress(done)

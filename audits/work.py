@@ -202,7 +202,7 @@ def accounting(number: int, seed: int) -> Compared:
 def fault(name: str, runs: int, seed: int) -> Control:
     """Plant a fault in a mechanism."""
     [found] = [item for item in FAULTS if item.name == name]
-    return Control(name, found.on, found.seen_by, planted(name, runs, seed).broken)
+    return Control(name, found.on, found.seen_by, planted(name, found.runs(runs), seed).broken)
 
 
 def noise_fault(name: str) -> Control:

@@ -30,7 +30,7 @@ NOT_RUN = "needs dp-accounting, which is not in the tests' lock"
 @pytest.mark.acceptance("PRV-05")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda item: item.name)
 def test_a_fault_in_a_mechanism_is_seen(fault: Fault) -> None:
-    found = audit(named(fault.on), runs=RUNS, seed=SEED, product=fault.product)
+    found = audit(named(fault.on), runs=fault.runs(RUNS), seed=SEED, product=fault.product)
     assert set(fault.seen_by) <= set(found.broken)
 
 
