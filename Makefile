@@ -59,6 +59,10 @@ bench-accuracy: venv-dev smartnoise ## A dozen questions: error on chosen bounds
 	@$(PY) -m benchmarks.accuracy --peer .smartnoise-venv/bin/python \
 	  $(if $(SIZE),--episodes $(SIZE),--page docs/reference/accuracy-benchmark.md) $(ARGS)
 
+.PHONY: audit-privacy
+audit-privacy: venv-dev accounting-tools ## The privacy audit: mechanisms, sampler, composition (ARGS=--full: at length, and write its page)
+	@$(PY) -m audits $(ARGS)
+
 .PHONY: coverage
 coverage: venv-dev ## Tests with line and branch coverage, report in build/coverage
 	@$(PY) -m coverage run -m pytest -m "not slow" $(ARGS)
@@ -109,10 +113,10 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel audit scan-tools smartnoise clean
+.PHONY: lock sbom wheel audit scan-tools accounting-tools smartnoise clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime dev scan audit smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime dev scan audit accounting smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
@@ -140,6 +144,11 @@ smartnoise: venv-dev ## SmartNoise SQL, the peer of bench-accuracy, in a venv of
 	@[ -x .smartnoise-venv/bin/python ] || $(PY) -m venv .smartnoise-venv
 	@$(BIN)/uv pip install --quiet --python .smartnoise-venv/bin/python --require-hashes -r requirements/smartnoise.lock || \
 	  .smartnoise-venv/bin/pip install --quiet --require-hashes -r requirements/smartnoise.lock
+
+accounting-tools: venv-dev ## Google's privacy accountant, in a venv of its own (its pins disagree with ours)
+	@[ -x .accounting-venv/bin/python ] || $(PY) -m venv .accounting-venv
+	@$(BIN)/uv pip install --quiet --python .accounting-venv/bin/python --require-hashes -r requirements/accounting.lock || \
+	  .accounting-venv/bin/pip install --quiet --require-hashes -r requirements/accounting.lock
 
 clean: ## Remove what was built; .venv stays
 	@rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
+from audits.statistics import chi_square_range
 from tests.lib.real_gate import RealGate, Reply, compiled, real_gate
-from tests.lib.statistics import chi_square_range
 from trustquery.planning import Plan
 from trustquery.privacy.noise import add_noise
 

@@ -23,9 +23,9 @@ from typing import Any
 
 import pytest
 
+from audits.statistics import binomial_range
 from tests.factories.catalogues import made_up
 from tests.lib.real_gate import compiled, real_gate
-from tests.lib.statistics import binomial_range
 from trustquery.planning import Plan, compile_plan
 from trustquery.privacy.budget import DEFAULT_DELTA, epsilon_of
 from trustquery.privacy.noise import add_noise

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audits.statistics import binomial_range
 from tests.factories.catalogues import made_up
-from tests.lib.statistics import binomial_range
 from trustquery.catalogue import ColumnType
 from trustquery.codelists import PublicColumn, PublicTable, PublicTables, shipped
 from trustquery.language import compile_query

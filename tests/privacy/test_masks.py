@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from audits.statistics import binomial_range, chi_square_range
 from tests.factories.catalogues import made_up
-from tests.lib.statistics import binomial_range, chi_square_range
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
 from trustquery.planning import Plan, compile_plan

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from audits.statistics import binomial_range
 from tests.factories.catalogues import made_up
 from tests.lib.prepared import prepared
 from tests.lib.real_gate import compiled
-from tests.lib.statistics import binomial_range
 from trustquery.forecast.explain import cost_of
 from trustquery.planning import compile_plan
 from trustquery.privacy.noise import add_noise

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from audits.statistics import binomial_range
 from tests.factories.catalogues import made_up
-from tests.lib.statistics import binomial_range
 from trustquery.errors import TrustQueryError
 from trustquery.language import compile_query
 from trustquery.model import Query

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.lib.statistics import binomial_range
+from audits.statistics import binomial_range
 from trustquery.outputs.figures import UNDEFINED, Z95, Figure, constant, extreme, noised, total
 
 A = noised(100.0, "a", 3.0, counted=True)

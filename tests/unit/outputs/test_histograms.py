@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lib.statistics import binomial_range
+from audits.statistics import binomial_range
 from trustquery.language.aggregates import MAX_VALUE_BINS, WIDE_BINS, choose_bins
 from trustquery.model.nodes import Bins
 from trustquery.model.terms import tree_levels

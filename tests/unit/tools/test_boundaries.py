@@ -14,6 +14,7 @@ ROOMS = {
     "trustquery": ["catalogue", "cli", "client", "planning", "privacy", "reference", "synthetic", "v1", "wire"],
     "coordinator": ["cli", "fleet", "queries", "store"],
     "node_agent": ["budget", "cli", "engines", "gate", "link", "optout", "sources"],
+    "audits": ["accountant", "controls", "releases", "report", "work"],
 }
 
 
@@ -43,6 +44,10 @@ BREACHES = {
     "node_agent/link/a.py": ("import coordinator.store", "coordinator and node_agent never import each other"),
     "trustquery/wire/a.py": ("import node_agent", "trustquery imports neither of them"),
     "trustquery/catalogue/a.py": ("import demo", "nothing that ships imports the demo"),
+    "trustquery/privacy/b.py": ("import audits.controls", "nothing that ships imports the audits"),
+    "node_agent/gate/c.py": ("from audits import releases", "nothing that ships imports the audits"),
+    "audits/releases/a.py": ("from audits import controls", "planted faults are used by"),
+    "audits/accountant/a.py": ("import trustquery.privacy", "accountant shares nothing"),
     "trustquery/planning/a.py": ("def f():\n    import socket", "trustquery has no sockets"),
     "trustquery/synthetic/a.py": ("import httpx", "trustquery has no sockets"),
     "trustquery/planning/b.py": ("import trustquery.client", "imports no client"),

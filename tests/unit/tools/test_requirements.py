@@ -22,7 +22,8 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def test_all_the_locks_are_here() -> None:
-    assert LOCKS == ["audit.lock", "bootstrap.lock", "demo.lock", "dev.lock", "runtime.lock", "scan.lock"]
+    names = ("accounting", "audit", "bootstrap", "demo", "dev", "runtime", "scan")
+    assert [path.removesuffix(".lock") for path in LOCKS] == list(names)
 
 
 @pytest.mark.parametrize("name", LOCKS)
