@@ -282,7 +282,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "twice the total kept",
         "totals over all cells",
-        ("sensitivity", "rho"),
+        ("sensitivity",),
         dataclasses.replace(SHIPPED, vector=twice_the_total),
     ),
     Fault("a tree with the noise of one level", "quantile from a tree", ("rho", "cells"), _noise(one_level_of_noise)),
