@@ -116,7 +116,8 @@ def test_first_query(checkout: Path) -> None:
     assert runs[0].stdout == runs[1].stdout
     assert all("4 of 4 trusts answered" in re.sub(r"\s+", " ", found.stderr) for found in runs)
 
-    widths = [float(width) for found in done.values() for width in re.findall(r"about ±([\d.,]+)", found.stderr)]
+    told = [width for found in done.values() for width in re.findall(r"people: about ±([\d.,]*\d)", found.stderr)]
+    widths = [float(width.replace(",", "")) for width in told]
     # "Ask for a smaller epsilon and see the error grow."
     assert widths[-1] > 2 * widths[-2]
     assert "age" in next(found.stdout for text, found in said.items() if "to_pandas" in text)
@@ -150,6 +151,25 @@ def test_install_a_public_table_and_use_a_codelist(checkout: Path) -> None:
     assert "3 of 4 trusts answered" in said
     assert "query-input-unknown" in said
     assert "people" in python.stdout
+
+
+def test_know_the_error_before_you_spend(checkout: Path, live: LiveFederation) -> None:
+    reader = Reader(checkout)
+    home = 'export PATH="$PWD/.venv/bin:$PATH" TQ_HOME="$PWD/.demo/analyst"'
+    assert reader.type(Fence("sh", home, 0)).returncode == 0
+    cost, exact, few, own = reader.read(HOW_TO / "know-the-error-before-you-spend.md").values()
+    for found in (cost, exact, few, own):
+        assert "Expected in a typical cell" in found.stderr
+        assert "would answer" in found.stderr
+        assert "Cost at each trust" in found.stderr
+    epsilons = [float(re.findall(r"epsilon ([\d.]+)", found.stderr)[0]) for found in (cost, exact, few)]
+    assert epsilons[0] == 1
+    assert 0 < epsilons[1] < 20
+    assert 0 < epsilons[2] < 20
+    said = re.sub(r"\s+", " ", own.stderr)
+    assert "at most 3 rows in each of 2 cells" in said
+    spent = live.ledger("RX1", "SELECT count(*) FROM charge")
+    assert spent, "asking what it costs spends nothing, and there is a ledger to say so"
 
 
 def test_release_a_profile(checkout: Path, live: LiveFederation) -> None:

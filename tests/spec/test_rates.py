@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,8 @@ RELEASE = (
 )
 JOINED = f"{RELEASE} JOIN population w ON w.age_band = r.band"
 FLAG = "count(*) FILTER (WHERE flag)"
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "read-a-noisy-table.md"
 
 RATES = [
     (f"SELECT {FLAG} / count(*) AS x FROM event", "proportion rows"),
@@ -157,6 +160,7 @@ def test_a_rate_says_how_its_interval_was_made(sql: str, how: str) -> None:
     assert column.rate
     made = [caveat.removeprefix("combined-") for caveat in column.caveats if caveat.startswith("combined-")]
     assert " ".join(made) == how
+    assert all(f"| `{caveat}` |" in PAGE.read_text() for caveat in column.caveats)
     place = table.columns.index(column)
     cells = [cell for row in table.rows if isinstance(cell := row[place], Estimate) and cell.value is not None]
     assert cells

@@ -126,7 +126,7 @@ class _Asker:
         """Rows a person; None where no profile tells."""
         if self.scope.one_row:
             return Distribution((1.0,), (float(self.tables.catalogue.unit.declared_people),))
-        return self.profiles.get(self.main.name, "rows") if self.main is not None else None
+        return self.profiles.relied_on(self.main.name, "rows") if self.main is not None else None
 
     def _sizes(self, aggregate: Aggregate) -> Distribution | None:
         """Of a sum: one person's total, where a profile tells of the very column."""
@@ -136,7 +136,7 @@ class _Asker:
         column = self._column(node) if isinstance(node, ColumnRef) else None
         if aggregate.kind != "sum" or column is None or self.scope.one_row:
             return None
-        return self.profiles.get(column[0], "total", column[1])
+        return self.profiles.relied_on(column[0], "total", column[1])
 
     def _values_of(self, aggregate: Aggregate) -> list[tuple[float, float]]:
         """What rows add to a sum and how many people have each value; empty where nothing tells."""
@@ -153,7 +153,7 @@ class _Asker:
     def _values(self, column: ColumnRef) -> Distribution | None:
         """Values of a column: from a profile, or a guess between its bounds."""
         named = self._column(column)
-        known = self.profiles.get(named[0], "value", named[1]) if named is not None else None
+        known = self.profiles.relied_on(named[0], "value", named[1]) if named is not None else None
         if known is not None:
             return known
         shape = self.scope.scope.get(column.alias)
@@ -171,11 +171,14 @@ class _Asker:
         return (table, node.column) if table is not None else None
 
     def _touched(self, rows: float, at: float, cells: float) -> float:
-        """Cells that a person touches who has so many rows, as many as others at the same place in the order."""
-        found = 1.0
-        for key in self.query.keys:
-            if key.kind == "public":
-                found *= self._distinct(key, rows, at)
+        """Cells that a person touches who has so many rows, as many as others at the same place in the order.
+
+        With several keys there are at least as many as by the finest of them, and at most as many as if the keys had
+        nothing to do with one another: the middle, in proportion.
+        """
+        each = [self._distinct(key, rows, at) for key in self.query.keys if key.kind == "public"]
+        most = min(math.prod(each), rows)
+        found = math.sqrt(max(each, default=1.0) * most)
         return max(min(found, rows, max(cells, 1.0)), 1.0)
 
     def _distinct(self, key: Key, rows: float, at: float) -> float:
@@ -189,7 +192,7 @@ class _Asker:
         if len(columns) != 1 or _finer_than_months(key.expression):
             return max(chance, 1.0)
         named = self._column(next(iter(columns)))
-        known = self.profiles.get(named[0], "distinct", named[1]) if named is not None else None
+        known = self.profiles.relied_on(named[0], "distinct", named[1]) if named is not None else None
         if known is None:
             return max(chance, 1.0)
         return max(min(known.at(at), values, rows), 1.0)

@@ -21,8 +21,12 @@ class Profiles:
     found: Mapping[ProfileQuestion, Distribution] = field(default_factory=dict)
 
     def get(self, table: str, about: About, column: str = "") -> Distribution | None:
-        """The distribution that answers a question; None where it was not asked, or is hardly more than noise."""
-        known = self.found.get(ProfileQuestion(table, about, column))
+        """The distribution that answers a question; None where it has not been released."""
+        return self.found.get(ProfileQuestion(table, about, column))
+
+    def relied_on(self, table: str, about: About, column: str = "") -> Distribution | None:
+        """The same, and None too where it is hardly more than noise: bounds are not chosen from such."""
+        known = self.get(table, about, column)
         return known if known is not None and known.sure and known.size > 0 else None
 
 

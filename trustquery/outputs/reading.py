@@ -37,7 +37,7 @@ from trustquery.outputs.consistent import agreed, counted_with
 from trustquery.outputs.expressions import Cell, Value, evaluate, value_of_cell
 from trustquery.outputs.figures import Z95, Figure, noised
 from trustquery.outputs.post import Rows, apply_tail, cell_of, run_stages
-from trustquery.outputs.sampling import Part
+from trustquery.outputs.sampling import Part, Sample
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
 from trustquery.outputs.trusts import shown
 from trustquery.planning.plan import Block, Plan
@@ -216,7 +216,8 @@ class _Release:
         histogram, count = self._pairs
         if self._agreed[0] != cell:  # rows of one cell follow one another
             bins = [self._drawn(histogram, cell, place) for place in range(histogram.width)]
-            self._agreed = (cell, *agreed(self._drawn(count, cell), bins))
+            both, parts = agreed(self._drawn(count, cell), bins)
+            self._agreed = (cell, replace(both, sample=self._sample(count, cell, both.value)), parts)
         _, whole, parts = self._agreed
         return whole if block is count and whole is not None else parts[bin_place]
 
@@ -224,10 +225,16 @@ class _Release:
         """A cell's value in the statistic's own unit, with its own draw of noise."""
         position = block.offset + cell * block.span + bin_place
         value = self.merged[position] / 2**block.fraction_bits
-        count = self._counts[block.statistic]
-        sample = None if count is None else (Part(frozenset((cell,)), block.statistic, 1.0, value, count=count),)
+        sample = self._sample(block, cell, value)
         figure = noised(value, position, self._sd(block, cell), counted=block.kind != "sum", sample=sample)
         return replace(figure, step=1 / 2**block.fraction_bits)
+
+    def _sample(self, block: Block, cell: int, value: float | None) -> Sample | None:
+        """What is counted, where rates are asked for."""
+        count = self._counts[block.statistic]
+        if count is None or value is None:
+            return None
+        return (Part(frozenset((cell,)), block.statistic, 1.0, value, count=count),)
 
     def _sd(self, block: Block, cell: int) -> float:
         return block.sigma_float * math.sqrt(self.trusts(cell)) / 2.0**block.fraction_bits

@@ -234,7 +234,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "more rows than may be": lambda d: d["terms"][0]["bound"].update(R=100_001),
     "rows and a total": lambda d: d["terms"][0]["bound"].update(C=5),
     "a total of nothing": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 0, "R": 0, "C": 0}),
-    "a total beyond exact integers": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 0, "R": 0, "C": 2**53}),
+    "a total in text": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 0, "R": 0, "C": str(2**53)}),
     "totals in chosen cells by all forms": lambda d: d["terms"][0].update(bound={"form": "l1", "G": 1, "R": 0, "C": 1}),
     "a tree over a count": lambda d: d["terms"][0].update(branching=2),
     "a tree of one child": lambda d: d["terms"][0].update(branching=1),
@@ -308,10 +308,13 @@ HOSTILE: list[tuple[dict[str, Any], list[str]]] = [
     ({"catalogue_version": 2}, ["query-catalogue-mismatch"]),
     ({"mode": "secure-sum"}, ["policy-mode-unavailable"]),
     (
-        {"rows": 100_000, "aggregates": (Aggregate("sum", X, None, 20, 0, 2**53 - 1),) * 3},
+        {
+            "terms": (Terms(Bound("rows", 1, 100_000), 1_000),) * 3,
+            "aggregates": (Aggregate("sum", X, None, 20, 0, 2**53 - 1),) * 3,
+        },
         ["query-sensitivity-too-large"],
     ),
-    ({"rho_nano": 1}, ["query-epsilon-too-small"]),
+    ({"terms": (Terms(Bound("l1", 0, 0, 2**53 - 1), 1),) * 3}, ["query-sensitivity-too-large"]),
 ]
 
 

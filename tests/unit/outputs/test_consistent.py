@@ -57,3 +57,22 @@ def test_counts_of_other_rows_are_left_alone() -> None:
     [first, *_] = table.rows
     assert isinstance(first[0], Estimate)
     assert first[0].value == 100
+
+
+def test_a_count_that_agrees_with_its_bins_is_still_the_count_of_a_rate() -> None:
+    """24 of the agreed count, not of the noised one."""
+    query = compile_query(
+        SQL.replace(" FROM", ", count(size) FILTER (WHERE flag) / n AS r FROM"), made_up(), epsilon=Decimal(20)
+    )
+    plan = compile_plan(query, made_up())
+    merged = {block.offset: value for block, value in zip(plan.blocks, (100, 0, 24), strict=True)}
+    bins = plan.blocks[1].offset
+    merged |= {bins + place: value for place, value in enumerate((20, 30, 40, 50))}
+    first, *_ = read(query, plan, [merged[place] for place in range(plan.length)], 1, made_up()).rows
+    count, rate = first[0], first[-1]
+    assert isinstance(count, Estimate)
+    assert isinstance(rate, Estimate)
+    assert count.value is not None
+    assert 100 < count.value < 140
+    assert rate.value == 24 / count.value
+    assert rate.combined is not None

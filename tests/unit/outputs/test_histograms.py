@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.lib.statistics import binomial_range
 from trustquery.language.aggregates import MAX_VALUE_BINS, WIDE_BINS, choose_bins
 from trustquery.model.nodes import Bins
+from trustquery.model.terms import tree_levels
 from trustquery.outputs.figures import UNDEFINED, Figure, noised
 from trustquery.outputs.histograms import at_risk, bin_labels, quantile, rising, survival
 
@@ -115,13 +116,22 @@ noise = st.lists(st.integers(-40, 400), min_size=2, max_size=30)
 shares = st.floats(0, 1)
 
 
-@given(counts=noise, sd=st.floats(0, 20), one=shares, other=shares, whole=st.booleans())
+@given(
+    counts=noise,
+    above=st.lists(st.integers(-40, 4_000), min_size=40, max_size=40),
+    branching=st.sampled_from((0, 2, 5)),
+    sd=st.floats(0, 20),
+    pair=st.tuples(shares, shares),
+    whole=st.booleans(),
+)
 def test_a_larger_share_has_a_larger_quantile_and_both_ends_with_it(
-    counts: list[int], sd: float, one: float, other: float, whole: bool
+    counts: list[int], above: list[int], branching: int, sd: float, pair: tuple[float, float], whole: bool
 ) -> None:
-    """However the noise fell: value, lower and upper end, of one histogram, all in order."""
+    """However the noise fell: value, lower and upper end, of one histogram or tree of bins, all in order."""
     bins = Bins(tuple(str(5 * place) for place in range(1, len(counts))), ("0", str(5 * len(counts))), whole)
-    low, high = (quantile(bins, [float(count) for count in counts], sd, share) for share in sorted((one, other)))
+    higher = sum(tree_levels(len(counts), branching)) - len(counts)
+    noised = [float(count) for count in (*counts, *above[:higher])]
+    low, high = (quantile(bins, noised, sd, share, branching=branching) for share in sorted(pair))
     assert (low.value is None) == (high.value is None)
     if low.value is None or high.value is None:
         return
