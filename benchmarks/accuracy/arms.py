@@ -154,7 +154,7 @@ def words(query: Query) -> str:
             "l1": f"L1 C={bound.total / 2 ** (aggregate.fraction_bits + bound.extra_bits):g}",
         }[bound.form]
         tree = f" tree {terms.branching}" if terms.branching else ""
-        share = f" {terms.rho_nano / query.rho_nano:.0%}" if len(query.terms) > 1 else ""
+        share = f" {100 * terms.rho_nano / query.rho_nano:.0f} %" if len(query.terms) > 1 else ""
         found.append(f"{aggregate.kind.split('_')[0]} {limit}{tree}{share}")
     return "; ".join(dict.fromkeys(found))
 

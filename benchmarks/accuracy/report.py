@@ -169,7 +169,7 @@ def page(run: Run) -> str:
         seed=run.seed,
         skew="\n".join(
             f"| `{skew.table}` | {skew.rows:,} | {skew.people:,} | {skew.median:g} | {skew.p90:g} | {skew.p99:g} | "
-            f"{skew.largest:,} | {skew.lost:.1%} |"
+            f"{skew.largest:,} | {_share(skew.lost)} |"
             for skew in run.skew
             if skew.largest > 1
         ),

@@ -69,7 +69,7 @@ def test_profiles_are_taken_from_every_statistic_in_proportion() -> None:
     )  # fmt: skip
     less = lighter(query, query.rho_nano // 4)
     assert query.rho_nano * 3 // 4 - 2 <= less.rho_nano <= query.rho_nano * 3 // 4 + 1
-    assert words(less) == "sum G=1 R=5 50%; count G=1 R=5 50%"
+    assert words(less) == "sum G=1 R=5 50 %; count G=1 R=5 50 %"
     with pytest.raises(ValueError, match="profiles cost more"):
         lighter(query, query.rho_nano)
 
