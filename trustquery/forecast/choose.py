@@ -288,6 +288,7 @@ def _bounds(aggregate: Aggregate, crowd: Crowd) -> Iterator[Bound]:
     """Bounds worth a thought: from one row of one cell to all that anybody can have."""
     rows = _steps(max((group.rows for group in crowd.groups), default=1.0))
     cells = [1] if crowd.one_cell else _steps(max((group.cells for group in crowd.groups), default=1.0))
+    cells = list(dict.fromkeys(min(number, max(int(crowd.cells), 1)) for number in cells))
     in_a_cell = [1] if aggregate.kind == "count_distinct_person" else rows
     for groups, number in itertools.product(cells, in_a_cell):
         yield Bound("rows", groups, number)

@@ -62,7 +62,9 @@ class Distribution:
         return self.points[-1] if self.points else 0.0
 
 
-def distribution(bins: Bins, counts: Sequence[float], sd: float, trusts: int, largest: float) -> Distribution:
+def distribution(
+    bins: Bins, counts: Sequence[float], sd: float, trusts: int, largest: float, *, events: bool = False
+) -> Distribution:
     """The distribution behind a noised histogram with open ends.
 
     Counts of "this or more" are made falling, which they are without noise, by least squares. Where they sink into the
@@ -74,11 +76,12 @@ def distribution(bins: Bins, counts: Sequence[float], sd: float, trusts: int, la
         sd: of the noise of each.
         trusts: how many answered, ≥ 1.
         largest: the largest value there can be, in size.
+        events: values are numbers of rows.
     """
     cuts = [float(cut) for cut in bins.cuts]
     zero = sum(cut <= 0 for cut in cuts)
-    up = _tail([max(cut, 0.0) for cut in cuts[zero:]], counts[zero + 1 :], sd, largest)
-    down = _tail([-cut for cut in reversed(cuts[:zero])], list(reversed(counts[:zero])), sd, largest)
+    up = _tail([max(cut, 0.0) for cut in cuts[zero:]], counts[zero + 1 :], sd, largest, events)
+    down = _tail([-cut for cut in reversed(cuts[:zero])], list(reversed(counts[:zero])), sd, largest, events)
     first = cuts[zero - 1] if zero else min(cuts[0] - 1.0, 1.0) if cuts[0] > 1 else 0.0
     middle = (first, max(float(counts[zero]), 0.0))
     pairs = [*((-point, count) for point, count in reversed(down)), middle, *up]
@@ -86,7 +89,9 @@ def distribution(bins: Bins, counts: Sequence[float], sd: float, trusts: int, la
     return Distribution(tuple(point for point, _ in pairs), tuple(count / trusts for _, count in pairs), sure)
 
 
-def _tail(edges: Sequence[float], counts: Sequence[float], sd: float, largest: float) -> list[tuple[float, float]]:
+def _tail(
+    edges: Sequence[float], counts: Sequence[float], sd: float, largest: float, events: bool
+) -> list[tuple[float, float]]:
     """Points and people at or beyond the first edge, outwards; one count for each edge, the last open."""
     if not edges:
         return []
@@ -99,7 +104,7 @@ def _tail(edges: Sequence[float], counts: Sequence[float], sd: float, largest: f
     if sure == 0:
         return []
     known = [*beyond[:sure]]
-    law = _fitted(edges, counts, known, sd)
+    law = _regulars if events else _fitted(edges, counts, known, sd)
     found: list[tuple[float, float]] = []
     for place in range(sure - 1):
         found += _spread(edges[place], edges[place + 1], known[place] - known[place + 1])
@@ -111,6 +116,11 @@ def _tail(edges: Sequence[float], counts: Sequence[float], sd: float, largest: f
         found += _spread(edge, following, left - rest)
         edge, left = following, rest
     return found or [(edges[0], known[0])]
+
+
+def _regulars(x: float) -> float:
+    """The law of rows a person: regular attenders are a second kind of people, too few to be seen in the noise."""
+    return (x + 1.0) ** -2
 
 
 def _fitted(

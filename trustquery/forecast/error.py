@@ -156,9 +156,9 @@ def forecast(
     return Forecast(statistics, tuple(outputs), any(crowd.known for crowd in crowds))
 
 
-ALIKE = 0.25
-"""People with many rows are not like the others, so a figure that divides two cut statistics is off as well: by about a
-quarter of what is cut."""
+ALIKE = 1.0
+"""People with many rows are not like the others, so a quotient of two statistics that are cut alike is off as well:
+measured on hospital data, by as much as what is cut."""
 
 
 def cut_off(need: Need, kept: Sequence[float | None]) -> float | None:

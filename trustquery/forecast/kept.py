@@ -11,9 +11,6 @@ from trustquery.model.terms import Bound
 
 __all__ = ["kept_share"]
 
-MANY = 12.0
-"""Above this mean the rows in a cell are as good as certain."""
-
 
 def kept_share(bound: Bound, aggregate: Aggregate, crowd: Crowd) -> float | None:
     """The share of the statistic's total that is left, 0 to 1; None where no profile tells.
@@ -36,15 +33,24 @@ def kept_share(bound: Bound, aggregate: Aggregate, crowd: Crowd) -> float | None
 
 def _left(bound: Bound, aggregate: Aggregate, crowd: Crowd, group: Group, most: float) -> float:
     if bound.form == "l1":
+        if crowd.sizes is None and crowd.values:
+            return min(group.size * _share(crowd.values, most), most)
         return min(group.size, most)
-    cells = min(group.cells, float(bound.groups))
     if aggregate.kind == "count_distinct_person":
-        return cells
-    if bound.form == "total":
-        if aggregate.kind == "count":
-            return cells * _within(group.rows / group.cells, most)
+        return min(group.cells, float(bound.groups))
+    if bound.form == "total" and aggregate.kind != "count":
+        cells = min(group.cells, float(bound.groups))
         return cells * group.size / group.cells * _clamped(crowd.values, group, most)
-    return cells * _within(group.rows / group.cells, bound.rows) * group.size / group.rows
+    rows = _rows(group, bound.groups, most if bound.form == "total" else bound.rows)
+    return rows * group.size / group.rows
+
+
+def _rows(group: Group, groups: int, most: float) -> float:
+    """Rows that are left of one person: half-way between rows in many cells alike and nearly all rows in one cell."""
+    share = min(group.cells, float(groups)) / group.cells
+    alike = group.cells * _within(group.rows / group.cells, most)
+    alone = min(group.rows - group.cells + 1.0, most) + (group.cells - 1.0) * min(1.0, most)
+    return share * (alike + alone) / 2
 
 
 def _clamped(values: tuple[tuple[float, float], ...], group: Group, most: float) -> float:
@@ -66,21 +72,6 @@ def _share(values: tuple[tuple[float, float], ...], most: float) -> float:
     return sum(min(value, most) * people for value, people in values) / whole if whole > 0 else 1.0
 
 
-@lru_cache(maxsize=65536)
 def _within(mean: float, most: float) -> float:
-    """Mean of min(rows, R), where rows are one and a Poisson number more, of this mean in all."""
-    more, room = mean - 1.0, most - 1.0
-    if room < 0:
-        return most
-    if more <= 0 or more > MANY:
-        return min(mean, most)
-    # E min(N, r) is the sum of P(N > k) for k below r.
-    chance = math.exp(-more)
-    below, found = chance, 0.0
-    for k in range(math.ceil(room)):
-        found += (1.0 - below) * min(1.0, room - k)
-        chance *= more / (k + 1)
-        below += chance
-        if below > 1 - 1e-12:
-            break
-    return 1.0 + found
+    """Mean of min(rows, R), where rows are one at least and geometric, of this mean."""
+    return min(mean, most) if mean <= 1 else mean * -math.expm1(most * math.log1p(-1.0 / mean))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from trustquery.catalogue.schema import Table
+from trustquery.catalogue.schema import ColumnType, Table
 from trustquery.forecast.distribution import Distribution
 from trustquery.forecast.profiles import Profiles
 from trustquery.model.multiplicity import most_rows, public_factor
@@ -25,6 +25,8 @@ __all__ = ["Crowd", "Group", "crowd_of"]
 
 GUESS = 8
 """Without a profile a measure is taken to lie an eighth of the way up between its bounds: hospital data are skewed."""
+SLICE = 0.005
+"""Share of the people that one slice holds at most."""
 SHARE_OF_FILTER = 0.5
 """Rows that an aggregate's own FILTER lets through, when nobody knows."""
 
@@ -189,7 +191,8 @@ class _Asker:
         values = float(len(key.values))
         # Rows thrown into so many values by chance.
         chance: float = values * (1.0 - (1.0 - 1.0 / values) ** rows)
-        if len(columns) != 1 or _finer_than_months(key.expression):
+        dated = any(field is not None and field.info.type in (ColumnType.DATE, ColumnType.TIMESTAMP) for field in info)
+        if len(columns) != 1 or (dated and _finer_than_months(key.expression)):
             return max(chance, 1.0)
         named = self._column(next(iter(columns)))
         known = self.profiles.relied_on(named[0], "distinct", named[1]) if named is not None else None
@@ -219,7 +222,7 @@ def _silent(*_: object, **__: object) -> None:
 
 
 def _finer_than_months(node: Expression) -> bool:
-    """Whether a key tells days or weeks apart, where a profile counts months."""
+    """Whether a key of dates tells days or weeks apart, where a profile counts months."""
     for part in walk(node):
         if isinstance(part, Call) and part.function == "date_trunc":
             unit = getattr(part.arguments[0], "value", "")
@@ -274,6 +277,8 @@ def _slices(base: Distribution) -> Iterator[tuple[float, float, float]]:
     """People, their place in the order of values (0 to 1, the middle of the slice), and their value."""
     size, done = base.size, 0.0
     for point, people in zip(base.points, base.people, strict=True):
-        if people > 0:
-            yield people, (done + people / 2) / size, point
-            done += people
+        # Thin slices: two distributions that differ by a few in a hundred would meet at every middle of a thick one.
+        pieces = math.ceil(people / size / SLICE) if people > 0 else 0
+        for piece in range(pieces):
+            yield people / pieces, (done + people * (piece + 0.5) / pieces) / size, point
+        done += max(people, 0.0)

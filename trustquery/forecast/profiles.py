@@ -46,7 +46,9 @@ def read_profile(question: ProfileQuestion, catalogue: Catalogue, merged: Sequen
     if block.bins is None or table is None or len(merged) != block.length or trusts < 1:
         raise ValueError("no answer to this question")
     sd = block.sigma_float * math.sqrt(trusts)
-    return distribution(block.bins, [float(count) for count in merged], sd, trusts, _largest(question, catalogue))
+    largest = _largest(question, catalogue)
+    counts = [float(count) for count in merged]
+    return distribution(block.bins, counts, sd, trusts, largest, events=question.about == "rows")
 
 
 def _largest(question: ProfileQuestion, catalogue: Catalogue) -> float:
