@@ -92,6 +92,7 @@ class Case:
     stored_vector: bytes | None = None  # stored
     planned_slot: int = 0  # reserve
     seated: bool = False  # reserve
+    seat_since: float = 0.0  # reserve: since when the seat was planned to be free
     reserved: bool = False  # reserve
     ledger_seq: int = 0  # reserve
     started: bool = False  # start
@@ -110,6 +111,10 @@ class Case:
     def is_stored(self) -> bool:
         """Whether the answer is the stored vector of an identical question."""
         return self.stored_vector is not None
+
+    def seat_until(self, slot_ms: int) -> float:
+        """Monotonic time from which the seat is planned to be free for another release."""
+        return self.slot(1, slot_ms) if self.reserved else self.seat_since
 
     def slot(self, number: int, slot_ms: int) -> float:
         """Monotonic time of the planned slot (1) and of the one after it (2)."""

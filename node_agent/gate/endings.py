@@ -72,7 +72,7 @@ def no_answer(case: Case, ports: Ports) -> None:
     ports.ledger.put_outbox(case.release_id, pack(sign.no_answer(release, ports), b""), ports.clock.wall())
     slot_ms = ports.settings.slot_ms
     ports.clock.wait_until(case.slot(1, slot_ms))
-    ports.seats.give_back()
+    ports.seats.give_back(case.seat_until(slot_ms))
     case.seated = False
     ports.heads.slot(case.release_id)
     ports.clock.wait_until(case.slot(2, slot_ms))

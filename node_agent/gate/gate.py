@@ -91,7 +91,7 @@ def pass_offer(offer: Offer, peer: Peer, arrived: float, ports: Ports) -> None:
         _end(case, error, ports)
     finally:
         if case.seated:
-            ports.seats.give_back()
+            ports.seats.give_back(case.seat_until(ports.settings.slot_ms))
 
 
 def _end(case: Case, error: Exception, ports: Ports) -> None:

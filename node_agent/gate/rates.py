@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections import deque
 
@@ -59,21 +60,36 @@ class Seats:
     """How many releases may be between *reserve* and their first slot.
 
     A seat is given back at the slot and never when the engine is done, so that waiting for one tells nothing about
-    how long another query took.
+    how long another query took. Each seat knows since when it was planned to be free: a wait is counted from plan to
+    plan, because how late a busy machine is depends on what its engines find.
     """
 
     def __init__(self, count: int) -> None:
         self._free = threading.Semaphore(count)
+        self._since = [0.0] * count
+        self._lock = threading.Lock()
 
-    def take(self, wait_seconds: float) -> None:
+    def take(self, wait_seconds: float) -> float:
         """Wait for a seat.
+
+        Returns:
+            Since when it was planned to be free, monotonic seconds.
 
         Raises:
             TrustQueryError: ``node-rate``.
         """
         if not self._free.acquire(timeout=max(0.0, wait_seconds)):
             raise TrustQueryError("node-rate")
+        with self._lock:
+            return heapq.heappop(self._since)
 
-    def give_back(self) -> None:
-        """Free the seat."""
+    def give_back(self, planned: float = 0.0) -> None:
+        """Free the seat.
+
+        Args:
+            planned: since when it was planned to be free: the slot it was held for, or what ``take`` returned where it
+                was not used.
+        """
+        with self._lock:
+            heapq.heappush(self._since, planned)
         self._free.release()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from node_agent.budget.port import Limits, Reservation, ScopeLimit
 from node_agent.gate.case import Case, KnownReleaseError, Project
 from node_agent.gate.ports import Ports
@@ -73,12 +75,15 @@ def run(case: Case, ports: Ports) -> None:
         KnownReleaseError: another passage reserved the same release meanwhile.
     """
     settings, clock = ports.settings, ports.clock
-    ports.seats.take(case.arrived + settings.queue_ms / 1_000 - clock.monotonic())
+    case.seat_since = ports.seats.take(case.arrived + settings.queue_ms / 1_000 - clock.monotonic())
     case.seated = True
-    waited_ms = max(0, int((clock.monotonic() - case.arrived) * 1_000))
+    # The time that the checks took is not in it: it is longer while other releases' engines are busy, and that depends
+    # on data. The allowance has room for them.
+    waited_ms = max(0, math.ceil((case.seat_since - case.arrived) * 1_000))
     wanted_ms = needed_ms(case.query, case.catalogue, case.inputs, case.plan, settings)
     case.planned_slot = planned_slot(waited_ms, wanted_ms, settings)
-    due_ms = clock.wall_ms() + (case.planned_slot + 1) * settings.slot_ms - waited_ms
+    elapsed_ms = max(0, int((clock.monotonic() - case.arrived) * 1_000))
+    due_ms = clock.wall_ms() + (case.planned_slot + 1) * settings.slot_ms - elapsed_ms
     if due_ms >= case.intent.not_after * 1_000:
         raise TrustQueryError("node-deadline")
     release, made = ports.ledger.reserve(

@@ -28,7 +28,8 @@ def planned_slot(waited_ms: int, wanted_ms: int, settings: Settings) -> int:
     """The first slot, k ≥ 1, not before ``waited_ms + wanted_ms`` after the offer arrived.
 
     Args:
-        waited_ms: time since the offer arrived: checks and the wait for a seat, none of it dependent on data.
+        waited_ms: from the offer's arrival to the moment at which its seat was planned to be free; 0 where one was.
+            None of it is measured: the time that something took may depend on data.
         wanted_ms: from ``needed_ms``.
     """
     return max(1, -(-(waited_ms + wanted_ms) // settings.slot_ms))

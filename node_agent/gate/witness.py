@@ -23,7 +23,7 @@ def run(case: Case, ports: Ports) -> None:
     """
     slot_ms = ports.settings.slot_ms
     ports.clock.wait_until(case.slot(1, slot_ms))
-    ports.seats.give_back()
+    ports.seats.give_back(case.seat_until(slot_ms))
     case.seated = False
     ports.heads.slot(case.release_id)
     if not case.policy.bootstrap:

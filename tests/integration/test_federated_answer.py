@@ -380,10 +380,13 @@ def test_a_coordinator_that_serves_another_querys_result_as_a_profile_is_caught(
     project = world.connection.project("stays")
     database = world.live.home / "coordinator.sqlite"
     _, model = profile_query(ROWS, load("omop-5.4"))
+    with connected(*(world.puppet(ods, value=10) for ods in TRUSTS)):
+        project.ask_profile(ROWS).run(wait=20)
+        project.sql(SQL, epsilon=0.25).run(wait=20)
     with sqlite3.connect(database) as connection:
         kept = connection.execute("SELECT result FROM queries WHERE query_hash = ?", (model.sha256,)).fetchall()
         other = connection.execute(
-            "SELECT result FROM queries WHERE state = 'closed' AND query_hash <> ?", (model.sha256,)
+            "SELECT result FROM queries WHERE result IS NOT NULL AND query_hash <> ?", (model.sha256,)
         ).fetchone()
         connection.execute("UPDATE queries SET result = ? WHERE query_hash = ?", (*other, model.sha256))
     connection.close()

@@ -156,15 +156,16 @@ def forecast(
     return Forecast(statistics, tuple(outputs), any(crowd.known for crowd in crowds))
 
 
-ALIKE = 1.0
-"""People with many rows are not like the others, so a quotient of two statistics that are cut alike is off as well:
-measured on hospital data, by as much as what is cut."""
+ALIKE_IN_RANK = 0.25
+"""People with many rows are not like the others: measured on hospital data, a quantile is off by about a quarter of
+what is cut, in ranks."""
 
 
 def cut_off(need: Need, kept: Sequence[float | None]) -> float | None:
     """What bounds take from an output, as a share of its value, to first order; None where no profile tells.
 
-    Two statistics that are cut alike leave their quotient nearly as it was.
+    A quotient is taken to be off by all that is cut of either part. Equal cuts do not cancel: what is cut of the one is
+    not what is cut of the other.
     """
     found, most = 0.0, 0.0
     for place, scale in need.scales.items():
@@ -172,7 +173,7 @@ def cut_off(need: Need, kept: Sequence[float | None]) -> float | None:
         if share is None:
             return None
         found += scale * (share - 1.0)
-        most = max(most, abs(need.value) * (1.0 - share) * ALIKE)
+        most = max(most, abs(need.value) * (1.0 - share) * (ALIKE_IN_RANK if need.rank else 1.0))
     return max(abs(found), most) / need.value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,6 +56,39 @@ def test_the_slot_does_not_depend_on_how_long_the_engine_took(slot_ms: int) -> N
         world.ask()
         waits.append(world.clock.waited)
     assert waits[0] == waits[1]
+
+
+def test_the_slot_does_not_depend_on_how_long_the_checks_took() -> None:
+    """Checks are slow while other releases' engines are busy, and how busy those are depends on data."""
+    waits = []
+    for seconds in (0.0, 1.5):
+        world = World()
+        world.trouble["policy"] = partial(_slow, world, seconds)
+        world.ask()
+        waits.append(world.clock.waited)
+    assert waits[0] == waits[1] == [3.0, 4.0]
+
+
+def test_the_wait_for_a_seat_is_counted_to_the_slot_that_was_planned() -> None:
+    """Not to the moment at which a busy machine gave the seat back."""
+    world = World()
+    for _ in range(2):
+        world.ports.seats.take(0)
+    world.clock.now += 0.3
+    for _ in range(2):
+        world.ports.seats.give_back(world.clock.now + 1.5)
+    world.ask()
+    # 1.5 s of waiting and 2 s of allowance and more make four slots of 1 s after the arrival.
+    assert world.clock.waited == [4.3, 5.3]
+    world = World()
+    world.ask()
+    world.ask(world.offer(world.people.the_intent("two")))
+    # The seat of the first was planned to be free before the second came.
+    assert world.clock.waited == [3.0, 4.0, 7.0, 8.0]
+
+
+def _slow(world: World, seconds: float) -> None:
+    world.clock.now += seconds
 
 
 def _later(world: World, seconds: float) -> list[int]:

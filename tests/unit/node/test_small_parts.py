@@ -71,8 +71,10 @@ def test_seats_are_counted_and_waited_for() -> None:
     seats.take(0)
     with pytest.raises(TrustQueryError):
         seats.take(0)
-    threading.Timer(0.02, seats.give_back).start()
-    seats.take(5)
+    threading.Timer(0.02, seats.give_back, [7.0]).start()
+    assert seats.take(5) == 7.0
+    seats.give_back(3.0)
+    assert seats.take(0) == 3.0
 
 
 def test_delays_double_with_jitter_up_to_a_ceiling() -> None:
