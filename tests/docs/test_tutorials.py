@@ -167,7 +167,7 @@ def test_know_the_error_before_you_spend(checkout: Path, live: LiveFederation) -
     assert 0 < epsilons[1] < 20
     assert 0 < epsilons[2] < 20
     said = re.sub(r"\s+", " ", own.stderr)
-    assert "at most 3 rows in each of 2 cells" in said
+    assert "at most 3 rows in each of 2 cells a person" in said
     spent = live.ledger("RX1", "SELECT count(*) FROM charge")
     assert spent, "asking what it costs spends nothing, and there is a ledger to say so"
 

@@ -70,6 +70,8 @@ def _cut_off(share: float | None) -> str:
 def _whence(query: Query, found: Explanation) -> str:
     if found.chosen:
         return "Bounds were chosen from released profiles, to make noise and cut-off together smallest."
+    if all(part.cut_off == 0 for part in found.forecast.statistics):
+        return "Nobody has more rows here than the bounds keep, so that nothing is cut off."
     if found.forecast.profiled:
         return "Bounds are yours; what they cut off is estimated from released profiles."
     return (

@@ -77,7 +77,10 @@ def solve(query: Query, wanted: float, delta: Decimal, choose: Callable[[Query],
     if best is None or not best.forecast.outputs or error_of(best) > wanted:
         reached = min(error_of(best), 9.99) if best is not None and best.forecast.outputs else 9.99
         raise TrustQueryError(
-            "query-accuracy-unreachable", wanted=f"{wanted:.2%}", reached=f"{reached:.1%}", epsilon=LARGEST
+            "query-accuracy-unreachable",
+            wanted=f"{wanted * 100:.6g}%",
+            reached=f"{reached * 100:.2g}%",
+            epsilon=LARGEST,
         )
     low, high = SMALLEST, LARGEST
     for _ in range(STEPS):

@@ -193,9 +193,10 @@ def _what(block: Block) -> str:
 def bound_words(block: Block) -> str:
     """What one person can add, in words."""
     bound = block.bound
+    cells = "one cell" if bound.groups == 1 else f"each of {bound.groups:,} cells"
     if bound.form == "rows":
-        return f"at most {bound.rows} rows in each of {bound.groups} cells a person"
+        return f"at most {bound.rows:,} row{'s' if bound.rows > 1 else ''} in {cells} a person"
     most = f"{bound.total / 2**block.fraction_bits:,.10g}"
     if bound.form == "total":
-        return f"a total of at most {most} in each of {bound.groups} cells a person"
+        return f"a total of at most {most} in {cells} a person"
     return f"totals of at most {most} over all cells a person"

@@ -114,7 +114,11 @@ def explain(
             continue
         words.append(f"Groups by {axis.name}: {len(axis.values)} public values, and the cells 'other' and 'missing'.")
     if not plan.has_unknown_keys:
-        words.append(f"Releases {plan.cells} cells of {len(plan.blocks)} statistics, empty cells included.")
+        count = len(plan.blocks)
+        words.append(
+            f"Releases {plan.cells:,} cell{'s' if plan.cells > 1 else ''} of {count} "
+            f"statistic{'s' if count > 1 else ''}, empty cells included."
+        )
     words += _readings(query, plan)
     words.append("Adds discrete Gaussian noise at each trust before anything leaves it.")
     words += _afterwards(query)
