@@ -291,7 +291,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("one draw for all cells", "many cells", ("cells",), _noise(one_draw_for_all_cells)),
     Fault("one draw for all runs", "count of rows", ("cells",), _noise(one_draw_for_all_runs())),
     Fault("noise cut off at two sigma", "count of rows", ("epsilon",), _noise(cut_off(2))),
-    Fault("no noise where nobody is", "count of people", ("epsilon", "cells"), _noise(none_where_nobody_is)),
+    # One cell in six is empty, which the sums of squares of 400 releases miss one time in six.
+    Fault("no noise where nobody is", "count of people", ("epsilon",), _noise(none_where_nobody_is)),
     Fault("noise in doubles", "histogram", ("whole",), _noise(floating)),
     Fault(
         "threshold without own rows",

@@ -384,7 +384,7 @@ def test_a_coordinator_that_serves_another_querys_result_as_a_profile_is_caught(
         project.ask_profile(ROWS).run(wait=20)
         project.sql(SQL, epsilon=0.25).run(wait=20)
     with sqlite3.connect(database) as connection:
-        kept = connection.execute("SELECT result FROM queries WHERE query_hash = ?", (model.sha256,)).fetchall()
+        kept = connection.execute("SELECT result, rowid FROM queries WHERE query_hash = ?", (model.sha256,)).fetchall()
         other = connection.execute(
             "SELECT result FROM queries WHERE result IS NOT NULL AND query_hash <> ?", (model.sha256,)
         ).fetchone()
@@ -396,7 +396,7 @@ def test_a_coordinator_that_serves_another_querys_result_as_a_profile_is_caught(
             assert project.profiles().get("visit_occurrence", "rows") is None
     finally:
         with sqlite3.connect(database) as connection:
-            connection.execute("UPDATE queries SET result = ? WHERE query_hash = ?", (*kept[0], model.sha256))
+            connection.executemany("UPDATE queries SET result = ? WHERE rowid = ?", kept)
         connection.close()
     assert project.profiles().get("visit_occurrence", "rows") is not None
 

@@ -146,7 +146,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("query-contribution-bound", "{name} must be a whole number from 1 to {limit}", "leave it out to use the catalogue's"),
     _entry("query-epsilon", "epsilon must be a decimal number above 0 and at most {limit}", "write for example --epsilon 0.5"),
     _entry("query-epsilon-too-small", "the privacy loss asked for is too small to answer with any useful accuracy", "raise epsilon or ask for fewer statistics"),
-    _entry("query-accuracy", "{given} is not an accuracy", "write for example --accuracy ±2%, from above 0 to 100 %", exit=Exit.USAGE),
+    _entry("query-accuracy", "{given} is not an accuracy", "write for example --accuracy ±2%, from above 0 to 100 %"),
     _entry("query-accuracy-unreachable", "an accuracy of ±{wanted} is out of reach: at epsilon {epsilon} about ±{reached} is expected", "ask for fewer or larger cells, or set wider contribution bounds; `tq query cost` shows noise and cut-off apart"),
     _entry("query-sensitivity-too-large", "the query's sensitivity is too large for exact integers", "use tighter clamp bounds or contribution bounds"),
     _entry("query-model-invalid", "the query model is not one that this version can read", "upgrade the client, or compile the query again", audience="operator"),
