@@ -63,15 +63,19 @@ def refuse(case: Case, error: Exception, ports: Ports) -> None:
 
 
 def no_answer(case: Case, ports: Ports) -> None:
-    """After STARTED: dead at once in the ledger, said at the slot that an answer would have left at."""
+    """After STARTED: dead at slot 1, as an answer would have been committed; said when it would have been sent.
+
+    Raises:
+        ShuttingDownError: the node goes down; the next start finds the release STARTED and so dead.
+    """
+    slot_ms = ports.settings.slot_ms
+    ports.clock.wait_until(case.slot(1, slot_ms))
     ports.heads.hold(case.release_id)
     ports.ledger.die(case.release_id, ports.clock.wall())
     release = ports.ledger.find(case.release_id)
     if release is None:
         return
     ports.ledger.put_outbox(case.release_id, pack(sign.no_answer(release, ports), b""), ports.clock.wall())
-    slot_ms = ports.settings.slot_ms
-    ports.clock.wait_until(case.slot(1, slot_ms))
     ports.seats.give_back(case.seat_until(slot_ms))
     case.seated = False
     ports.heads.slot(case.release_id)

@@ -1,7 +1,7 @@
 """Which ledger head the outside may see.
 
-An entry made when an engine finished tells how long that took, so it is held back until the slot of its release. The
-head shown is that of the longest prefix in which nothing is held back; it changes at slots only.
+An entry about a release that has started is made at its slot and held back until that slot is shown, as is one that a
+restart found. The head shown is that of the longest prefix in which nothing is held back; it changes at slots only.
 """
 
 from __future__ import annotations

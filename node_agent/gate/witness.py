@@ -1,4 +1,4 @@
-"""Step 18: slot 1, the ledger head to the witnesses; then slot 2.
+"""Step 18: it is slot 1, so the ledger head goes to the witnesses; then slot 2.
 
 There are no witnesses yet. A policy that wants them was refused before anything was read, so only ``bootstrap = true``
 comes here, and every answer says "no rollback protection". Both slots are kept all the same: what leaves, and when,
@@ -15,14 +15,13 @@ __all__ = ["run"]
 
 
 def run(case: Case, ports: Ports) -> None:
-    """Wait for slot 1, note the release as witnessed, wait for slot 2.
+    """Show the head, note the release as witnessed, wait for slot 2.
 
     Raises:
         TrustQueryError: ``policy-witness-unavailable``, ``ledger-unwritable``.
         ShuttingDownError: the node goes down; the next start goes on from here.
     """
     slot_ms = ports.settings.slot_ms
-    ports.clock.wait_until(case.slot(1, slot_ms))
     ports.seats.give_back(case.seat_until(slot_ms))
     case.seated = False
     ports.heads.slot(case.release_id)

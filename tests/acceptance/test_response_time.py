@@ -2,14 +2,15 @@
 
 Two trusts differ by one patient, who has 500 attendances where everybody else has two. The question joins attendances
 with themselves, so that the engine works visibly longer where that patient is: a question made to leak. The observer is
-the other end of the node's TLS. Everything on the way is real: the node's process, the ledger on disk, the noise, the
-slots, and at full size the engine's child.
+the other end of the node's TLS. The way is real: the node's process, the ledger on disk, the noise, the slots. Only the
+engine runs inside the node's process, but for one test, because a child's start takes ten times as long as its answer.
+To the node's threads that is a nearer and noisier neighbour than a child would be.
 
 Blocks of offers go to one trust and then to the other, in turn, so that a busy machine is busy for both. Several are
 always under way at the trust asked, so that what the patient's rows cost the machine counts as well.
 
-The full size is 2,000 each (`make timing`, 40 minutes). The slice in CI is smaller, with the engine inside the node's
-process, and fails only where the area under the curve is above 0.53 by more than chance allows: FALSE_ALARM.
+The full size is 2,000 each (`make timing`, half an hour on a quiet machine). The slice in CI is smaller, and fails only
+where the area under the curve is above 0.53 by more than chance allows, at a rate of FALSE_ALARM.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ from trustquery.protocol.messages import Documents, Offer
 
 FALSE_ALARM = 1e-6
 MOST = 0.53
-FULL, SLICE, CONTROL = 2_000, 40, 20
-BLOCK, UNDER_WAY = 10, 4
+FULL, CHILDREN, SLICE, CONTROL = 2_000, 300, 40, 20
+BLOCK = 20
 WITHOUT, WITH = "RX1", "RX2"
 TIMED = (sys.executable, "-m", "tests.lib.timed_node", "HOME")
 QUICK = (*TIMED, "in-process")
@@ -55,13 +56,13 @@ SQL = (
 )
 
 
-def answer(allowance_ms: int) -> str:
-    """Settings: less time than a node in service has, so that more answers fit into a measurement."""
+def answer(allowance_ms: int, under_way: int) -> str:
+    """Settings: shorter slots than a node in service has, and more seats, so that more answers fit in."""
     return f"""slot_ms = 50
 allowance_ms = {allowance_ms}
 rows_per_second = 10000000000
 draws_per_second = 1000000000
-parallel = {UNDER_WAY}
+parallel = {under_way}
 queue_ms = 60000"""
 
 
@@ -86,6 +87,7 @@ class Wire:
     """Two trusts and the other end of their links.
 
     Attributes:
+        under_way: how many offers are out at a time.
         asked: how many different offers were made so far; both trusts get each of them, so that their ledgers, and
             with them the numbers in their answers, stay in step.
     """
@@ -93,6 +95,7 @@ class Wire:
     observer: Observer
     nodes: dict[str, RealNode]
     permit: Permit
+    under_way: int
     asked: int = 0
 
     def offers(self, count: int) -> list[tuple[str, Offer]]:
@@ -122,7 +125,7 @@ class Wire:
     def measure(self, each: int) -> dict[str, list[Seen]]:
         """Every offer to both, in blocks that take turns."""
         found: dict[str, list[Seen]] = {WITHOUT: [], WITH: []}
-        with ThreadPoolExecutor(UNDER_WAY) as pool:
+        with ThreadPoolExecutor(self.under_way) as pool:
             for block in range(-(-each // BLOCK)):
                 offers = self.offers(min(BLOCK, each - block * BLOCK))
                 for node in (WITHOUT, WITH) if block % 2 else (WITH, WITHOUT):
@@ -131,7 +134,7 @@ class Wire:
 
 
 @contextmanager
-def wire(folder: Path, program: Sequence[str], allowance_ms: int) -> Iterator[Wire]:
+def wire(folder: Path, program: Sequence[str], allowance_ms: int, under_way: int = 4) -> Iterator[Wire]:
     """Two running nodes, one of them with the patient."""
     now = int(time.time())
     observer = Observer("test")
@@ -155,14 +158,14 @@ def wire(folder: Path, program: Sequence[str], allowance_ms: int) -> Iterator[Wi
             node_folder.mkdir()
             node = nodes[ods] = RealNode(
                 node_folder, item, people.root, observer.authority.certificate_pem, observer.address, "nhs-episodes",
-                attendances(with_patient=ods == WITH), rules, answer(allowance_ms), program,
+                attendances(with_patient=ods == WITH), rules, answer(allowance_ms, under_way), program,
             )  # fmt: skip
             node.accept(permit, now)
             node.start()
             wait_for((node.home.documents / "roster.dsse").exists, 10, "the roster")
-        found = Wire(observer, nodes, permit)
+        found = Wire(observer, nodes, permit, under_way)
         # The first answers of a process load libraries.
-        found.measure(2 * UNDER_WAY)
+        found.measure(2 * under_way)
         yield found
     finally:
         for node in nodes.values():
@@ -170,9 +173,14 @@ def wire(folder: Path, program: Sequence[str], allowance_ms: int) -> Iterator[Wi
         observer.stop()
 
 
+def said(seen: Seen) -> Answer:
+    """The signed answer."""
+    return Answer.from_payload(Envelope.decode(seen.message.envelope, kind=Answer.KIND).payload)
+
+
 def status(seen: Seen) -> str:
     """What an answer says of itself."""
-    return Answer.from_payload(Envelope.decode(seen.message.envelope, kind=Answer.KIND).payload).status
+    return said(seen).status
 
 
 def kept(found: dict[str, list[Seen]]) -> dict[str, list[Seen]]:
@@ -196,11 +204,20 @@ def limit(each: int) -> float:
 
 
 def check_shapes(found: dict[str, list[Seen]]) -> None:
-    """Each answer has the same frames of the same lengths at both trusts."""
+    """Each answer has the same frames of the same lengths at both trusts.
+
+    An answer holds the number of its entry in the ledger, and which of several offers is entered first is chance: where
+    one trust counts to 99 and the other to 100, there is nothing to compare.
+    """
+    compared = 0
     for one, other in zip(found[WITHOUT], found[WITH], strict=True):
         assert one.message.release_id == other.message.release_id
-        assert one.frames == other.frames
         assert len(one.message.vector) == len(other.message.vector) == 8
+        assert len(one.frames) == len(other.frames) == 2
+        if len(str(said(one).ledger_seq)) == len(str(said(other).ledger_seq)):
+            assert one.frames == other.frames
+            compared += 1
+    assert compared >= 0.8 * len(found[WITH])
 
 
 def describe(found: dict[str, list[Seen]]) -> str:
@@ -237,7 +254,7 @@ def test_an_answer_that_leaves_when_it_is_ready_is_caught(tmp_path: Path) -> Non
 @pytest.mark.acceptance("PRV-08")
 @pytest.mark.timeout(3 * HOURS)
 def test_two_thousand_each(tmp_path: Path) -> None:
-    with wire(tmp_path, TIMED, 2_000) as found:
+    with wire(tmp_path, QUICK, 3_000, under_way=10) as found:
         seen = found.measure(FULL)
     print(describe(seen))
     # Whatever was said, a missed slot's no-answer included: when is all that counts.
@@ -246,3 +263,16 @@ def test_two_thousand_each(tmp_path: Path) -> None:
     # A missed slot must not be the patient's doing either, nor frequent.
     missed = [sum(status(item) != "answer" for item in seen[ods]) for ods in (WITHOUT, WITH)]
     assert sum(missed) < 0.01 * 2 * FULL, describe(seen)
+
+
+@pytest.mark.full_size
+@pytest.mark.timeout(HOURS)
+def test_with_the_engines_own_child(tmp_path: Path) -> None:
+    """As a node in service runs it; fewer, because each takes half a second of the machine's time."""
+    with wire(tmp_path, TIMED, 3_000, under_way=3) as found:
+        seen = found.measure(CHILDREN)
+    print(describe(seen))
+    each = len(kept(seen)[WITH])
+    assert each > 0.95 * CHILDREN, describe(seen)
+    assert max(areas(seen).values()) <= limit(CHILDREN), describe(seen)
+    check_shapes(kept(seen))

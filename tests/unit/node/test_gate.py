@@ -11,10 +11,12 @@ import pytest
 
 from node_agent.budget import State
 from node_agent.gate import endings
-from node_agent.gate.gate import STEPS
+from node_agent.gate.case import Peer
+from node_agent.gate.gate import STEPS, pass_offer
 from tests.factories.trust import NOW, People, key, question
 from tests.lib.gate_world import World
 from trustquery.errors import TrustQueryError
+from trustquery.protocol.messages import Offer
 
 NAMES = [name for name, _ in STEPS]
 ONE = People().the_intent().release_id
@@ -85,6 +87,60 @@ def test_the_wait_for_a_seat_is_counted_to_the_slot_that_was_planned() -> None:
     world.ask(world.offer(world.people.the_intent("two")))
     # The seat of the first was planned to be free before the second came.
     assert world.clock.waited == [3.0, 4.0, 7.0, 8.0]
+
+
+@pytest.mark.parametrize("result", [[7, 8, 9, 0, 1], RuntimeError("value 'X0' in row 7")])
+def test_nothing_is_entered_between_start_and_slot(result: Any) -> None:
+    """The number of an entry is signed and sent: one made when an engine ends would tell another answer when."""
+    world = World()
+    world.engine.result = result
+    sizes: list[tuple[float, int]] = []
+    wait = world.clock.wait_until
+
+    def watched(moment: float) -> None:
+        sizes.append((round(moment - 1_000.0, 3), world.ledger.size()))
+        wait(moment)
+
+    world.clock.wait_until = watched  # type: ignore[method-assign]
+    world.trouble["engine"] = lambda: sizes.append((0.0, world.ledger.size()))
+    world.ask()
+    (_, at_start), (first, at_wait), (second, _) = sizes
+    assert (first, second) == (3.0, 4.0)
+    assert at_wait == at_start
+
+
+@pytest.mark.parametrize("result", [[7, 8, 9, 0, 1], RuntimeError("value 'X0' in row 7")])
+def test_an_answers_number_does_not_tell_whether_another_engine_has_ended(result: Any) -> None:
+    """The second offer comes while the first one's engine runs; then when it has ended, before its slot."""
+    numbers = []
+    for ended in (False, True):
+        world = World()
+        world.engine.result = result
+        second = world.people.the_intent("two")
+        come = partial(_pass, world, world.offer(second))
+        if ended:
+            _before_the_next_wait(world, come)
+        else:
+            world.trouble["engine"] = come
+        _pass(world, world.offer())
+        numbers += [world.read(sent).ledger_seq for sent in world.sent if sent.release_id == second.release_id]
+    assert len(numbers) == 2
+    assert numbers[0] == numbers[1]
+
+
+def _pass(world: World, offer: Offer) -> None:
+    pass_offer(offer, Peer(True), world.clock.monotonic(), world.ports)
+
+
+def _before_the_next_wait(world: World, what: Callable[[], None]) -> None:
+    wait = world.clock.wait_until
+
+    def once(moment: float) -> None:
+        world.clock.wait_until = wait  # type: ignore[method-assign]
+        what()
+        wait(moment)
+
+    world.clock.wait_until = once  # type: ignore[method-assign]
 
 
 def _slow(world: World, seconds: float) -> None:
@@ -401,11 +457,25 @@ def test_the_seat_is_held_until_the_slot_even_when_the_engine_was_quick() -> Non
     assert free == [True]  # one of the two seats was still taken
 
 
-def test_a_shutdown_while_waiting_leaves_the_release_for_the_restart() -> None:
+@pytest.mark.parametrize(("step", "state"), [("commit", State.COMMITTED), ("witness", State.WITNESSED)])
+def test_a_shutdown_while_waiting_leaves_the_release_for_the_restart(step: str, state: State) -> None:
     world = World()
-    world.trouble["witness"] = lambda: setattr(world.clock, "down", True)
+    world.trouble[step] = lambda: setattr(world.clock, "down", True)
     assert world.ask() is None
-    assert world.ledger.releases[ONE].state is State.COMMITTED
+    assert world.ledger.releases[ONE].state is state
+
+
+def test_a_shutdown_while_a_failure_waits_for_its_slot_leaves_it_started() -> None:
+    world = World()
+    world.engine.result = RuntimeError("4711")
+    world.trouble["engine"] = lambda: setattr(world.clock, "down", True)
+    assert world.ask() is None
+    assert world.ledger.releases[ONE].state is State.STARTED
+    world.clock.down = False
+    world.ledger.recover(NOW)
+    (release,) = world.ledger.unsent()
+    endings.resume(release, world.ports)
+    assert world.read(world.sent[-1]).status == "no-answer"
 
 
 def test_the_published_head_shows_nothing_before_its_slot() -> None:
