@@ -30,11 +30,19 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Seen:
-    """One answer as the wire shows it: seconds from offer to last byte, length of each frame, the message."""
+    """One answer as the wire shows it: seconds from offer to last byte, length of each frame, the message.
+
+    Lengths are less that of the frame's own number, which tells how many frames the observer has seen already.
+    """
 
     seconds: float
     frames: tuple[int, ...]
     message: AnswerMessage
+
+
+def varint_length(number: int) -> int:
+    """Bytes that a number takes in a frame: seven bits each (protobuf encoding, "Base 128 Varints")."""
+    return max(1, -(-number.bit_length() // 7))
 
 
 class Observer:
@@ -93,9 +101,10 @@ class Observer:
     def _listen(self, node: str, inbound: Inbound, frames: Iterator[bytes]) -> None:
         lengths: list[int] = []
         try:
-            for frame in frames:
+            # The greeting was the first.
+            for number, frame in enumerate(frames, start=2):
                 now = time.perf_counter()
-                lengths.append(len(frame))
+                lengths.append(len(frame) - varint_length(number))
                 message = inbound.receive(frame)
                 if isinstance(message, AnswerMessage):
                     self._outgoing[node].put(Ack(message.release_id))
