@@ -23,6 +23,7 @@ __all__ = [
     "LinkConfig",
     "NodeConfig",
     "SourceConfig",
+    "StoreConfig",
     "TrustConfig",
     "default_home",
     "harden_transport",
@@ -87,19 +88,34 @@ class AnswerConfig(_Part):
 
 
 class EngineConfig(_Part):
-    """Hard limits of the engine's child process.
+    """Hard limits of the engine's process of one query, and what is kept between queries.
 
     Attributes:
-        memory_mb: address space, MiB.
+        memory_mb: address space beside the columns that are read, MiB.
+        cache_mb: columns kept in memory between queries, MiB.
         cpu_seconds: processor time of one query.
         seconds: wall-clock time of one query.
         threads: threads of the engine.
     """
 
     memory_mb: int = Field(default=2_048, ge=256, le=1_048_576)
+    cache_mb: int = Field(default=1_024, ge=0, le=1_048_576)
     cpu_seconds: int = Field(default=60, ge=1, le=86_400)
     seconds: int = Field(default=60, ge=1, le=86_400)
     threads: int = Field(default=2, ge=1, le=256)
+
+
+class StoreConfig(_Part):
+    """The prepared data on the disk.
+
+    Attributes:
+        encrypt: whether the files are encrypted; false only where the disk itself is.
+        key_file: 32 bytes that encrypt them, made at the first refresh; a relative path is below the node's home. A
+            copy of the disk that holds this file too can be read: keep it where backups do not reach.
+    """
+
+    encrypt: bool = True
+    key_file: Annotated[str, Field(min_length=1, max_length=4096)] = "keys/store.key"
 
 
 def _folder(path: str) -> str:
@@ -131,6 +147,7 @@ class NodeConfig(_Part):
     coordinator: LinkConfig = LinkConfig()
     answer: AnswerConfig = AnswerConfig()
     engine: EngineConfig = EngineConfig()
+    store: StoreConfig = StoreConfig()
     source: tuple[SourceConfig, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from node_agent.clock import SystemClock
 from node_agent.config import AnswerConfig, Home, NodeConfig, load_config
 from node_agent.engines.base import Engine
 from node_agent.engines.duckdb import DuckDBEngine
+from node_agent.engines.processes import Processes
 from node_agent.enrolment.startup import Startup, check_certificate, load_startup
 from node_agent.gate.endings import local_fault, resume
 from node_agent.gate.heads import Heads
@@ -28,7 +29,7 @@ from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
 from node_agent.policy_store import DocumentStore, PolicyStore
 from node_agent.policy_store.files import replace_file
-from node_agent.sources.store import Store
+from node_agent.sources.store import Store, store_key
 from trustquery.catalogue import Catalogue, load
 from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
@@ -66,6 +67,7 @@ class Service:
     log: Callable[..., None]
     observer: Callable[[str], None] = nothing
     clock: SystemClock = field(default_factory=SystemClock)
+    processes: Processes = field(default_factory=Processes)
     link: Link | None = None
     failure: BaseException | None = None
 
@@ -87,7 +89,8 @@ class Service:
         """
         store = Store.open(self.home.store)
         self.ledger.note_refresh(store.data_version, self.clock.wall())
-        return DuckDBEngine(store, self.config.engine, self.catalogue(dataset), public)
+        key = store_key(self.home, self.config) if store.encrypted else None
+        return DuckDBEngine(store, self.config.engine, self.catalogue(dataset), self.processes, key, public)
 
     def send(self, message: AnswerMessage) -> None:
         """Hand an answer to the link."""
@@ -200,7 +203,8 @@ def run(
         ready: called once everything has been verified, before dialling.
 
     Raises:
-        TrustQueryError: configuration, enrolment or ledger problems; ``ledger-unwritable`` when a write failed.
+        TrustQueryError: configuration, enrolment or ledger problems; ``node-engine-isolation``;
+            ``ledger-unwritable`` when a write failed.
     """
     config = load_config(home)
     startup = load_startup(home)
@@ -210,10 +214,11 @@ def run(
         raise TrustQueryError("policy-stopped")
     # Before any thread or channel exists: loading a native library beside gRPC's start has crashed a node.
     warm_up()
-    ledger = SqliteLedger(home.ledger)
+    ledger, processes = SqliteLedger(home.ledger), Processes()
     try:
         documents = DocumentStore(home.documents, startup.root)
-        service = Service(home, config, startup, ledger, policies, documents, log, observer)
+        service = Service(home, config, startup, ledger, policies, documents, log, observer, processes=processes)
+        processes.start()
         now = service.clock.wall()
         ended = ledger.recover(now)
         log("started", entries=ledger.size(), interrupted=len(ended), data=_note_data(service, now))
@@ -221,6 +226,7 @@ def run(
         ready()
         asyncio.run(service.main())
     finally:
+        processes.close()
         ledger.close()
     if service.failure is not None:
         if isinstance(service.failure, TrustQueryError):

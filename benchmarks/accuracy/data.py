@@ -13,10 +13,10 @@ from benchmarks.accuracy.metric import Cells, cells_of
 from benchmarks.accuracy.questions import MACROS, Question
 from node_agent.config import EngineConfig
 from node_agent.engines.duckdb import DuckDBEngine
+from node_agent.engines.processes import Processes
+from node_agent.sources.building import Building
 from node_agent.sources.prepare import build
-from node_agent.sources.store import Store
 from trustquery.catalogue import Catalogue, load
-from trustquery.identity import new_secret
 from trustquery.synthetic import generate
 
 __all__ = ["CATALOGUE", "Raw", "Skew", "make", "raw", "stores"]
@@ -50,16 +50,17 @@ def make(folder: Path, *, episodes: int, trusts: Sequence[str], seed: int) -> No
 
 
 def stores(folder: Path, work: Path, trusts: Sequence[str], tables: Sequence[str]) -> list[DuckDBEngine]:
-    """Prepare each trust's tables as a refresh does; the engine is the one a node has, child process and all."""
-    catalogue = load(CATALOGUE)
+    """Prepare each trust's tables as a refresh does; the engine is the one a node has, process and all."""
+    catalogue, processes = load(CATALOGUE), Processes()
     found = []
     for trust in trusts:
         named = [table for table in catalogue.tables if table.name in tables]
         jobs = [(CATALOGUE, table, folder / trust / f"{table.name}.parquet") for table in named]
-        database = work / f"{trust}.duckdb"
-        build(jobs, database, rank_key=new_secret(32), data_version=1)
-        store = Store(1, database, {CATALOGUE: frozenset(tables)})
-        found.append(DuckDBEngine(store, LIMITS, catalogue))
+        place = work / f"{trust}-store"
+        place.mkdir()
+        building = Building.begin(place, jobs, encrypted=False)
+        store = building.finish(build(jobs, building, key=None))
+        found.append(DuckDBEngine(store, LIMITS, catalogue, processes))
     return found
 
 

@@ -49,6 +49,7 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     with reporting("source refresh", form) as reply:
         from node_agent.config import load_config
         from node_agent.sources.prepare import refresh as prepare
+        from node_agent.sources.store import store_key
 
         home = home_of(context)
         config = load_config(home)
@@ -59,7 +60,8 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
             say(f"  {share:4.0%}  {table}")
 
         home.create()
-        store = prepare(config.sources, home.resolve, home.store, progress, threads=config.engine.threads)
+        key = store_key(home, config, make=True)
+        store = prepare(config.sources, home.resolve, home.store, progress, key=key, threads=config.engine.threads)
         rows: list[dict[str, Any]] = [
             {
                 "dataset": report.dataset,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from node_agent.engines.sql import (
+    COUNT,
     DIALECT,
     MODULUS,
     MULTIPLIER,
@@ -53,29 +54,14 @@ from trustquery.model.relations import (
 )
 from trustquery.model.scope import Tables, rows_of
 
-__all__ = ["Layers", "Selected", "create_public", "public_name", "rank_columns", "select_relation"]
+__all__ = ["Layers", "Selected", "is_alone", "public_name", "rank_columns", "select_relation"]
 
 BELOW, LEFT, RIGHT = "_below", "_l", "_r"
 
 
 def public_name(table: str) -> str:
-    """Name of the temporary table that holds a public table's rows."""
+    """Name in SQL of a public table."""
     return f"_public/{table}"
-
-
-def create_public(table: str, columns: Iterable[tuple[str, str]]) -> str:
-    """Makes the temporary table of a public table from one bound list for each column.
-
-    Args:
-        columns: name and SQL type of each.
-    """
-    items = [
-        _as(exp.Unnest(expressions=[exp.cast(exp.Placeholder(), f"{kind}[]", dialect=DIALECT)]), name)
-        for name, kind in columns
-    ]
-    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-    name = exp.Table(this=exp.to_identifier(public_name(table), quoted=True))
-    return exp.Create(this=name, kind="TABLE", expression=exp.select(*items), properties=temporary).sql(DIALECT)
 
 
 def rank_columns(count: int) -> list[str]:
@@ -107,17 +93,19 @@ class Selected:
     Attributes:
         ties: how many ``_h`` columns there are.
         columns: SQL name of each column of the model that it gives.
+        counted: whether it has ``_n``, the person's rows in the scan that was asked for.
     """
 
     select: exp.Select
     ties: int
     public: bool
     columns: dict[ColumnRef, str]
+    counted: bool = False
 
     @property
     def carried(self) -> list[str]:
         """Names of the columns that are not the model's."""
-        return [*([] if self.public else [PERSON]), *rank_columns(self.ties)]
+        return [*([] if self.public else [PERSON]), *rank_columns(self.ties), *([COUNT] if self.counted else [])]
 
     def below(self, alias: str) -> exp.Subquery:
         """The SELECT as a source under an alias."""
@@ -164,20 +152,31 @@ def references(parts: Iterable[Expression]) -> set[ColumnRef]:
     return {node for part in parts for node in walk(part) if isinstance(node, ColumnRef)}
 
 
-def select_relation(node: Relation, needed: set[ColumnRef], dataset: str, tables: Tables) -> Selected:
+def select_relation(
+    node: Relation, needed: set[ColumnRef], dataset: str, tables: Tables, counted: str | None = None
+) -> Selected:
     """The SQL of a relation.
 
     Args:
         needed: columns that are named above it.
         dataset: for the names of prepared tables.
         tables: the catalogue and the public tables that the model pins.
+        counted: alias of the scan whose rows give at most one row each (``one_by_one``): each row also has ``_n``, how
+            many rows the person has there.
     """
-    return _Writer(dataset, tables).relation(node, needed)
+    return _Writer(dataset, tables, counted, alone=is_alone(node)).relation(node, needed)
+
+
+def is_alone(node: Relation) -> bool:
+    """Whether all rows come from one scan, so that their rank is the scan's stored order."""
+    while isinstance(node, Filter | Mark | Windows | Derived | PerPerson):
+        node = node.source
+    return isinstance(node, Scan)
 
 
 class _Writer:
-    def __init__(self, dataset: str, tables: Tables) -> None:
-        self.dataset, self.tables = dataset, tables
+    def __init__(self, dataset: str, tables: Tables, counted: str | None, *, alone: bool) -> None:
+        self.dataset, self.tables, self.counted, self.alone = dataset, tables, counted, alone
 
     def relation(self, node: Relation, needed: set[ColumnRef]) -> Selected:
         needed = {ref for ref in needed if ref.alias in aliases(node)}
@@ -204,6 +203,9 @@ class _Writer:
         columns = {ref: physical(ref) for ref in _in_order(needed)}
         items = [_as(_named(ref.column), name) for ref, name in columns.items()]
         rank = [_as(fill("CAST(:0 AS BIGINT)", _named(U)), U), _as(fill("CAST(:0 AS BIGINT)", _named(H)), f"{H}0")]
+        if self.alone and public is None:
+            # The same order as that of u and h, from one column that is there already.
+            rank = [_as(fill("CAST(:0 AS BIGINT)", _named(ORDER)), U), _as(number(0), f"{H}0")]
         if public is not None:
             source = exp.to_identifier(public_name(node.table), quoted=True)
             return Selected(exp.select(*rank, *items).from_(exp.Table(this=source)), 1, True, columns)
@@ -212,12 +214,13 @@ class _Writer:
             raise ValueError(f"no table {node.table}")
         cap = 1 if table.one_row_per_person else table.row_cap
         source = exp.to_identifier(stored_name(self.dataset, table.name), quoted=True)
+        counted = node.alias == self.counted
         select = (
-            exp.select(_named(PERSON), *rank, *items)
+            exp.select(_named(PERSON), *rank, *([_named(COUNT)] if counted else []), *items)
             .from_(exp.Table(this=source))
             .where(exp.LTE(this=_named(ORDER), expression=number(cap)))
         )
-        return Selected(select, 1, False, columns)
+        return Selected(select, 1, False, columns, counted)
 
     def _join(self, node: Join, needed: set[ColumnRef], caps: Mapping[str, Cap] | None = None) -> Selected:
         caps = caps if caps is not None else join_caps(node, self.tables)
@@ -242,13 +245,18 @@ class _Writer:
         for place in range(left.ties + right.ties):
             name, at = (LEFT, place) if place < left.ties else (RIGHT, place - left.ties)
             items.append(_as(fill("COALESCE(:0, 0)", _of(name, f"{H}{at}")), f"{H}{place}"))
+        counted = left.counted or right.counted
+        if counted:
+            count = _of(LEFT if left.counted else RIGHT, COUNT)
+            # A row that the join keeps without one of the scan's is the person's only one.
+            items.append(_as(count if node.kind == "inner" else fill("COALESCE(:0, 1)", count), COUNT))
         columns = {ref: physical(ref) for ref in _in_order(needed)}
         for ref, name in columns.items():
             items.append(_as(_of(LEFT if ref in left.columns else RIGHT, name), name))
         kind = {"inner": "INNER", "left": "LEFT", "right": "RIGHT", "full": "FULL"}[node.kind]
         select = exp.select(*items).from_(left.below(LEFT))
         select = select.join(right.below(RIGHT), on=on, join_type=kind, copy=False)
-        return Selected(select, left.ties + right.ties, public, columns)
+        return Selected(select, left.ties + right.ties, public, columns, counted)
 
     def _lowest(self, leaf: Leaf, needed: set[ColumnRef], caps: Mapping[str, Cap]) -> Selected:
         """A joined relation, of each person the lowest-ranked rows that it may keep."""
@@ -262,10 +270,10 @@ class _Writer:
             groups.append(_named(found.columns[ColumnRef(leaf.alias, cap.by)]))
         place = exp.Window(this=exp.RowNumber(), partition_by=groups, order=exp.Order(expressions=ranks))
         names = [_named(name) for name in (*found.carried, *found.columns.values())]
-        numbered = exp.select(*(name.copy() for name in names), _as(place, "_n")).from_(found.below(BELOW))
-        kept = exp.LTE(this=_named("_n"), expression=number(cap.rows))
+        numbered = exp.select(*(name.copy() for name in names), _as(place, "_at")).from_(found.below(BELOW))
+        kept = exp.LTE(this=_named("_at"), expression=number(cap.rows))
         select = exp.select(*names).from_(numbered.subquery(BELOW, copy=False)).where(kept)
-        return Selected(select, found.ties, found.public, found.columns)
+        return Selected(select, found.ties, found.public, found.columns, found.counted)
 
     def _condition(self, left: Selected, right: Selected, condition: Expression | None) -> exp.Expr:
         parts: list[exp.Expr] = []
@@ -289,19 +297,20 @@ class _Writer:
             .from_(layers.over(below.select).subquery(BELOW, copy=False))
             .where(passes)
         )
-        return Selected(select, below.ties, below.public, columns)
+        return Selected(select, below.ties, below.public, columns, below.counted)
 
     def _mark(self, node: Mark, needed: set[ColumnRef]) -> Selected:
         found = ColumnRef(node.alias, FOUND)
         asked = references([node.condition] if node.condition is not None else [])
         left = self.relation(node.source, (needed - {found}) | asked)
-        right = self.relation(node.rows, asked)
+        right = _Writer(self.dataset, self.tables, None, alone=is_alone(node.rows)).relation(node.rows, asked)
         inner = exp.select("1").from_(right.below(RIGHT)).where(self._condition(left, right, node.condition))
         columns = {ref: left.columns.get(ref, physical(ref)) for ref in _in_order(needed)}
         items = [_of(LEFT, name) for name in left.carried]
         items += [_of(LEFT, name) for ref, name in columns.items() if ref != found]
         mark = [_as(exp.Exists(this=inner), physical(found))] if found in needed else []
-        return Selected(exp.select(*items, *mark).from_(left.below(LEFT)), left.ties, left.public, columns)
+        select = exp.select(*items, *mark).from_(left.below(LEFT))
+        return Selected(select, left.ties, left.public, columns, left.counted)
 
     def _derived(self, node: Derived, needed: set[ColumnRef]) -> Selected:
         wanted = {ref.column for ref in needed}
@@ -313,7 +322,7 @@ class _Writer:
             layers.over(below.select).subquery(BELOW, copy=False)
         )
         columns = {ref: physical(ref) for ref in _in_order(needed)}
-        return Selected(select, below.ties, below.public, columns)
+        return Selected(select, below.ties, below.public, columns, below.counted)
 
     def _per_person(self, node: PerPerson, needed: set[ColumnRef]) -> Selected:
         asked = [key.expression for key in node.keys]
@@ -386,7 +395,7 @@ class _Writer:
         select = exp.select(*map(_named, [*below.carried, *raw]), *items).from_(
             layers.over(below.select).subquery(BELOW, copy=False)
         )
-        return Selected(select, below.ties, below.public, columns)
+        return Selected(select, below.ties, below.public, columns, below.counted)
 
 
 def _in_order(needed: set[ColumnRef]) -> list[ColumnRef]:

@@ -6,37 +6,74 @@ its integers. Bounding comes after this, as the last step before the sum over pe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
-from node_agent.engines.relation_sql import BELOW, Layers, references, select_relation
-from node_agent.engines.sql import DIALECT, ROWS, VALUE, cell_of, integer_of
+from node_agent.engines.relation_sql import BELOW, Layers, Selected, references, select_relation
+from node_agent.engines.sql import COUNT, DIALECT, ROWS, VALUE, cell_of, integer_of
 from trustquery.model.query import Query
 from trustquery.model.scope import Tables
 
-__all__ = ["rows_query"]
+__all__ = ["join_lookups", "keys_select", "rows_query", "rows_select"]
 
 
 def rows_query(query: Query, tables: Tables) -> str:
-    """Makes ``_rows``: person, u, each h, cell and integers of each row that passes WHERE.
+    """Makes ``_rows``: the rows of ``rows_select``.
 
     Args:
         tables: the catalogue and the public tables that the model pins.
     """
-    asked = [key.expression for key in query.keys]
-    for aggregate in query.aggregates:
-        asked += [part for part in (aggregate.argument, aggregate.filter) if part is not None]
-    below = select_relation(query.relation, references(asked), query.catalogue_id, tables)
-    layers = Layers(below.columns)
-    cell, lookups = cell_of(query.keys, layers)
+    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+    select = rows_select(query, tables)
+    return exp.Create(this=exp.to_table(ROWS), kind="TABLE", expression=select, properties=temporary).sql(DIALECT)
+
+
+def rows_select(query: Query, tables: Tables, counted: str | None = None) -> exp.Select:
+    """Person, u, each h, cell and integers of each row that passes WHERE.
+
+    Args:
+        tables: the catalogue and the public tables that the model pins.
+        counted: as for ``select_relation``: with ``_n``.
+    """
+    below, layers = _below(query, tables, counted)
+    cell, lookups = cell_of(query.keys, [layers.add(key.expression) for key in query.keys])
     items: list[exp.Expr] = [exp.column(name, quoted=True) for name in below.carried]
-    items.append(exp.alias_(cell, "_c", quoted=True))
+    items.append(_as(cell, "_c"))
     for place, aggregate in enumerate(query.aggregates):
-        items.append(exp.alias_(integer_of(aggregate, layers), f"_a{place}", quoted=True))
-    select = exp.select(*items).from_(layers.over(below.select).subquery(BELOW, copy=False))
+        items.append(_as(integer_of(aggregate, layers), f"_a{place}"))
+    return join_lookups(exp.select(*items).from_(layers.over(below.select).subquery(BELOW, copy=False)), lookups)
+
+
+def keys_select(query: Query, tables: Tables, counted: str | None = None) -> exp.Select:
+    """The same rows with each key's value, ``_key0`` and so on, in place of the cell.
+
+    For sums by value: a cell is then found for each value, and not for each row.
+    """
+    below, layers = _below(query, tables, counted)
+    items: list[exp.Expr] = [exp.column(COUNT, quoted=True)] if below.counted else []
+    items += [_as(layers.add(key.expression), f"_key{place}") for place, key in enumerate(query.keys)]
+    items += [_as(integer_of(aggregate, layers), f"_a{place}") for place, aggregate in enumerate(query.aggregates)]
+    return exp.select(*items).from_(layers.over(below.select).subquery(BELOW, copy=False))
+
+
+def join_lookups(select: exp.Select, lookups: Iterable[tuple[str, exp.Select, exp.Expr]]) -> exp.Select:
+    """Join the places of keys with many values (``cell_of``)."""
     for alias, rows, value in lookups:
         on = exp.EQ(
             this=exp.column(VALUE, table=exp.to_identifier(alias, quoted=True), quoted=True), expression=value.copy()
         )
         select = select.join(rows.subquery(alias, copy=False), on=on, join_type="LEFT", copy=False)
-    temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-    return exp.Create(this=exp.to_table(ROWS), kind="TABLE", expression=select, properties=temporary).sql(DIALECT)
+    return select
+
+
+def _below(query: Query, tables: Tables, counted: str | None) -> tuple[Selected, Layers]:
+    asked = [key.expression for key in query.keys]
+    for aggregate in query.aggregates:
+        asked += [part for part in (aggregate.argument, aggregate.filter) if part is not None]
+    below = select_relation(query.relation, references(asked), query.catalogue_id, tables, counted)
+    return below, Layers(below.columns)
+
+
+def _as(value: exp.Expr, name: str) -> exp.Expr:
+    return exp.alias_(value, name, quoted=True)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import sqlglot
 from sqlglot import exp
 
+from node_agent.engines.names import COUNT, ORDER, PERSON, H, U
 from trustquery.catalogue.schema import ColumnType
 from trustquery.language.functions import AGE_BANDS, FUNCTIONS, age_band_labels, band_labels
 from trustquery.model.nodes import (
@@ -31,6 +32,7 @@ from trustquery.model.unknown import CODE, MAX_KEY_BYTES, MISSING, OTHER
 
 __all__ = [
     "CELL_LIMIT",
+    "COUNT",
     "DIALECT",
     "MODULUS",
     "MULTIPLIER",
@@ -45,6 +47,7 @@ __all__ = [
     "fixed_point",
     "inline",
     "integer_of",
+    "is_stored",
     "label_of",
     "literal",
     "number",
@@ -59,8 +62,6 @@ ROWS = "_rows"
 FEW = 32
 """A key with more values than this is looked up by a join."""
 VALUE, PLACE = "_value", "_place"
-PERSON, U, H, ORDER = "_p", "_u", "_h", "_r"
-"""Columns that preparing adds: person key as text, u, h, and the row's position in rank order."""
 
 
 @functools.cache
@@ -90,6 +91,11 @@ class Adds(Protocol):
 def stored_name(dataset: str, table: str) -> str:
     """Name of a prepared table in the store."""
     return f"{dataset}/{table}"
+
+
+def is_stored(name: str) -> bool:
+    """Whether this is the name of a prepared table, and not of a temporary or public one."""
+    return "/" in name and not name.startswith("_")
 
 
 def _column(alias: str, name: str) -> exp.Column:
@@ -182,22 +188,28 @@ def _band(value: exp.Expr, edges: list[int], labels: tuple[str, ...]) -> exp.Exp
     return case.else_(exp.Literal.string(labels[-1]), copy=False)
 
 
-def cell_of(keys: tuple[Key, ...], layers: Adds) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
-    """The cell of a row; and the look-ups it needs: alias, positions of a key's values, the key."""
+def cell_of(
+    keys: tuple[Key, ...], values: Sequence[exp.Expr]
+) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
+    """The cell of a row; and the look-ups it needs: alias, positions of a key's values, the key.
+
+    Args:
+        values: of each key, a plain column or literal.
+    """
     if any(key.kind == "unknown" for key in keys):
-        return label_of(keys[0], layers), []
+        return label_of(keys[0], values[0]), []
     found: exp.Expr = number(0)
     lookups: list[tuple[str, exp.Select, exp.Expr]] = []
     for place, key in enumerate(keys):
         size = len(key.values)
-        values = exp.Array(expressions=[literal(key.type, value) for value in key.values])
-        value = layers.add(key.expression)
+        listed = exp.Array(expressions=[literal(key.type, item) for item in key.values])
+        value = values[place]
         if size <= FEW:
-            position = fill("list_position(:1, :0) - 1", value, values)
+            position = fill("list_position(:1, :0) - 1", value, listed)
         else:
             # A list is searched from its start for every row: a join finds the place at once.
             alias = f"_k{place}"
-            rows = fill(f"SELECT unnest(:0) AS {VALUE}, unnest(range(:1)) AS {PLACE}", values, number(size))
+            rows = fill(f"SELECT unnest(:0) AS {VALUE}, unnest(range(:1)) AS {PLACE}", listed, number(size))
             if isinstance(rows, exp.Select):
                 lookups.append((alias, rows, value))
             position = _column(alias, PLACE)
@@ -208,9 +220,8 @@ def cell_of(keys: tuple[Key, ...], layers: Adds) -> tuple[exp.Expr, list[tuple[s
     return exp.cast(found, "BIGINT", dialect=DIALECT), lookups
 
 
-def label_of(key: Key, layers: Adds) -> exp.Expr:
+def label_of(key: Key, value: exp.Expr) -> exp.Expr:
     """The label of a row's cell, for a key whose values are found in the data (``trustquery.model.unknown``)."""
-    value = layers.add(key.expression)
     if key.type is ColumnType.INTEGER:
         odd = fill(":0 > :1 OR :0 < :2", value, number(MAX_INTEGER), number(-MAX_INTEGER))
     else:

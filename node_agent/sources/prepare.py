@@ -6,22 +6,22 @@ key alone, so adding a person leaves every other person's rows and ranks as they
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
+from pyarrow.lib import ArrowException
 from sqlglot import exp
 
 from node_agent.config import SourceConfig
-from node_agent.engines.child import DISABLED_OPTIMIZERS
-from node_agent.engines.sql import DIALECT, ORDER, PERSON, H, U, fill, stored_name
-from node_agent.sources.store import RANK_KEY, Store, TableReport, install
-from trustquery.catalogue import Column, ColumnType, Table, load
+from node_agent.engines.settings import DISABLED_OPTIMIZERS
+from node_agent.engines.sql import COUNT, DIALECT, ORDER, PERSON, H, U, fill
+from node_agent.sources.building import Building, Job
+from node_agent.sources.sealed import PEOPLE, ROWS_PER_GROUP, Seal, write_table
+from node_agent.sources.store import Store, TableReport, install
+from trustquery.catalogue import Column, ColumnType, Role, Table, load
 from trustquery.errors import TrustQueryError
-from trustquery.identity import new_secret, write_private_file
 from trustquery.reference.rank import SEPARATOR
 
 __all__ = ["Progress", "build", "check_sources", "refresh"]
@@ -55,40 +55,29 @@ def refresh(
     folder: Path,
     progress: Progress | None = None,
     *,
+    key: bytes | None,
     threads: int = 2,
 ) -> Store:
     """Prepare the next data version from every source and put it in use.
+
+    One that was interrupted goes on after the last table that was finished, as long as no source file has changed.
 
     Args:
         sources: the ``[[source]]`` tables of ``node.toml``.
         resolve: turns a configured path into an absolute one.
         folder: the store's folder.
-        progress: called after each table.
+        progress: called after each step.
+        key: the 32 bytes that encrypt the files; None for plain files.
 
     Raises:
         TrustQueryError: ``data-source-missing``, ``data-source-column``, ``data-prepare-failed``; the version in
             use stays in use.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        version = Store.open(folder).data_version + 1
-    except TrustQueryError:
-        version = 1 + max((int(old.name[1:]) for old in folder.glob("v*") if old.name[1:].isdecimal()), default=0)
-    building = folder / f"v{version}.building"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(mode=0o700)
     jobs = [(source.dataset, table, path) for source in sources for table, path in _found(source, resolve(source.path))]
-    rank_key = new_secret(32)
-    write_private_file(building / RANK_KEY, rank_key)
-    database = building / "data.duckdb"
-    reports = build(jobs, database, rank_key=rank_key, data_version=version, progress=progress, threads=threads)
-    shutil.rmtree(folder / f"v{version}", ignore_errors=True)
-    building.rename(folder / f"v{version}")
-    held: dict[str, set[str]] = {}
-    for report in reports:
-        held.setdefault(report.dataset, set()).add(report.table)
-    tables = {name: frozenset(names) for name, names in held.items()}
-    store = Store(version, folder / f"v{version}" / "data.duckdb", tables, tuple(reports))
+    building = Building.begin(folder, jobs, encrypted=key is not None)
+    reports = build(jobs, building, key=key, progress=progress, threads=threads)
+    store = building.finish(reports)
     install(folder, store)
     return store
 
@@ -127,48 +116,71 @@ def check_sources(sources: Sequence[SourceConfig], resolve: Callable[[str], Path
 
 
 def build(
-    jobs: Sequence[tuple[str, Table, Path]],
-    database: Path,
+    jobs: Sequence[Job],
+    building: Building,
     *,
-    rank_key: bytes,
-    data_version: int,
+    key: bytes | None,
     progress: Progress | None = None,
     threads: int = 2,
 ) -> list[TableReport]:
-    """Write ranked tables into a new database file.
+    """Write each table's file: in the order of people and, within a person, of rank.
 
     Args:
         jobs: dataset, table and source file.
-        rank_key: 32 bytes.
 
     Raises:
         TrustQueryError: ``data-source-column``, ``data-prepare-failed``.
     """
-    reports = []
+    seal, done = building.seal(key), building.reports()
+    steps = _Steps(progress, len(jobs) + len({dataset for dataset, _, _ in jobs}))
+    spill = building.folder / "spill"
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
-        "preserve_insertion_order": "false",
         "disabled_optimizers": DISABLED_OPTIMIZERS,
+        "temp_directory": str(spill),
+        "temp_file_encryption": "true",
     }
-    with duckdb.connect(str(database), config=config) as connection:
-        # A moment with a time zone becomes UTC at every trust, whatever the machine's own zone.
-        connection.execute("SET TimeZone = 'UTC'")
-        for place, (dataset, table, path) in enumerate(jobs):
-            try:
-                reports.append(_prepare(connection, dataset, table, path, rank_key, data_version))
-            except duckdb.Error as error:
-                # The engine's own message may hold values; it goes nowhere.
-                raise TrustQueryError("data-prepare-failed", table=table.name) from error
-            if progress:
-                progress(f"{dataset} {table.name}", (place + 1) / len(jobs))
-    os.chmod(database, 0o600)
-    return reports
+    numbered = None
+    try:
+        with duckdb.connect(":memory:", config=config) as connection:
+            # A moment with a time zone becomes UTC at every trust, whatever the machine's own zone.
+            connection.execute("SET TimeZone = 'UTC'")
+            for dataset, table, path in jobs:
+                if dataset != numbered:
+                    _number_people(connection, [job for job in jobs if job[0] == dataset])
+                    found = connection.sql("SELECT _i, _key FROM _people ORDER BY _i").to_arrow_reader(ROWS_PER_GROUP)
+                    write_table(building.folder, dataset, PEOPLE, found, seal)
+                    numbered = dataset
+                    steps.done(f"{dataset} people")
+                if (dataset, table.name) not in done:
+                    report = _prepare(connection, dataset, table, path, building, seal)
+                    building.note(report)
+                    done[dataset, table.name] = report
+                steps.done(f"{dataset} {table.name}")
+    except (duckdb.Error, OSError, ArrowException) as error:
+        # The engine's own message may hold values; it goes nowhere.
+        raise TrustQueryError("data-prepare-failed", table=numbered or "any table") from error
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+    building.check_sources(jobs)
+    return [done[dataset, table.name] for dataset, table, _ in jobs]
+
+
+class _Steps:
+    def __init__(self, progress: Progress | None, count: int) -> None:
+        self._progress, self._count, self._at = progress, count, 0
+
+    def done(self, label: str) -> None:
+        self._at += 1
+        if self._progress:
+            self._progress(label, self._at / self._count)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> dict[str, str]:
     """Catalogue column to the source's own spelling of its name."""
     try:
         found = connection.execute(_READERS[path.suffix.lower().lstrip(".")], {"path": str(path)}).description or []
+        connection.fetchall()
     except duckdb.Error as error:
         raise TrustQueryError("data-source-missing", source=table.name) from error
     names = {str(item[0]).strip().lower(): str(item[0]) for item in found}
@@ -178,23 +190,51 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) ->
     return names
 
 
+def _load(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(_SOURCES[path.suffix.lower().lstrip(".")], {"path": str(path)})
+
+
+def _number_people(connection: duckdb.DuckDBPyConnection, jobs: Sequence[Job]) -> None:
+    """Makes ``_people``: each person key of a dataset, as text, with its dense index.
+
+    The index says where a person's rows stand, and nothing else: no rule asks it which rows are kept.
+    """
+    connection.execute("CREATE OR REPLACE TEMP TABLE _keys (_key VARCHAR)")
+    for _, table, path in jobs:
+        names = _columns(connection, table, path)
+        _load(connection, path)
+        key = table.columns[[column.name for column in table.columns].index(str(table.person_key))]
+        person = exp.cast(_typed(key, exp.column(names[key.name], quoted=True)), "VARCHAR", dialect=DIALECT)
+        keys = exp.select(exp.alias_(person, "_key", quoted=True)).distinct().from_(_SOURCE)
+        connection.execute(exp.insert(keys, "_keys").sql(DIALECT))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _people AS SELECT _key, CAST(row_number() OVER (ORDER BY _key) - 1 AS INTEGER) "
+        "AS _i FROM (SELECT DISTINCT _key FROM _keys WHERE _key IS NOT NULL)"
+    )
+    connection.execute("DROP TABLE _keys")
+
+
 def _prepare(
-    connection: duckdb.DuckDBPyConnection, dataset: str, table: Table, path: Path, rank_key: bytes, data_version: int
+    connection: duckdb.DuckDBPyConnection, dataset: str, table: Table, path: Path, building: Building, seal: Seal
 ) -> TableReport:
     names = _columns(connection, table, path)
-    connection.execute(_SOURCES[path.suffix.lower().lstrip(".")], {"path": str(path)})
-    key = str(table.person_key)
+    _load(connection, path)
     raw = {column.name: exp.column(names[column.name], quoted=True) for column in table.columns}
     typed = {column.name: _typed(column, raw[column.name]) for column in table.columns}
     unreadable = _counts(connection, table, raw, typed)
-    name = exp.Table(this=exp.to_identifier(stored_name(dataset, table.name), quoted=True))
-    ranked = _ranked(table, typed, key)
-    connection.execute(
-        exp.Create(this=name, kind="TABLE", expression=ranked).sql(DIALECT),
-        {"rank_key": rank_key, "data_version": str(data_version), "name": table.name, "separator": SEPARATOR},
-    )
     rows_in = _one(connection, exp.select(exp.Count(this=exp.Star())).from_(_SOURCE))
-    rows = _one(connection, exp.select(exp.Count(this=exp.Star())).from_(name.copy()))
+    ranked = connection.sql(
+        _ranked(table, typed, str(table.person_key)).sql(DIALECT),
+        params={
+            "rank_key": building.rank_key,
+            "data_version": str(building.data_version),
+            "name": table.name,
+            "separator": SEPARATOR,
+        },
+    ).to_arrow_reader(ROWS_PER_GROUP)
+    # Identifiers are nearly all different: a dictionary of them would be a second copy.
+    text = [column for column in table.columns if column.type is ColumnType.TEXT and column.role is not Role.JOIN_ONLY]
+    rows = write_table(building.folder, dataset, table.name, ranked, seal, {column.name for column in text})
     connection.execute("DROP TABLE _source")
     return TableReport(dataset, table.name, rows_in, rows, rows_in - rows, unreadable)
 
@@ -222,7 +262,7 @@ def _counts(
     """Values that were there and could not be read, by column: reported to IT, never dropped silently."""
     lost = "count(*) FILTER (WHERE :0 IS NOT NULL AND :1 IS NULL)"
     items = [fill(lost, raw[column.name], typed[column.name]) for column in table.columns]
-    found = connection.execute(exp.select(*items).from_(_SOURCE).sql(DIALECT)).fetchone() or ()
+    [found] = connection.execute(exp.select(*items).from_(_SOURCE).sql(DIALECT)).fetchall()
     return {column.name: int(count) for column, count in zip(table.columns, found, strict=True) if count}
 
 
@@ -231,12 +271,12 @@ def _ranked(table: Table, typed: dict[str, exp.Expr], key: str) -> exp.Select:
     clean = exp.select(*(exp.alias_(value, name, quoted=True) for name, value in typed.items())).from_(_SOURCE)
     clean = clean.where(fill(":0 IS NOT NULL", typed[key]))
     columns = [exp.column(column.name, quoted=True) for column in table.columns]
-    with_h = exp.select("*", exp.alias_(person, PERSON, quoted=True), _position([key], columns, H)).from_(
+    with_h = exp.select("*", exp.alias_(person, "_key", quoted=True), _position([key], columns, H)).from_(
         clean.subquery("clean", copy=False)
     )
     text = fill(
         "$data_version || $separator || $name || $separator || :0 || $separator || CAST(:1 AS VARCHAR)",
-        exp.column(PERSON, quoted=True),
+        exp.column("_key", quoted=True),
         exp.column(H, quoted=True),
     )
     # u: the first 31 bits of SHA-256(rank_key ‖ …).
@@ -244,8 +284,16 @@ def _ranked(table: Table, typed: dict[str, exp.Expr], key: str) -> exp.Select:
     with_u = exp.select("*", exp.alias_(u, U, quoted=True)).from_(with_h.subquery("with_h", copy=False))
     kept = [exp.column(column.name, quoted=True) for column in table.columns if column.name != key]
     order = [exp.column(U, quoted=True), exp.column(H, quoted=True)]
-    items = [*(exp.column(name, quoted=True) for name in (PERSON, U, H)), _position([PERSON], order, ORDER), *kept]
-    return exp.select(*items).from_(with_u.subquery("with_u", copy=False))
+    count = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[exp.column("_key", quoted=True)])
+    index = exp.alias_(exp.column("_i", quoted=True), PERSON, quoted=True)
+    added = [*order, _position(["_key"], order, ORDER).this, count]
+    items = [
+        exp.alias_(exp.cast(item.copy(), "INTEGER", dialect=DIALECT), name, quoted=True)
+        for item, name in zip(added, (U, H, ORDER, COUNT), strict=True)
+    ]
+    found = exp.select(index, *items, *kept).from_(with_u.subquery("with_u", copy=False))
+    found = found.join(exp.to_table("_people"), using=[exp.to_identifier("_key", quoted=True)])
+    return found.order_by(*(exp.column(name, quoted=True) for name in (PERSON, ORDER)))
 
 
 def _position(partition: list[str], order: Sequence[exp.Expr], name: str) -> exp.Expr:
@@ -258,5 +306,5 @@ def _position(partition: list[str], order: Sequence[exp.Expr], name: str) -> exp
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: exp.Select) -> int:
-    found: tuple[Any, ...] | None = connection.execute(query.sql(DIALECT)).fetchone()
-    return int(found[0]) if found else 0
+    [(found,)] = connection.execute(query.sql(DIALECT)).fetchall()
+    return int(found)

@@ -2,9 +2,8 @@
 
 Two trusts differ by one patient, who has 500 attendances where everybody else has two. The question joins attendances
 with themselves, so that the engine works visibly longer where that patient is: a question made to leak. The observer is
-the other end of the node's TLS. The way is real: the node's process, the ledger on disk, the noise, the slots. Only the
-engine runs inside the node's process, but for one test, because a child's start takes ten times as long as its answer.
-To the node's threads that is a nearer and noisier neighbour than a child would be.
+the other end of the node's TLS. Everything is real: the node's process, the ledger on disk, the engine's own processes,
+the noise, the slots.
 
 Blocks of offers go to one trust and then to the other, in turn, so that a busy machine is busy for both. Several are
 always under way at the trust asked, so that what the patient's rows cost the machine counts as well.
@@ -45,11 +44,10 @@ from trustquery.protocol.messages import Documents, Offer
 
 FALSE_ALARM = 1e-6
 MOST = 0.53
-FULL, CHILDREN, SLICE, CONTROL = 2_000, 300, 40, 20
+FULL, SLICE, CONTROL = 2_000, 40, 20
 BLOCK = 20
 WITHOUT, WITH = "RX1", "RX2"
 TIMED = (sys.executable, "-m", "tests.lib.timed_node", "HOME")
-QUICK = (*TIMED, "in-process")
 SQL = (
     "SELECT count(*) AS n FROM emergency_attendance a JOIN emergency_attendance b USING (person_id) "
     "WHERE a.arrival_at < b.arrival_at"
@@ -232,7 +230,7 @@ def describe(found: dict[str, list[Seen]]) -> str:
 
 
 def test_a_slice(tmp_path: Path) -> None:
-    with wire(tmp_path, QUICK, 1_500) as found:
+    with wire(tmp_path, TIMED, 1_500) as found:
         everything = found.measure(SLICE)
     seen = kept(everything)
     each = len(seen[WITH])
@@ -244,7 +242,7 @@ def test_a_slice(tmp_path: Path) -> None:
 
 def test_an_answer_that_leaves_when_it_is_ready_is_caught(tmp_path: Path) -> None:
     """The control: the same question, the same trusts, the same measure, without slots."""
-    with wire(tmp_path, (*QUICK, "leaky"), 30_000) as found:
+    with wire(tmp_path, (*TIMED, "leaky"), 30_000) as found:
         seen = found.measure(CONTROL)
     assert kept(seen) == seen
     assert areas(seen)["time"] > limit(SLICE), describe(seen)
@@ -254,7 +252,7 @@ def test_an_answer_that_leaves_when_it_is_ready_is_caught(tmp_path: Path) -> Non
 @pytest.mark.acceptance("PRV-08")
 @pytest.mark.timeout(3 * HOURS)
 def test_two_thousand_each(tmp_path: Path) -> None:
-    with wire(tmp_path, QUICK, 3_000, under_way=10) as found:
+    with wire(tmp_path, TIMED, 3_000, under_way=10) as found:
         seen = found.measure(FULL)
     print(describe(seen))
     # Whatever was said, a missed slot's no-answer included: when is all that counts.
@@ -263,16 +261,3 @@ def test_two_thousand_each(tmp_path: Path) -> None:
     # A missed slot must not be the patient's doing either, nor frequent.
     missed = [sum(status(item) != "answer" for item in seen[ods]) for ods in (WITHOUT, WITH)]
     assert sum(missed) < 0.01 * 2 * FULL, describe(seen)
-
-
-@pytest.mark.full_size
-@pytest.mark.timeout(HOURS)
-def test_with_the_engines_own_child(tmp_path: Path) -> None:
-    """As a node in service runs it; fewer, because each takes half a second of the machine's time."""
-    with wire(tmp_path, TIMED, 3_000, under_way=3) as found:
-        seen = found.measure(CHILDREN)
-    print(describe(seen))
-    each = len(kept(seen)[WITH])
-    assert each > 0.95 * CHILDREN, describe(seen)
-    assert max(areas(seen).values()) <= limit(CHILDREN), describe(seen)
-    check_shapes(kept(seen))

@@ -9,14 +9,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Iterator
 from decimal import Decimal
 
-import duckdb
 import pytest
 
-from node_agent.sources.prepare import build
-from tests.lib.prepared import DATA_VERSION, RANK_KEY, Prepared
+from tests.lib.prepared import Prepared, built
 from trustquery.catalogue import load
 from trustquery.codelists import shipped
 from trustquery.forecast.choose import choose_terms
@@ -52,15 +49,12 @@ QUESTIONS = {
 
 
 @pytest.fixture(scope="module")
-def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     folder = tmp_path_factory.mktemp("trust")
     generate(folder / "raw", seed=11, episodes=200_000, trusts=["RX1"])
     tables = [table for table in CATALOGUE.tables if table.name in ("person", "admission")]
     jobs = [(CATALOGUE.id, table, folder / "raw" / "RX1" / f"{table.name}.parquet") for table in tables]
-    database = folder / "data.duckdb"
-    reports = build(jobs, database, rank_key=RANK_KEY, data_version=DATA_VERSION, threads=1)
-    with duckdb.connect(str(database), read_only=True) as connection:
-        yield Prepared(CATALOGUE, database, connection, tuple(reports), shipped())
+    return Prepared(CATALOGUE, built(folder / "store", jobs), shipped())
 
 
 @pytest.fixture(scope="module")

@@ -1,35 +1,46 @@
-"""Rows as Python values, prepared by the node's own code and asked with the engine's own SQL, without a child process.
+"""Rows as Python values, prepared by the node's own code and asked with the engine's own, without a process of its own.
 
-The child costs a quarter of a second a query. Here the same statements run on the same prepared file in this process,
-so that thousands of generated cases are affordable; ``through_child`` takes the real way for a few of them.
+Here the same job runs in this process, so that thousands of generated cases are affordable; ``through_child`` takes the
+real way for a few of them.
 """
 
 from __future__ import annotations
 
+import atexit
+import dataclasses
+import functools
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
 
 from node_agent.config import EngineConfig
-from node_agent.engines.blocks import block_queries, grow
-from node_agent.engines.child import DISABLED_OPTIMIZERS
-from node_agent.engines.duckdb import DuckDBEngine, public_rows
-from node_agent.engines.rows import rows_query
+from node_agent.engines.blocks import grow
+from node_agent.engines.columns import Columns
+from node_agent.engines.duckdb import DuckDBEngine
+from node_agent.engines.execute import run
+from node_agent.engines.processes import Processes
+from node_agent.engines.settings import DISABLED_OPTIMIZERS
+from node_agent.engines.task import task_of
+from node_agent.sources.building import Building, Job
 from node_agent.sources.prepare import build
-from node_agent.sources.store import Store, TableReport
+from node_agent.sources.sealed import PEOPLE, path_of, read_columns
+from node_agent.sources.store import Store
 from trustquery.catalogue import Catalogue, ColumnType, Table
 from trustquery.codelists import PublicTables, shipped
+from trustquery.identity import write_private_file
 from trustquery.model import Query
 from trustquery.planning import Plan
 from trustquery.planning.checker import pinned_tables
 
-__all__ = ["ARROW_TYPES", "Prepared", "Rows", "prepared", "write_parquet"]
+__all__ = ["ARROW_TYPES", "KEY", "Prepared", "Rows", "built", "prepared", "processes", "stored_rows", "write_parquet"]
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Catalogue table name to rows."""
@@ -43,6 +54,7 @@ ARROW_TYPES = {
     ColumnType.BOOLEAN: pa.bool_(),
 }
 RANK_KEY = bytes(range(32))
+KEY = bytes(range(32, 64))
 DATA_VERSION = 3
 
 
@@ -54,56 +66,97 @@ def write_parquet(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -
     pq.write_table(pa.table(columns), path)
 
 
+LIMITS = EngineConfig(threads=1)
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """One prepared database, open for reading."""
+    """One prepared version of the data."""
 
     catalogue: Catalogue
-    database: Path
-    connection: duckdb.DuckDBPyConnection
-    reports: tuple[TableReport, ...]
+    store: Store
     public: PublicTables
+    columns: Columns = field(default_factory=Columns)
 
-    def vector(self, query: Query, plan: Plan, public: PublicTables | None = None) -> list[int]:
-        """The engine's exact vector, in this process; ``public`` in place of the public tables at hand."""
-        self._rows(query, public)
-        vector = [0] * plan.length
-        for block, statement in zip(plan.blocks, block_queries(query, plan), strict=True):
-            for cell, value in self.connection.execute(statement).fetchall():
-                assert 0 <= cell < block.length
-                vector[block.offset + cell] = value
+    def vector(
+        self, query: Query, plan: Plan, public: PublicTables | None = None, *, in_sql: bool = False, at_a_time: int = 50
+    ) -> list[int]:
+        """The engine's exact vector, in this process.
+
+        Args:
+            public: in place of the public tables at hand.
+            in_sql: bounded in SQL, and not by the kernel.
+            at_a_time: rows in one part of the people: few, so that there are several parts.
+        """
+        found = self._run(query, plan, public, in_sql, at_a_time)
+        assert not isinstance(found, dict)
+        vector = [value for block in found for value in block.tolist()]
+        for block in plan.blocks:
             grow(vector, block)
         return vector
 
-    def counts(self, query: Query, plan: Plan) -> dict[str, int]:
+    def counts(self, query: Query, plan: Plan, *, in_sql: bool = False) -> dict[str, int]:
         """The engine's exact counts by label, for keys found in the data, in this process."""
-        self._rows(query)
-        [statement] = block_queries(query, plan)
-        return dict(sorted(self.connection.execute(statement).fetchall()))
+        found = self._run(query, plan, None, in_sql, 50)
+        assert isinstance(found, dict)
+        return dict(sorted(found.items()))
 
-    def _rows(self, query: Query, public: PublicTables | None = None) -> None:
+    def _run(self, query: Query, plan: Plan, public: PublicTables | None, in_sql: bool, at_a_time: int) -> Any:
         tables = pinned_tables(query, self.catalogue, public or self.public)
-        self.connection.execute("DROP TABLE IF EXISTS _rows")
-        for pin in query.read_inputs:
-            table = public_rows(tables.public.pinned(pin))
-            self.connection.execute(f'DROP TABLE IF EXISTS "{table["name"]}"')
-            self.connection.execute(table["statement"], table["values"])
-        self.connection.execute(rows_query(query, tables))
+        task = task_of(query, plan, tables, LIMITS, in_sql=in_sql)
+        held = self.columns.tables(self.store.folder, self.store.seal(KEY), task.reads)
+        return run(dataclasses.replace(task.job, rows_at_a_time=at_a_time), held, task.public)
 
     def through_child(self, query: Query, plan: Plan) -> list[int]:
         """The engine's exact vector, the way a node gets it."""
         return self.engine().vector(query, plan)
 
     def engine(self) -> DuckDBEngine:
-        """The engine as a node has it, with its child process."""
-        tables = frozenset(report.table for report in self.reports)
-        store = Store(DATA_VERSION, self.database, {self.catalogue.id: tables})
-        return DuckDBEngine(store, EngineConfig(), self.catalogue, self.public)
+        """The engine as a node has it, with its processes."""
+        return DuckDBEngine(self.store, EngineConfig(), self.catalogue, processes(), KEY, self.public)
 
     def ranks(self, table: str) -> list[tuple[Any, ...]]:
-        """All columns of one prepared table, sorted."""
-        name = f"{self.catalogue.id}/{table}"
-        return sorted(self.connection.table(f'"{name}"').fetchall(), key=repr)
+        """All columns of one prepared table, people by their keys, sorted."""
+        return sorted((tuple(row.values()) for row in self.rows(table)), key=repr)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The rows of one prepared table as they stand, people by their keys."""
+        return stored_rows(self.store, self.catalogue.id, table)
+
+    @functools.cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB, set as in the engine, over the prepared tables, people by their keys."""
+        connection = duckdb.connect(config={"threads": "1", "disabled_optimizers": DISABLED_OPTIMIZERS})
+        for table in self.store.dataset_tables[self.catalogue.id]:
+            connection.register(f"{self.catalogue.id}/{table}", stored_table(self.store, self.catalogue.id, table))
+        return connection
+
+
+def stored_rows(store: Store, dataset: str, table: str) -> list[dict[str, Any]]:
+    """The rows of a stored table as they stand, people by their keys."""
+    found: list[dict[str, Any]] = stored_table(store, dataset, table).to_pylist()
+    return found
+
+
+def stored_table(store: Store, dataset: str, table: str) -> pa.Table:
+    """A stored table, people by their keys."""
+    seal = store.seal(KEY)
+
+    def whole(name: str) -> pa.Table:
+        key = pe.create_decryption_properties(seal.key_of(dataset, name), aad_prefix=seal.name_of(dataset, name))
+        with pq.ParquetFile(path_of(store.folder, dataset, name), decryption_properties=key) as source:
+            return read_columns(store.folder, dataset, name, source.schema_arrow.names, seal)
+
+    keys, found = whole(PEOPLE).column("_key"), whole(table)
+    return found.set_column(found.column_names.index("_p"), "_p", keys.take(found.column("_p").combine_chunks()))
+
+
+@functools.cache
+def processes() -> Processes:
+    """One warm parent for the tests of a process."""
+    found = Processes()
+    atexit.register(found.close)
+    return found
 
 
 @contextmanager
@@ -118,13 +171,17 @@ def prepared(
         path = folder / f"{name}.parquet"
         write_parquet(path, table, rows)
         jobs.append((catalogue.id, table, path))
-    database = folder / "data.duckdb"
-    database.unlink(missing_ok=True)
-    reports = build(jobs, database, rank_key=RANK_KEY, data_version=DATA_VERSION, threads=1)
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": "1",
-        "disabled_optimizers": DISABLED_OPTIMIZERS,
-    }
-    with duckdb.connect(str(database), read_only=True, config=config) as connection:
-        yield Prepared(catalogue, database, connection, tuple(reports), public if public is not None else shipped())
-    database.unlink()
+    store = built(folder / "store", jobs)
+    yield Prepared(catalogue, store, public if public is not None else shipped())
+    shutil.rmtree(folder / "store")
+
+
+def built(folder: Path, jobs: Sequence[Job], *, version: int = DATA_VERSION, rank_key: bytes = RANK_KEY) -> Store:
+    """Prepare these tables, with the tests' own keys."""
+    folder.mkdir(exist_ok=True)
+    building = Building(folder / f"v{version}.building", version, True)
+    building.folder.mkdir()
+    write_private_file(building.folder / "rank.key", rank_key)
+    write_private_file(building.folder / "salt", bytes(16))
+    building.start(jobs)
+    return building.finish(build(jobs, building, key=KEY, threads=1))

@@ -72,7 +72,7 @@ class _Engine:
         self.data_version = 1
 
     def tables(self, dataset: str) -> frozenset[str]:
-        return frozenset(report.table for report in self.store.reports)
+        return self.store.store.dataset_tables[dataset]
 
     def vector(self, query: Query, plan: Plan) -> list[int]:
         return self.store.vector(query, plan)

@@ -16,6 +16,7 @@ from node_agent.enrolment.startup import IDENTITY_KEY, TLS_KEY, Coordinator, sav
 from node_agent.policy_store import PolicyStore, save_governance
 from node_agent.policy_store.governance import GovernanceList
 from node_agent.sources.prepare import refresh
+from node_agent.sources.store import store_key
 from tests.factories.trust import key, person
 from tests.lib.coordinator import EnrolledNode
 from tests.lib.prepared import Rows, write_parquet
@@ -104,7 +105,9 @@ class RealNode:
             f'[[source]]\ndataset = "{self.dataset}"\nformat = "parquet"\npath = "{data}"\n'
         )
         self.home.config_file.write_text(text)
-        refresh(parse_config(text).sources, self.home.resolve, self.home.store, threads=1)
+        config = parse_config(text)
+        key = store_key(self.home, config, make=True)
+        refresh(config.sources, self.home.resolve, self.home.store, key=key, threads=1)
 
     def cli(self, *arguments: str | Path) -> list[str]:
         """The words of a ``tq-node`` command for this home."""

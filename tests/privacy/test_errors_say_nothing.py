@@ -21,14 +21,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from node_agent.config import EngineConfig
 from node_agent.engines.base import Engine
 from node_agent.engines.duckdb import DuckDBEngine
-from node_agent.sources.store import Store
 from tests.factories.catalogues import made_up
 from tests.factories.trust import People
 from tests.lib.gate_world import FakeEngine, World
-from tests.lib.prepared import DATA_VERSION, prepared, write_parquet
+from tests.lib.prepared import prepared, write_parquet
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Answer
 from trustquery.language import compile_query
@@ -147,9 +145,7 @@ def trusts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trust, Tr
                 assert table is not None
                 write_parquet(folder / f"{name}.parquet", table, held)
                 plain.from_parquet(str(folder / f"{name}.parquet")).create(name)
-            tables = frozenset(report.table for report in store.reports)
-            snapshot = Store(DATA_VERSION, store.database, {made_up().id: tables})
-            found.append(Trust(DuckDBEngine(snapshot, EngineConfig(), made_up()), plain))
+            found.append(Trust(store.engine(), plain))
         yield found[0], found[1]
 
 

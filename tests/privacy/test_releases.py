@@ -18,8 +18,7 @@ import pytest
 
 from node_agent.config import EngineConfig
 from node_agent.engines.duckdb import DuckDBEngine
-from node_agent.sources.prepare import build
-from node_agent.sources.store import Store
+from tests.lib.prepared import KEY, built, processes
 from trustquery.catalogue import load
 from trustquery.language import compile_query
 from trustquery.outputs import Estimate, Table, read
@@ -85,10 +84,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Duck
     for place, trust in enumerate(TRUSTS):
         tables = [table for table in CATALOGUE.tables if table.name in ("person", "admission")]
         jobs = [(CATALOGUE.id, table, folder / "data" / trust / f"{table.name}.parquet") for table in tables]
-        database = folder / f"{trust}.duckdb"
-        build(jobs, database, rank_key=bytes([place]) * 32, data_version=1)
-        store = Store(1, database, {CATALOGUE.id: frozenset(table.name for table in tables)})
-        engines[trust] = DuckDBEngine(store, EngineConfig(), CATALOGUE)
+        store = built(folder / f"{trust}-store", jobs, rank_key=bytes([place]) * 32)
+        engines[trust] = DuckDBEngine(store, EngineConfig(), CATALOGUE, processes(), KEY)
     return folder / "data", engines
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-import node_agent.engines.child
 import node_agent.engines.duckdb
+import node_agent.engines.execute
+import node_agent.engines.processes
 import node_agent.engines.relation_sql
+import node_agent.engines.routes
 import node_agent.engines.rows
 import node_agent.engines.sql
 
@@ -25,8 +27,10 @@ ENGINES = (
     node_agent.engines.sql,
     node_agent.engines.relation_sql,
     node_agent.engines.rows,
+    node_agent.engines.routes,
     node_agent.engines.duckdb,
-    node_agent.engines.child,
+    node_agent.engines.processes,
+    node_agent.engines.execute,
 )
 EVENTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.rename", "os.remove",
           "os.mkdir", "os.symlink", "os.link", "os.truncate", "shutil.", "urllib.", "sqlite3.", "ctypes.dlopen",

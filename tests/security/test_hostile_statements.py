@@ -19,6 +19,7 @@ import pytest
 
 import node_agent.engines.rows
 from node_agent.engines.blocks import block_queries
+from node_agent.engines.routes import routes
 from node_agent.engines.rows import rows_query
 from node_agent.engines.sql import DIALECT, literal
 from tests.factories.catalogues import made_up
@@ -204,10 +205,10 @@ def test_what_an_injection_brings_is_refused_or_stays_a_literal(place: str, spy:
             continue
         (query,) = queries
         spy.active = False
-        generated = [
-            rows_query(query, pinned_tables(query, made_up())),
-            *block_queries(query, compile_plan(query, made_up())),
-        ]
+        plan, tables = compile_plan(query, made_up()), pinned_tables(query, made_up())
+        ways = routes(query, plan, tables)
+        fast = [*ways.plain, *([ways.stream] if ways.stream is not None else [])]
+        generated = [rows_query(query, tables), *block_queries(query, plan), *fast]
         for text in generated:
             (statement,) = duckdb.extract_statements(text)
             assert statement.type.name in ("SELECT", "CREATE")

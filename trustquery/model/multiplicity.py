@@ -15,10 +15,32 @@ from dataclasses import dataclass
 
 from trustquery.catalogue.schema import Role
 from trustquery.model.nodes import Call, ColumnRef, Expression, walk
-from trustquery.model.relations import Join, Leaf, PerPerson, Relation, Scan, UnionAll, leaves
+from trustquery.model.relations import (
+    Derived,
+    Filter,
+    Join,
+    Leaf,
+    Mark,
+    PerPerson,
+    Relation,
+    Scan,
+    UnionAll,
+    Windows,
+    column_names,
+    leaves,
+)
 from trustquery.model.scope import Tables, rows_of
 
-__all__ = ["MAX_JOINED", "MAX_TIED", "Cap", "join_caps", "most_rows", "public_factor"]
+__all__ = [
+    "MAX_JOINED",
+    "MAX_TIED",
+    "Cap",
+    "join_caps",
+    "most_rows",
+    "one_by_one",
+    "public_factor",
+    "same_for_all_rows",
+]
 
 MAX_JOINED = 1_000_000
 """Joined rows of one person, at most."""
@@ -55,6 +77,59 @@ def most_rows(node: Relation, tables: Tables) -> int:
     if isinstance(node, PerPerson) and not node.keys:
         return 1
     return most_rows(node.source, tables)
+
+
+def one_by_one(node: Relation, tables: Tables) -> str | None:
+    """The scan whose rows give at most one row of the relation each, by its alias; None where there is no such scan.
+
+    Of a person with n rows there, the relation has n rows at most, or one where n is 0: no step adds rows, and every
+    other joined relation has one row a person, or is public and gives each row one.
+    """
+    if isinstance(node, Scan):
+        return None if tables.open(node.table) is not None else node.alias
+    if isinstance(node, Filter | Mark | Windows | Derived):
+        return one_by_one(node.source, tables)
+    if not isinstance(node, Join) or public_factor(node, tables) > 1:
+        return None
+    many = [leaf for leaf in leaves(node) if not _is_public(leaf, tables) and most_rows(leaf, tables) > 1]
+    about = [leaf for leaf in leaves(node) if not _is_public(leaf, tables)]
+    found = many or about[:1]
+    # A row that an outer join keeps on its right side stands beside those on its left.
+    current: Join | Leaf = node
+    while isinstance(current, Join):
+        if current.kind not in ("inner", "left"):
+            return None
+        current = current.left
+    return one_by_one(found[0], tables) if len(found) == 1 else None
+
+
+def same_for_all_rows(node: Relation, tables: Tables) -> set[ColumnRef]:
+    """Columns that have one value in all rows of a person."""
+    if isinstance(node, PerPerson):
+        names = () if node.keys else column_names(node)
+        return {ColumnRef(node.alias, name) for name in names}
+    if isinstance(node, Scan):
+        public = tables.open(node.table)
+        if public is not None or most_rows(node, tables) > 1:
+            return set()
+        table = tables.catalogue.table(node.table)
+        return {ColumnRef(node.alias, column.name) for column in table.columns} if table is not None else set()
+    if isinstance(node, Filter | Mark | Windows):
+        return same_for_all_rows(node.source, tables)
+    if isinstance(node, Derived):
+        below = same_for_all_rows(node.source, tables)
+        return {
+            ColumnRef(node.alias, column.name)
+            for column in node.columns
+            if all(ref in below for ref in walk(column.expression) if isinstance(ref, ColumnRef))
+        }
+    if isinstance(node, UnionAll) or node.kind not in ("inner", "left"):
+        return set()
+    found = same_for_all_rows(node.left, tables)
+    if node.kind == "inner" or node.condition is None:
+        # Beside a left join's condition, a person's rows may have the other side's values or none.
+        found |= same_for_all_rows(node.right, tables)
+    return found
 
 
 def join_caps(node: Join, tables: Tables) -> Mapping[str, Cap]:

@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from node_agent.config import SourceConfig
-from node_agent.sources.prepare import build, check_sources, refresh
+from node_agent.sources.building import Building
+from node_agent.sources.prepare import check_sources, refresh
 from node_agent.sources.store import Store, TableReport
 from tests.factories.catalogues import made_up
 from tests.factories.rows import awkward_rows
-from tests.lib.prepared import DATA_VERSION, RANK_KEY, prepared, write_parquet
+from tests.lib.prepared import DATA_VERSION, KEY, RANK_KEY, prepared, stored_rows, write_parquet
+from tests.lib.prepared import built as prepared_store
 from tests.lib.refusals import code_of, refusal
+from trustquery.catalogue import load
 from trustquery.reference import rank
 
 HEADER = (
@@ -34,12 +36,12 @@ def write_csv(folder: Path, *rows: str, header: str = HEADER, name: str = "obser
 
 
 def refreshed(folder: Path, sources: Sequence[SourceConfig] = CSV) -> Store:
-    return refresh(sources, lambda path: folder / path, folder / "store", threads=1)
+    return refresh(sources, lambda path: folder / path, folder / "store", key=KEY, threads=1)
 
 
-def stored(store: Store, columns: str = "*") -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(store.database), read_only=True) as connection:
-        return connection.execute(f'SELECT {columns} FROM "omop-5.4/observation_period" ORDER BY 1').fetchall()
+def stored(store: Store, *columns: str) -> list[tuple[Any, ...]]:
+    found = stored_rows(store, "omop-5.4", "observation_period")
+    return sorted(tuple(row[column] for column in columns) for row in found)
 
 
 def built(folder: Path, name: str, columns: Mapping[str, pa.Array]) -> tuple[TableReport, list[dict[str, Any]]]:
@@ -51,19 +53,16 @@ def built(folder: Path, name: str, columns: Mapping[str, pa.Array]) -> tuple[Tab
     pq.write_table(
         pa.table({column.name: columns.get(column.name, pa.nulls(length)) for column in table.columns}), path
     )
-    (report,) = build([("made-up", table, path)], folder / "data.duckdb", rank_key=RANK_KEY, data_version=1, threads=1)
-    with duckdb.connect(str(folder / "data.duckdb"), read_only=True) as connection:
-        found = connection.execute(f'SELECT * FROM "made-up/{name}" ORDER BY _p').fetchall()
-        return report, [
-            dict(zip([str(item[0]) for item in connection.description or []], row, strict=True)) for row in found
-        ]
+    store = prepared_store(folder / "store", [("made-up", table, path)])
+    (report,) = store.reports
+    return report, stored_rows(store, "made-up", name)
 
 
 def test_a_file_with_an_upper_case_header_and_name_is_read(tmp_path: Path) -> None:
     write_csv(tmp_path, *ROWS, header=HEADER.upper(), name="OBSERVATION_PERIOD.CSV")
     assert check_sources(CSV, lambda path: tmp_path / path)[1] == ("omop-5.4", "observation_period", "ok")
     store = refreshed(tmp_path)
-    assert stored(store, "observation_period_id, _p") == [(1, "1"), (2, "1"), (3, "2")]
+    assert stored(store, "observation_period_id", "_p") == [(1, "1"), (2, "1"), (3, "2")]
     assert store.dataset_tables == {"omop-5.4": frozenset({"observation_period"})}
 
 
@@ -75,8 +74,8 @@ def test_a_fraction_in_an_integer_column_is_unreadable_not_rounded(tmp_path: Pat
 
 def test_csv_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
     write_csv(tmp_path, *ROWS)
-    columns = "observation_period_id, _p, _h, observation_period_start_date, period_type_concept_id"
-    from_csv = stored(refreshed(tmp_path), columns)
+    columns = ("observation_period_id", "_p", "_h", "observation_period_start_date", "period_type_concept_id")
+    from_csv = stored(refreshed(tmp_path), *columns)
     D = datetime.date
     data = {
         "observation_period_id": [1, 2, 3],
@@ -86,7 +85,7 @@ def test_csv_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
         "period_type_concept_id": [5, 5, 5],
     }
     pq.write_table(pa.table(data), tmp_path / "in" / "observation_period.parquet")
-    assert stored(refreshed(tmp_path, PARQUET), columns) == from_csv
+    assert stored(refreshed(tmp_path, PARQUET), *columns) == from_csv
 
 
 def test_an_absent_column_is_named_and_nothing_is_installed(tmp_path: Path) -> None:
@@ -147,7 +146,7 @@ def test_ranks_are_those_of_the_definition_and_of_the_reference(tmp_path: Path) 
             table = catalogue.table(name)
             assert table is not None
             cap = 1 if table.one_row_per_person else table.row_cap
-            found = store.connection.execute(f'SELECT _p, _u, _h FROM "made-up/{name}" WHERE _r <= {cap}').fetchall()
+            found = [(row["_p"], row["_u"], row["_h"]) for row in store.rows(name) if row["_r"] <= cap]
             wanted = rank.ranked_rows(own, table, rank_key=RANK_KEY, data_version=DATA_VERSION)
             assert sorted(found) == sorted((row[rank.PERSON], row[rank.U], row[rank.H]) for row in wanted)
             for person, u, h in found:
@@ -163,8 +162,8 @@ def test_the_version_advances_though_the_data_did_not_change_and_each_has_its_ow
     assert stored(stores[0], "_u") != stored(stores[1], "_u")
     for store in stores:
         assert len(store.rank_key) == 32
-        assert (store.database.parent / "rank.key").stat().st_mode & 0o777 == 0o600
-        assert store.database.stat().st_mode & 0o777 == 0o600
+        for path in (file for file in store.folder.rglob("*") if file.is_file()):
+            assert path.stat().st_mode & 0o777 == 0o600
     assert Store.open(tmp_path / "store") == stores[1]
 
 
@@ -181,7 +180,7 @@ def test_a_failure_half_way_leaves_the_earlier_version_in_use(tmp_path: Path) ->
     (tmp_path / "in" / "visit_occurrence.csv").write_bytes(b"not,a\n\xff\xfe,visit\n")
     assert code_of(lambda: refreshed(tmp_path)) in ("data-source-column", "data-source-missing", "data-prepare-failed")
     assert Store.open(tmp_path / "store") == before
-    assert len(stored(before)) == 3
+    assert len(stored(before, "_p")) == 3
     (tmp_path / "in" / "visit_occurrence.csv").unlink()
     assert refreshed(tmp_path).data_version == 2
 
@@ -193,7 +192,7 @@ def test_a_file_that_is_broken_further_down_fails_without_its_text(tmp_path: Pat
     row = dict.fromkeys((column.name for column in event.columns), None)
     write_parquet(path, event, [row])
     path.write_bytes(path.read_bytes().replace(b"PAR1", b"PAR2", 1)[:-8] + b"\0" * 8)
-    error = refusal(lambda: build([("made-up", event, path)], tmp_path / "d", rank_key=RANK_KEY, data_version=1))
+    error = refusal(lambda: prepared_store(tmp_path / "store", [("made-up", event, path)]))
     assert error is not None
     assert error.code in ("data-source-missing", "data-prepare-failed")
     assert str(path) not in str(error)
@@ -203,3 +202,79 @@ def test_a_file_that_is_broken_further_down_fails_without_its_text(tmp_path: Pat
 def test_a_broken_pointer_is_no_version(tmp_path: Path, text: str) -> None:
     (tmp_path / "current.json").write_text(text)
     assert code_of(lambda: Store.open(tmp_path)) == "data-not-prepared"
+
+
+# -- order, resuming ---------------------------------------------------------------------------------------------------
+
+
+def test_rows_stand_by_person_and_rank_and_know_how_many_there_are(tmp_path: Path) -> None:
+    catalogue, rows = made_up(), awkward_rows(7)
+    with prepared(tmp_path, catalogue, rows) as store:
+        index: dict[str, int] = {}
+        for name in rows:
+            table = store.columns.tables(
+                store.store.folder, store.store.seal(KEY), {"t": (catalogue.id, name, ("_p", "_r", "_n"))}
+            )["t"]
+            places = list(zip(*(table.column(column).to_pylist() for column in ("_p", "_r", "_n")), strict=True))
+            assert places == sorted(places)
+            for person in {place for place, _, _ in places}:
+                own = [(r, n) for place, r, n in places if place == person]
+                assert own == [(r + 1, len(own)) for r in range(len(own))]
+            # One person has one index in all tables.
+            for place, row in zip(places, store.rows(name), strict=True):
+                assert index.setdefault(row["_p"], place[0]) == place[0]
+        assert sorted(index, key=lambda key: index[key]) == sorted(index)
+        assert sorted(index.values()) == list(range(len(index)))
+
+
+class Interrupted(Exception):
+    """The machine goes down."""
+
+
+def test_an_interrupted_refresh_goes_on_after_the_last_finished_table(tmp_path: Path) -> None:
+    write_csv(tmp_path, *ROWS)
+    write_csv(
+        tmp_path, "1,1,0,2020-01-01,5,0", header="visit_occurrence_id,person_id", name="other.csv"
+    )  # not of the catalogue
+    steps: list[str] = []
+
+    def until_the_first_table(label: str, share: float) -> None:
+        steps.append(label)
+        if label.endswith("observation_period"):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        refresh(CSV, lambda path: tmp_path / path, tmp_path / "store", until_the_first_table, key=KEY, threads=1)
+    assert code_of(lambda: Store.open(tmp_path / "store")) == "data-not-prepared"
+    (building,) = (tmp_path / "store").glob("*.building")
+    finished = building / "omop-5.4" / "observation_period.parquet"
+    before = (finished.stat().st_ino, (building / "rank.key").read_bytes())
+    store = refreshed(tmp_path)
+    after = store.folder / "omop-5.4" / "observation_period.parquet"
+    assert (after.stat().st_ino, store.rank_key) == before
+    assert len(stored(store, "_p")) == 3
+    assert not list((tmp_path / "store").glob("*.building"))
+
+
+def test_a_source_that_changed_meanwhile_starts_the_version_afresh(tmp_path: Path) -> None:
+    write_csv(tmp_path, *ROWS)
+    jobs = [("omop-5.4", table, tmp_path / "in" / "observation_period.csv") for table in load("omop-5.4").tables[:1]]
+    (tmp_path / "store").mkdir()
+    first = Building.begin(tmp_path / "store", jobs, encrypted=True)
+    key = first.rank_key
+    assert Building.begin(tmp_path / "store", jobs, encrypted=True).rank_key == key
+    write_csv(tmp_path, *ROWS, "4,9,2020-01-01,2020-06-30,5")
+    assert Building.begin(tmp_path / "store", jobs, encrypted=True).rank_key != key
+    other = Building.begin(tmp_path / "store", jobs, encrypted=True).rank_key
+    assert Building.begin(tmp_path / "store", jobs, encrypted=False).rank_key != other
+
+
+def test_a_source_that_changes_while_it_is_read_is_not_installed(tmp_path: Path) -> None:
+    write_csv(tmp_path, *ROWS)
+
+    def change(label: str, share: float) -> None:
+        write_csv(tmp_path, *ROWS, "4,9,2020-01-01,2020-06-30,5")
+
+    found = code_of(lambda: refresh(CSV, lambda path: tmp_path / path, tmp_path / "store", change, key=KEY, threads=1))
+    assert found == "data-prepare-failed"
+    assert code_of(lambda: Store.open(tmp_path / "store")) == "data-not-prepared"

@@ -1,0 +1,189 @@
+"""One job on tables in memory: the exact vector of a plan, or counts by label.
+
+Runs in a process of its own (``parent``). The tables are Arrow columns. DuckDB reads them where they are, filters,
+joins and computes; what a bound may cut goes to ``kernel``, some people after others, so that neither a sort nor a copy of
+all rows is ever needed: every step of a relation stays within one person.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from node_agent.engines.job import LIMIT, Integers, Job
+from node_agent.engines.kernel import People, Sums, add_rows, add_scaled, add_totals, group
+from node_agent.engines.names import COUNT
+from node_agent.engines.settings import locked
+
+__all__ = ["run"]
+
+
+@dataclass
+class _Worker:
+    """One thread's own: a cursor, and sums by block."""
+
+    cursor: duckdb.DuckDBPyConnection
+    sums: dict[int, Sums]
+    labels: dict[str, int] = field(default_factory=dict)
+
+
+def run(job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]) -> list[Integers] | dict[str, int]:
+    """The exact vector, block by block; or the exact counts by label.
+
+    Args:
+        people: tables about people, by their name in SQL, each in the order of ``_p``.
+        public: public tables.
+
+    Raises:
+        duckdb.Error, MemoryError, OverflowError: whatever happens in an engine.
+    """
+    found = [np.zeros(length, np.int64) for length in job.lengths]
+    with duckdb.connect(":memory:", config=locked(job.memory_mb, job.threads, job.seconds)) as connection:
+        for name, table in {**people, **public}.items():
+            connection.register(name, table)
+        connection.execute("SET lock_configuration = true")
+        sums = [Sums(length, 0) for length in job.lengths]
+        for statement in job.plain:
+            _plain(connection, statement, sums)
+        for place, statement in _ranked(connection, job):
+            for cell, value in connection.execute(statement).fetchall():
+                found[place][cell] = value
+        workers = _streamed(connection, job, people, public) if job.stream is not None else []
+    if not job.lengths:
+        return _labelled(workers)
+    for place in range(len(found)):
+        if place in job.ranked:
+            continue
+        for worker in workers:
+            if place in worker.sums:
+                sums[place].add(worker.sums[place])
+        found[place] = sums[place].clamped()
+    return found
+
+
+def _plain(connection: duckdb.DuckDBPyConnection, statement: str, sums: Sequence[Sums]) -> None:
+    """Add what no bound can cut."""
+    table = connection.sql(statement).to_arrow_table()
+    where = _integers(table, "_c")
+    for block in range(len(sums)):
+        if f"_low{block}" in table.column_names:
+            sums[block].low[where] += _integers(table, f"_low{block}")
+        if f"_high{block}" in table.column_names:
+            sums[block].high[where] += _integers(table, f"_high{block}")
+
+
+def _ranked(connection: duckdb.DuckDBPyConnection, job: Job) -> Iterable[tuple[int, str]]:
+    if job.rows is not None:
+        connection.execute(job.rows)
+    return job.ranked.items()
+
+
+def _streamed(
+    connection: duckdb.DuckDBPyConnection, job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
+) -> list[_Worker]:
+    """Bound and add up, some people after others, as many at a time as there are threads."""
+    parts = _parts(people, job)
+    mine, workers, lock = threading.local(), list[_Worker](), threading.Lock()
+
+    def work(part: Mapping[str, pa.Table]) -> None:
+        worker: _Worker | None = getattr(mine, "worker", None)
+        if worker is None:
+            sums = {place: Sums(bound.places, job.cells) for place, bound in job.bounded.items()}
+            worker = mine.worker = _Worker(connection.cursor(), sums)
+            for name, table in public.items():
+                worker.cursor.register(name, table)
+            with lock:
+                workers.append(worker)
+        for name, table in part.items():
+            worker.cursor.register(name, table)
+        _add(worker, job, worker.cursor.sql(str(job.stream)).to_arrow_table())
+
+    with ThreadPoolExecutor(job.threads) as pool:
+        # Reading the results raises what was raised.
+        list(pool.map(work, parts))
+    return workers
+
+
+def _parts(people: Mapping[str, pa.Table], job: Job) -> list[dict[str, pa.Table]]:
+    """The tables cut into the same ranges of people, each a view of the whole."""
+    few = min(bound.few for bound in job.bounded.values())
+    index = {name: _numbers(table, "_p") for name, table in people.items()}
+    last = max((int(found[-1]) for found in index.values() if len(found)), default=0) + 1
+    if few:
+        # Others never leave the database.
+        rows = max(
+            int(np.count_nonzero(_numbers(table, COUNT) > few))
+            for table in people.values()
+            if COUNT in table.column_names
+        )
+    else:
+        rows = max((len(found) for found in index.values()), default=0)
+    count = min(max(-(-rows // job.rows_at_a_time), job.threads if 4 * rows > job.rows_at_a_time else 1), last)
+    edges = [last * at // count for at in range(count + 1)]
+    cuts = {name: np.searchsorted(found, edges) for name, found in index.items()}
+    return [
+        {name: table.slice(cuts[name][at], cuts[name][at + 1] - cuts[name][at]) for name, table in people.items()}
+        for at in range(count)
+    ]
+
+
+def _add(worker: _Worker, job: Job, table: pa.Table) -> None:
+    if not table.num_rows:
+        return
+    if job.lengths:
+        cells = _integers(table, "_c")
+    else:
+        cells = _numbered(table.column("_c"), worker.labels)
+        for sums in worker.sums.values():
+            sums.grow(len(worker.labels))
+    ranks = np.stack([_integers(table, f"_k{part}") for part in range(job.parts)])
+    order, starts = group(_integers(table, "_p"))
+    if order is not None:
+        ranks, cells = np.ascontiguousarray(ranks[:, order]), cells[order]
+    own = People(starts, ranks, cells)
+    for at, (place, bound) in enumerate(job.bounded.items()):
+        added = _integers(table, f"_a{at}")
+        added = added if order is None else added[order]
+        sums = worker.sums[place]
+        if bound.form == "rows":
+            add_rows(own, added, sums, rows=bound.rows, groups=bound.groups, span=bound.span)
+        elif bound.form == "total":
+            add_totals(own, added, sums, groups=bound.groups, limit=bound.total)
+        else:
+            add_scaled(own, added, sums, extra_bits=bound.extra_bits, limit=bound.total)
+
+
+def _numbered(labels: pa.ChunkedArray, known: dict[str, int]) -> Integers:
+    """Labels as numbers, in the order in which a worker met them."""
+    encoded = labels.combine_chunks().dictionary_encode()
+    numbers = [known.setdefault(label, len(known)) for label in encoded.dictionary.to_pylist()]
+    places: Integers = np.array(numbers, np.int64)[encoded.indices.to_numpy()]
+    return places
+
+
+def _labelled(workers: Sequence[_Worker]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for worker in workers:
+        [sums] = worker.sums.values()
+        for label, value in zip(worker.labels, sums.clamped().tolist(), strict=False):
+            if value:
+                found[label] = min(found.get(label, 0) + value, LIMIT)
+    return found
+
+
+def _integers(table: pa.Table, name: str) -> Integers:
+    found: Integers = _numbers(table, name).astype(np.int64, copy=False)
+    return found
+
+
+def _numbers(table: pa.Table, name: str) -> Any:
+    """A column without NULL, where it lies if it lies in one piece."""
+    column: Any = table.column(name)
+    return column.chunk(0).to_numpy() if column.num_chunks == 1 else column.to_numpy()

@@ -1,0 +1,64 @@
+"""What the engine's process is asked to do, and the numbers that it and its kernel share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ABSENT", "LIMIT", "MOST_ADDED", "Bounded", "Integers", "Job"]
+
+Integers = NDArray[np.int64]
+LIMIT = 2**62
+"""Every cell of an exact vector is within ± this."""
+ABSENT = -(2**63)
+"""Stands for NULL in what a statistic adds: the row is not eligible."""
+MOST_ADDED = 2**62
+"""One person's rows may add up to this in size, at most, in a kernel that clamps or scales totals."""
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """How one statistic is bounded, for the kernel: the block's own figures.
+
+    Attributes:
+        form: ``rows``, ``total`` or ``l1``.
+        few: people with so few rows took the plain way, and are absent from the stream; 0 for none.
+    """
+
+    form: str
+    groups: int
+    rows: int
+    total: int
+    extra_bits: int
+    span: int
+    places: int
+    few: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of the engine's process.
+
+    Attributes:
+        plain, stream, parts, bounded: as in ``routes.Routes``.
+        rows, ranked: statement that makes ``_rows``, and by block the statement that bounds it.
+        lengths: vector places of each block; empty where keys are found in the data.
+        cells: cells of one block.
+        rows_at_a_time: rows in one part of the people: what a processor's own memory holds.
+    """
+
+    plain: Sequence[str]
+    stream: str | None
+    parts: int
+    bounded: Mapping[int, Bounded]
+    rows: str | None
+    ranked: Mapping[int, str]
+    lengths: Sequence[int]
+    cells: int
+    threads: int
+    memory_mb: int
+    seconds: int
+    rows_at_a_time: int = 640_000

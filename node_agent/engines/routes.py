@@ -1,0 +1,225 @@
+"""How each statistic of a plan is computed: the routes, and the SQL of each.
+
+``plain``: one GROUP BY over all rows, where no bound can cut anything. ``streamed``: rows as columns of whole numbers,
+some people after others, bounded and added up by ``kernel``. Where each row of the query comes from one row of a scan,
+a person with few rows there can take the plain way and only the others are streamed: ``few`` says how few
+(formats.md, "Selection": a person with few rows needs no work where no step adds rows). ``ranked``: bounded in SQL
+(``blocks``), for what is too large for a kernel's integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from node_agent.engines.job import ABSENT, MOST_ADDED, Bounded
+from node_agent.engines.relation_sql import is_alone
+from node_agent.engines.rows import join_lookups, keys_select, rows_select
+from node_agent.engines.sql import COUNT, DIALECT, PERSON, H, U, cell_of, fill, is_stored, number
+from trustquery.model.multiplicity import most_rows, one_by_one, same_for_all_rows
+from trustquery.model.nodes import ColumnRef, walk
+from trustquery.model.query import Query
+from trustquery.model.relations import ties
+from trustquery.model.scope import Tables
+from trustquery.planning.plan import Block, Plan
+
+__all__ = ["Routes", "routes"]
+
+FEWEST = 2
+"""People with at most so few rows are not worth a way of their own."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """What an engine's process does for one query.
+
+    Attributes:
+        plain: statements that give (block, place, integer) for what no bound can cut.
+        stream: statement that gives, row by row, person, parts of the rank, cell, and what each of ``bounded`` adds.
+        parts: how many parts the rank has.
+        bounded: by block, what the stream's columns are bounded with.
+        ranked: blocks that are bounded in SQL.
+        reads: by name in SQL, the columns that are read of each table about people.
+    """
+
+    plain: tuple[str, ...]
+    stream: str | None
+    parts: int
+    bounded: dict[int, Bounded]
+    ranked: tuple[int, ...]
+    reads: dict[str, tuple[str, ...]]
+
+
+def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) -> Routes:
+    """Pick a route for each block: from the model, the catalogue and the plan alone.
+
+    Args:
+        in_sql: bound everything in SQL, as an engine without a kernel does.
+    """
+    most = most_rows(query.relation, tables)
+    source = one_by_one(query.relation, tables)
+    steady = same_for_all_rows(query.relation, tables)
+    one_cell = all(ref in steady for key in query.keys for ref in walk(key.expression) if isinstance(ref, ColumnRef))
+    few = {place: _few(block, most, source is not None, one_cell, plan) for place, block in enumerate(plan.blocks)}
+    ranked = tuple(
+        place for place, block in enumerate(plan.blocks) if in_sql or (few[place] == 0 and _too_large(block, most))
+    )
+    bounded = {
+        place: Bounded(
+            block.bound.form, block.bound.groups, block.bound.rows, block.bound.total, block.bound.extra_bits,
+            block.span if block.bins is not None else 0, block.length, few[place] or 0,
+        )
+        for place, block in enumerate(plan.blocks)
+        if few[place] is not None and place not in ranked
+    }  # fmt: skip
+    rows = rows_select(query, tables, source if any(few.values()) else None)
+    plain = _plain(
+        query, plan, tables, source, {place: at for place, at in few.items() if at != 0 and place not in ranked}
+    )
+    stream = _stream(rows, query, plan, bounded) if bounded else None
+    parts = len(_ranks(query))
+    return Routes(tuple(item.sql(DIALECT) for item in plain), stream, parts, bounded, ranked, _reads(rows))
+
+
+def _reads(rows: exp.Select) -> dict[str, tuple[str, ...]]:
+    """The columns that scans name: each is a SELECT of plain columns from one prepared table."""
+    found: dict[str, set[str]] = {}
+    for table in rows.find_all(exp.Table):
+        scan = table.find_ancestor(exp.Select)
+        if scan is not None and is_stored(table.name):
+            names = {column.name for column in scan.find_all(exp.Column)}
+            found[table.name] = found.get(table.name, set()) | names
+    return {name: tuple(sorted(names)) for name, names in sorted(found.items())}
+
+
+def _few(block: Block, most: int, one_by_one: bool, one_cell: bool, plan: Plan) -> int | None:
+    """People with at most so many rows take the plain way: None for all of them, 0 for nobody."""
+    if block.bound.form != "rows" or block.threshold:
+        return 0
+    few = block.bound.rows
+    if not one_cell and block.bound.groups < plan.cells:
+        few = min(few, block.bound.groups)
+    if most <= few:
+        return None
+    return few if one_by_one and few >= FEWEST else 0
+
+
+def _too_large(block: Block, most: int) -> bool:
+    """Whether one person's total may not fit the kernel's integers."""
+    size = 1 if block.bins is not None or block.kind != "sum" else max(abs(block.lo), abs(block.hi), 1)
+    return block.bound.form != "rows" and most * (size << block.bound.extra_bits) > MOST_ADDED
+
+
+def _names(*names: str) -> list[exp.Expr]:
+    return [exp.column(name, quoted=True) for name in names]
+
+
+def _value(block: Block) -> exp.Expr:
+    return exp.column(f"_a{block.statistic}", quoted=True)
+
+
+def _plain(
+    query: Query, plan: Plan, tables: Tables, source: str | None, few: dict[int, int | None]
+) -> list[exp.Select]:
+    """The sums of those whom no bound cuts, in two halves (``kernel.Sums``): one statement, and one a histogram."""
+    found, together, limits = [], dict[str, exp.Expr](), dict[str, int | None]()
+    for place, at_most in few.items():
+        block = plan.blocks[place]
+        value = _value(block)
+        if block.bins is not None:
+            sums = {f"_low{place}": fill("count(*)")}
+            found.append(_by_value(query, tables, source, sums, {f"_low{place}": at_most}, value, block.span))
+            continue
+        if block.kind != "sum":
+            sums = {f"_low{place}": fill("count(:0)", value)}
+        elif max(abs(block.lo), abs(block.hi)) < 2**31:
+            # A sum over fewer than 2^31 rows fits 63 bits.
+            sums = {f"_low{place}": fill("sum(:0)", exp.cast(value, "INTEGER", dialect=DIALECT))}
+        else:
+            sums = {
+                f"_high{place}": fill("sum(:0 >> 31)", value),
+                f"_low{place}": fill("sum(:0 & 2147483647)", value),
+            }
+        together |= sums
+        limits |= dict.fromkeys(sums, at_most)
+    return [*found, _by_value(query, tables, source, together, limits)] if together else found
+
+
+def _by_value(
+    query: Query,
+    tables: Tables,
+    source: str | None,
+    sums: dict[str, exp.Expr],
+    limits: dict[str, int | None],
+    bin_of: exp.Expr | None = None,
+    span: int = 1,
+) -> exp.Select:
+    """Sums by the keys' values, and then by place.
+
+    Args:
+        limits: people with more rows do not count for a sum; None for no limit.
+        bin_of, span: of a histogram, each row's bin, and the places of a cell.
+    """
+    same = len(set(limits.values())) == 1
+    rows = keys_select(query, tables, source if any(limits.values()) else None)
+    items = {name: item if same else _of_few(item, limits[name]) for name, item in sums.items()}
+    keys = _names(*(f"_key{place}" for place in range(len(query.keys))))
+    groups = [*keys, *([exp.alias_(bin_of, "_bin", quoted=True)] if bin_of is not None else [])]
+    inner = exp.select(*groups, *(exp.alias_(item, name, quoted=True) for name, item in items.items()))
+    inner = inner.from_(rows.subquery("_rows", copy=False))
+    [limit] = set(limits.values()) if same else [None]
+    if limit is not None:
+        inner = inner.where(fill(":0 <= :1", *_names(COUNT), number(limit)))
+    if bin_of is not None:
+        inner = inner.where(fill(":0 IS NOT NULL", bin_of))
+    inner = inner.group_by(*(exp.Literal.number(str(place + 1)) for place in range(len(groups))))
+    cell, lookups = cell_of(query.keys, keys)
+    place = fill(":0 * :1 + :2", cell, number(span), *_names("_bin")) if bin_of is not None else cell
+    totals = [_as(name, "CAST(COALESCE(sum(:0), 0) AS BIGINT)", *_names(name)) for name in sums]
+    outer = exp.select(exp.alias_(exp.cast(place, "BIGINT", dialect=DIALECT), "_c", quoted=True), *totals)
+    outer = join_lookups(outer.from_(inner.subquery("_sums", copy=False)), lookups)
+    return outer.group_by(exp.Literal.number("1"))
+
+
+def _of_few(item: exp.Expr, limit: int | None) -> exp.Expr:
+    if limit is None:
+        return item
+    return exp.Filter(this=item, expression=exp.Where(this=fill(":0 <= :1", *_names(COUNT), number(limit))))
+
+
+def _as(name: str, text: str, *parts: exp.Expr) -> exp.Expr:
+    return exp.alias_(fill(text, *parts), name, quoted=True)
+
+
+def _stream(rows: exp.Select, query: Query, plan: Plan, bounded: dict[int, Bounded]) -> str:
+    """The rows of those whom a bound may cut."""
+    limits = {bound.few for bound in bounded.values()}
+    values = []
+    for place, bound in bounded.items():
+        value = _value(plan.blocks[place])
+        if bound.few and len(limits) > 1:
+            value = fill("CASE WHEN :0 > :1 THEN :2 ELSE NULL END", *_names(COUNT), number(bound.few), value)
+        values.append(value)
+    cell = _names("_c")[0]
+    items = [
+        _as("_p", "CAST(:0 AS INTEGER)", *_names(PERSON)),
+        cell if plan.has_unknown_keys else _as("_c", "CAST(:0 AS INTEGER)", cell),
+        *(_as(f"_k{at}", "CAST(:0 AS BIGINT)", item) for at, item in enumerate(_ranks(query))),
+        *(_as(f"_a{at}", "COALESCE(CAST(:0 AS BIGINT), :1)", value, number(ABSENT)) for at, value in enumerate(values)),
+    ]
+    select = exp.select(*items).from_(rows.subquery("_rows", copy=True))
+    if min(limits):
+        select = select.where(fill(":0 > :1", *_names(COUNT), number(min(limits))))
+    some = [fill(":0 IS NOT NULL", _value(plan.blocks[place])) for place in bounded]
+    return select.where(exp.or_(*some, copy=False)).sql(DIALECT)
+
+
+def _ranks(query: Query) -> list[exp.Expr]:
+    """The parts of the rank, as few as may be."""
+    count = ties(query.relation)
+    if is_alone(query.relation) or not count:
+        return _names(U)
+    # u has 31 bits, h at most 32.
+    first = fill("CAST(:0 AS BIGINT) * 4294967296 + :1", *_names(U, f"{H}0"))
+    return [first, *_names(*(f"{H}{at}" for at in range(1, count)))]
