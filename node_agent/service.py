@@ -35,7 +35,7 @@ from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.log import node_origin
 from trustquery.planning import compile_plan
-from trustquery.privacy.noise import add_noise, release_keys, warm_up
+from trustquery.privacy.noise import add_noise, draw_noise, release_keys, warm_up
 from trustquery.protocol.messages import AnswerMessage
 
 __all__ = ["Service", "run"]
@@ -113,6 +113,7 @@ class Service:
             catalogue=self.catalogue,
             budget_subject=lambda dataset: self.config.budget_subject(dataset, self.home),
             compile_plan=compile_plan,
+            draw=draw_noise,
             noise=add_noise,
             release_keys=release_keys,
             send=self.send,

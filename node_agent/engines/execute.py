@@ -1,8 +1,8 @@
 """One job on tables in memory: the exact vector of a plan, or counts by label.
 
 Runs in a process of its own (``parent``). The tables are Arrow columns. DuckDB reads them where they are, filters,
-joins and computes; what a bound may cut goes to ``kernel``, some people after others, so that neither a sort nor a copy of
-all rows is ever needed: every step of a relation stays within one person.
+joins and computes; what a bound may cut goes to ``kernel``, some people after others, so that neither a sort nor a
+copy of all rows is ever needed: every step of a relation stays within one person.
 """
 
 from __future__ import annotations

@@ -97,6 +97,7 @@ class Case:
     ledger_seq: int = 0  # reserve
     started: bool = False  # start
     values: list[int] = field(default_factory=list, repr=False)  # engine, bound, noise
+    drawn: list[int] = field(default_factory=list, repr=False)  # engine, noise: never written anywhere
     counts: dict[str, int] = field(default_factory=dict, repr=False)  # engine, bound, noise: where keys are unknown
     vector: bytes = field(default=b"", repr=False)  # noise
     envelope: bytes = b""  # sign

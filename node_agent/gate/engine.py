@@ -1,9 +1,11 @@
-"""Step 12: the exact vector, from a child process, and no later than the planned slot."""
+"""Step 12: the exact vector, from a process of its own, and noise meanwhile; both no later than the planned slot."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
@@ -12,6 +14,8 @@ from trustquery.model.trusts import at_trust
 
 __all__ = ["run"]
 
+T = TypeVar("T")
+
 
 def run(case: Case, ports: Ports) -> None:
     """Run the plan; whatever goes wrong is the same no-answer.
@@ -19,26 +23,37 @@ def run(case: Case, ports: Ports) -> None:
     Raises:
         TrustQueryError: ``node-no-answer``.
     """
-    outcome: queue.SimpleQueue[list[int] | dict[str, int] | None] = queue.SimpleQueue()
+    if case.plan.has_unknown_keys:
+        # How much noise there will be to draw is not known before the keys are.
+        counts = _start("engine", lambda: case.engine.counts(case.query, case.plan))
+        case.counts = _wait(counts, case, ports)
+        return
+    drawn = _start("noise", lambda: ports.draw(case.plan))
+    values = _start("engine", lambda: case.engine.vector(at_trust(case.query, ports.node), case.plan))
+    case.values = _wait(values, case, ports)
+    case.drawn = _wait(drawn, case, ports)
 
-    def work() -> None:
+
+def _start(name: str, work: Callable[[], T]) -> queue.SimpleQueue[T | None]:
+    """Begin something; what it comes to arrives in the queue, None when it failed."""
+    outcome: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+
+    def run_and_tell() -> None:
         try:
-            if case.plan.has_unknown_keys:
-                outcome.put(case.engine.counts(case.query, case.plan))
-            else:
-                outcome.put(case.engine.vector(at_trust(case.query, ports.node), case.plan))
+            outcome.put(work())
         except BaseException:  # whatever it was, it may depend on data: nobody is told
             outcome.put(None)
 
-    threading.Thread(target=work, name="engine", daemon=True).start()
+    threading.Thread(target=run_and_tell, name=name, daemon=True).start()
+    return outcome
+
+
+def _wait(outcome: queue.SimpleQueue[T | None], case: Case, ports: Ports) -> T:
     left = case.slot(1, ports.settings.slot_ms) - ports.clock.monotonic()
     try:
-        values = outcome.get(timeout=max(0.0, left))
+        found = outcome.get(timeout=max(0.0, left))
     except queue.Empty:
-        values = None
-    if values is None:
+        found = None
+    if found is None:
         raise TrustQueryError("node-no-answer")
-    if isinstance(values, dict):
-        case.counts = values
-    else:
-        case.values = values
+    return found

@@ -1,4 +1,4 @@
-"""Step 14: noise, drawn in memory after STARTED and added at once. Nothing alters the vector after this."""
+"""Step 14: the noise that was drawn in memory after STARTED is added. Nothing alters the vector after this."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def run(case: Case, ports: Ports) -> None:
         case.counts = {}
         case.vector = write_pairs(released)
         return
-    noised = ports.noise(case.values, case.plan)
-    case.values = []
+    noised = ports.noise(case.values, case.plan, case.drawn)
+    case.values = case.drawn = []
     if len(noised) != case.plan.length:
         raise TrustQueryError("node-no-answer")
     case.vector = little_endian(noised)

@@ -111,7 +111,8 @@ class Ports:
         catalogue: dataset id to catalogue; raises for a dataset this node does not serve.
         budget_subject: dataset id to the name under which its budget is kept.
         compile_plan: model, catalogue and public tables to plan.
-        noise: adds discrete Gaussian noise to a vector.
+        draw: draws discrete Gaussian noise for a plan's vector.
+        noise: adds what was drawn to a vector.
         release_keys: the same for counts by key, and drops keys below the plan's threshold.
         send: hands an answer to the stream; must not block.
         heads: which ledger head the outside may see.
@@ -131,7 +132,8 @@ class Ports:
     catalogue: Callable[[str], Catalogue]
     budget_subject: Callable[[str], str]
     compile_plan: Callable[[Query, Catalogue, PublicTables], Plan]
-    noise: Callable[[list[int], Plan], list[int]]
+    draw: Callable[[Plan], list[int]]
+    noise: Callable[[list[int], Plan, list[int]], list[int]]
     release_keys: Callable[[dict[str, int], Plan], dict[str, int]]
     send: Callable[[AnswerMessage], None]
     heads: Heads

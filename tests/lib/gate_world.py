@@ -98,6 +98,7 @@ class World:
         self.sent: list[AnswerMessage] = []
         self.logged: list[tuple[str, dict[str, Any]]] = []
         self.trouble: dict[str, Callable[[], None]] = {}
+        self.draw: Callable[[Plan], list[int]] = lambda plan: [0] * plan.length
         self.noise: Callable[[list[int], Plan], list[int]] = lambda vector, plan: list(vector)
         self.release_keys: Callable[[dict[str, int], Plan], dict[str, int]] = lambda counts, plan: dict(counts)
         figures = {"slot_ms": 1_000, "allowance_ms": 2_000, "queue_ms": 0} | settings
@@ -114,7 +115,8 @@ class World:
             catalogue=self._catalogue,
             budget_subject=lambda dataset: dataset,
             compile_plan=compile_plan,
-            noise=lambda vector, plan: self.noise(vector, plan),
+            draw=lambda plan: self.draw(plan),
+            noise=lambda vector, plan, drawn: self.noise(vector, plan),
             release_keys=lambda counts, plan: self.release_keys(counts, plan),
             send=self.sent.append,
             heads=Heads(self.ledger, "test/node/ash", key("ash")),

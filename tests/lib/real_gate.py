@@ -27,7 +27,7 @@ from trustquery.model import Query
 from trustquery.planning import Plan, compile_plan
 from trustquery.policy import Policy
 from trustquery.privacy.budget import epsilon_of
-from trustquery.privacy.noise import add_noise, release_keys
+from trustquery.privacy.noise import add_noise, draw_noise, release_keys
 from trustquery.protocol.answers import read_vector
 from trustquery.protocol.messages import Offer
 
@@ -103,6 +103,7 @@ class RealGate(World):
             ledger=ledger,
             heads=Heads(ledger, "test/node/ash", key("ash")),
             engine=lambda dataset, public: self.data,
+            draw=draw_noise,
             noise=add_noise,
             release_keys=release_keys,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -16,6 +18,8 @@ from node_agent.gate.gate import STEPS, pass_offer
 from tests.factories.trust import NOW, People, key, question
 from tests.lib.gate_world import World
 from trustquery.errors import TrustQueryError
+from trustquery.planning import Plan
+from trustquery.protocol.answers import read_vector
 from trustquery.protocol.messages import Offer
 
 NAMES = [name for name, _ in STEPS]
@@ -214,6 +218,37 @@ def test_noise_that_is_late_is_a_no_answer() -> None:
     answer = world.ask()
     assert answer is not None
     assert answer.status == "no-answer"
+
+
+@pytest.mark.parametrize("drawing", [lambda plan: time.sleep(5), lambda plan: None, lambda plan: 1 / 0])
+def test_noise_that_is_not_there_at_the_slot_is_a_no_answer(drawing: Any) -> None:
+    world = World()
+    world.draw = drawing
+    started = time.monotonic()
+    answer = world.ask()
+    assert answer is not None
+    assert answer.status == "no-answer"
+    assert world.ledger.releases[ONE].state is State.DEAD
+    assert time.monotonic() - started < 4.5
+
+
+def test_noise_is_drawn_after_the_start_and_while_the_engine_runs() -> None:
+    world = World()
+    seen: list[State] = []
+    drawn = threading.Event()
+
+    def draw(plan: Plan) -> list[int]:
+        seen.append(world.ledger.releases[ONE].state)
+        drawn.set()
+        return [0] * plan.length
+
+    world.draw = draw
+    world.engine.result = lambda: [int(drawn.wait(5))] * 5
+    world.noise = lambda vector, plan: list(vector)
+    world.ask()
+    assert seen == [State.STARTED]
+    assert world.sent
+    assert read_vector(world.sent[-1].vector)[0] == 1
 
 
 def test_cells_are_clamped_before_the_noise() -> None:
