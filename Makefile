@@ -59,6 +59,12 @@ bench-accuracy: venv-dev smartnoise ## A dozen questions: error on chosen bounds
 	@$(PY) -m benchmarks.accuracy --peer .smartnoise-venv/bin/python \
 	  $(if $(SIZE),--episodes $(SIZE),--page docs/reference/accuracy-benchmark.md) $(ARGS)
 
+# The peer's venv is made first; SIZE=500000 asks of so many admissions, and only the full size writes the page.
+.PHONY: bench-engine
+bench-engine: venv-dev smartnoise ## A dozen questions: our time beside the plain query's, memory, and growth with size
+	@$(PY) -m benchmarks.engine --peer .smartnoise-venv/bin/python \
+	  $(if $(SIZE),--episodes $(SIZE) --largest 0,--page docs/reference/engine-benchmark.md) $(ARGS)
+
 .PHONY: audit-privacy
 audit-privacy: venv-dev accounting-tools ## The privacy audit: mechanisms, sampler, composition (ARGS=--full: at length, and write its page)
 	@$(PY) -m audits $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+import time
 import warnings
 from typing import Any
 
@@ -70,7 +71,11 @@ def ask(question: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
             columns = sum(cost is not None for cost in costs)
             privacy = Privacy(epsilon=job["epsilon"] / columns, delta=job["delta"])
             private = PrivateReader(reader, described, privacy=privacy)
-            draws = [private.execute(question["statement"])[1:] for _ in range(job["draws"])]
+            draws, seconds = [], []
+            for _ in range(job["draws"]):
+                started = time.perf_counter()
+                draws.append(private.execute(question["statement"])[1:])
+                seconds.append(time.perf_counter() - started)
         except duckdb.Error:
             raise
         except Exception as error:
@@ -78,7 +83,8 @@ def ask(question: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
         spent = sum(
             epsilon for epsilon, _ in (cost for cost in private._get_mechanism_costs(question["statement"]) if cost)
         )
-    return {"columns": columns, "epsilon": spent, "draws": [[list(row) for row in draw] for draw in draws]}
+    answers = [[list(row) for row in draw] for draw in draws]
+    return {"columns": columns, "epsilon": spent, "draws": answers, "seconds": seconds}
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from node_agent.engines.job import LIMIT, Integers, Job
+from node_agent.engines.job import ABSENT, LIMIT, Integers, Job
 from node_agent.engines.kernel import People, Sums, add_rows, add_scaled, add_totals, group
 from node_agent.engines.names import COUNT
 from node_agent.engines.settings import locked
@@ -51,7 +51,7 @@ def run(job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
         connection.execute("SET lock_configuration = true")
         sums = [Sums(length, 0) for length in job.lengths]
         for statement in job.plain:
-            _plain(connection, statement, sums)
+            _plain(connection, statement, sums, job)
         for place, statement in _ranked(connection, job):
             for cell, value in connection.execute(statement).fetchall():
                 found[place][cell] = value
@@ -68,10 +68,15 @@ def run(job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
     return found
 
 
-def _plain(connection: duckdb.DuckDBPyConnection, statement: str, sums: Sequence[Sums]) -> None:
+def _plain(connection: duckdb.DuckDBPyConnection, statement: str, sums: Sequence[Sums], job: Job) -> None:
     """Add what no bound can cut."""
     table = connection.sql(statement).to_arrow_table()
     where = _integers(table, "_c")
+    if "_v" in table.column_names:
+        [block] = [block for block in range(len(sums)) if f"_low{block}" in table.column_names]
+        span, cuts = job.spans[block]
+        np.add.at(sums[block].low, where * span + _bins(table, "_v", cuts), _integers(table, f"_low{block}"))
+        return
     for block in range(len(sums)):
         if f"_low{block}" in table.column_names:
             sums[block].low[where] += _integers(table, f"_low{block}")
@@ -149,7 +154,7 @@ def _add(worker: _Worker, job: Job, table: pa.Table) -> None:
         ranks, cells = np.ascontiguousarray(ranks[:, order]), cells[order]
     own = People(starts, ranks, cells)
     for at, (place, bound) in enumerate(job.bounded.items()):
-        added = _integers(table, f"_a{at}")
+        added = _bins(table, f"_a{at}", bound.cuts) if bound.span else _integers(table, f"_a{at}")
         added = added if order is None else added[order]
         sums = worker.sums[place]
         if bound.form == "rows":
@@ -175,6 +180,14 @@ def _labelled(workers: Sequence[_Worker]) -> dict[str, int]:
         for label, value in zip(worker.labels, sums.clamped().tolist(), strict=False):
             if value:
                 found[label] = min(found.get(label, 0) + value, LIMIT)
+    return found
+
+
+def _bins(table: pa.Table, name: str, cuts: Sequence[float]) -> Integers:
+    """The bins of values: how many cuts are at or below each; ``ABSENT`` for NaN."""
+    values = _numbers(table, name)
+    found: Integers = np.searchsorted(np.asarray(cuts, np.float64), values, side="right")
+    found[np.isnan(values)] = ABSENT
     return found
 
 

@@ -26,6 +26,8 @@ class Bounded:
     Attributes:
         form: ``rows``, ``total`` or ``l1``.
         few: people with so few rows took the plain way, and are absent from the stream; 0 for none.
+        cuts: of a histogram, where its bins begin but the first: a value is in the bin after the last cut at or below
+            it. JSON keeps doubles as they are.
     """
 
     form: str
@@ -36,6 +38,7 @@ class Bounded:
     span: int
     places: int
     few: int = 0
+    cuts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Job:
         rows, ranked: statement that makes ``_rows``, and by block the statement that bounds it.
         lengths: vector places of each block; empty where keys are found in the data.
         cells: cells of one block.
+        spans: by block, of a histogram whose values come the plain way: its span and cuts.
         rows_at_a_time: rows in one part of the people: what a processor's own memory holds.
     """
 
@@ -61,4 +65,5 @@ class Job:
     threads: int
     memory_mb: int
     seconds: int
+    spans: Mapping[int, tuple[int, tuple[float, ...]]]
     rows_at_a_time: int = 640_000

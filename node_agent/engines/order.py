@@ -88,7 +88,10 @@ def read_order(data: bytes) -> Order:
     reads = {name: (dataset, table, tuple(columns)) for name, (dataset, table, columns) in head["reads"].items()}
     public = {name: pa.ipc.open_stream(part).read_all() for name, part in zip(head["public"], parts[1:], strict=True)}
     job = head["job"]
-    job["bounded"] = {int(place): Bounded(**bound) for place, bound in job["bounded"].items()}
+    job["bounded"] = {
+        int(place): Bounded(**(bound | {"cuts": tuple(bound["cuts"])})) for place, bound in job["bounded"].items()
+    }
+    job["spans"] = {int(place): (span, tuple(cuts)) for place, (span, cuts) in job["spans"].items()}
     job["ranked"] = {int(place): statement for place, statement in job["ranked"].items()}
     key, salt, version = head["seal"]
     seal = Seal(None if key is None else bytes.fromhex(key), bytes.fromhex(salt), version)

@@ -69,11 +69,12 @@ def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) ->
         place: Bounded(
             block.bound.form, block.bound.groups, block.bound.rows, block.bound.total, block.bound.extra_bits,
             block.span if block.bins is not None else 0, block.length, few[place] or 0,
+            tuple(map(float, block.bins.cuts)) if block.bins is not None else (),
         )
         for place, block in enumerate(plan.blocks)
         if few[place] is not None and place not in ranked
     }  # fmt: skip
-    rows = rows_select(query, tables, source if any(few.values()) else None)
+    rows = rows_select(query, tables, source if any(few.values()) else None, binned=False)
     plain = _plain(
         query, plan, tables, source, {place: at for place, at in few.items() if at != 0 and place not in ranked}
     )
@@ -129,7 +130,7 @@ def _plain(
         value = _value(block)
         if block.bins is not None:
             sums = {f"_low{place}": fill("count(*)")}
-            found.append(_by_value(query, tables, source, sums, {f"_low{place}": at_most}, value, block.span))
+            found.append(_by_value(query, tables, source, sums, {f"_low{place}": at_most}, value))
             continue
         if block.kind != "sum":
             sums = {f"_low{place}": fill("count(:0)", value)}
@@ -152,34 +153,33 @@ def _by_value(
     source: str | None,
     sums: dict[str, exp.Expr],
     limits: dict[str, int | None],
-    bin_of: exp.Expr | None = None,
-    span: int = 1,
+    value: exp.Expr | None = None,
 ) -> exp.Select:
     """Sums by the keys' values, and then by place.
 
     Args:
         limits: people with more rows do not count for a sum; None for no limit.
-        bin_of, span: of a histogram, each row's bin, and the places of a cell.
+        value: of a histogram, each row's value, which the sums are by as well (``_v``).
     """
     same = len(set(limits.values())) == 1
     rows = keys_select(query, tables, source if any(limits.values()) else None)
     items = {name: item if same else _of_few(item, limits[name]) for name, item in sums.items()}
     keys = _names(*(f"_key{place}" for place in range(len(query.keys))))
-    groups = [*keys, *([exp.alias_(bin_of, "_bin", quoted=True)] if bin_of is not None else [])]
+    groups = [*keys, *([exp.alias_(value, "_v", quoted=True)] if value is not None else [])]
     inner = exp.select(*groups, *(exp.alias_(item, name, quoted=True) for name, item in items.items()))
     inner = inner.from_(rows.subquery("_rows", copy=False))
     [limit] = set(limits.values()) if same else [None]
     if limit is not None:
         inner = inner.where(fill(":0 <= :1", *_names(COUNT), number(limit)))
-    if bin_of is not None:
-        inner = inner.where(fill(":0 IS NOT NULL", bin_of))
+    if value is not None:
+        inner = inner.where(fill(":0 IS NOT NULL", value))
     inner = inner.group_by(*(exp.Literal.number(str(place + 1)) for place in range(len(groups))))
     cell, lookups = cell_of(query.keys, keys)
-    place = fill(":0 * :1 + :2", cell, number(span), *_names("_bin")) if bin_of is not None else cell
     totals = [_as(name, "CAST(COALESCE(sum(:0), 0) AS BIGINT)", *_names(name)) for name in sums]
-    outer = exp.select(exp.alias_(exp.cast(place, "BIGINT", dialect=DIALECT), "_c", quoted=True), *totals)
-    outer = join_lookups(outer.from_(inner.subquery("_sums", copy=False)), lookups)
-    return outer.group_by(exp.Literal.number("1"))
+    places = [exp.alias_(exp.cast(cell, "BIGINT", dialect=DIALECT), "_c", quoted=True)]
+    places += _names("_v") if value is not None else []
+    outer = join_lookups(exp.select(*places, *totals).from_(inner.subquery("_sums", copy=False)), lookups)
+    return outer.group_by(*(exp.Literal.number(str(place + 1)) for place in range(len(places))))
 
 
 def _of_few(item: exp.Expr, limit: int | None) -> exp.Expr:
@@ -200,19 +200,25 @@ def _stream(rows: exp.Select, query: Query, plan: Plan, bounded: dict[int, Bound
         value = _value(plan.blocks[place])
         if bound.few and len(limits) > 1:
             value = fill("CASE WHEN :0 > :1 THEN :2 ELSE NULL END", *_names(COUNT), number(bound.few), value)
-        values.append(value)
+        values.append((value, bound))
     cell = _names("_c")[0]
     items = [
         _as("_p", "CAST(:0 AS INTEGER)", *_names(PERSON)),
         cell if plan.has_unknown_keys else _as("_c", "CAST(:0 AS INTEGER)", cell),
         *(_as(f"_k{at}", "CAST(:0 AS BIGINT)", item) for at, item in enumerate(_ranks(query))),
-        *(_as(f"_a{at}", "COALESCE(CAST(:0 AS BIGINT), :1)", value, number(ABSENT)) for at, value in enumerate(values)),
+        *(_added(f"_a{at}", value, bound) for at, (value, bound) in enumerate(values)),
     ]
     select = exp.select(*items).from_(rows.subquery("_rows", copy=True))
     if min(limits):
         select = select.where(fill(":0 > :1", *_names(COUNT), number(min(limits))))
     some = [fill(":0 IS NOT NULL", _value(plan.blocks[place])) for place in bounded]
     return select.where(exp.or_(*some, copy=False)).sql(DIALECT)
+
+
+def _added(name: str, value: exp.Expr, bound: Bounded) -> exp.Expr:
+    if bound.span:
+        return _as(name, "COALESCE(:0, CAST('nan' AS DOUBLE))", value)
+    return _as(name, "COALESCE(CAST(:0 AS BIGINT), :1)", value, number(ABSENT))
 
 
 def _ranks(query: Query) -> list[exp.Expr]:

@@ -29,41 +29,42 @@ def rows_query(query: Query, tables: Tables) -> str:
     return exp.Create(this=exp.to_table(ROWS), kind="TABLE", expression=select, properties=temporary).sql(DIALECT)
 
 
-def rows_select(query: Query, tables: Tables, counted: str | None = None) -> exp.Select:
+def rows_select(query: Query, tables: Tables, counted: str | None = None, *, binned: bool = True) -> exp.Select:
     """Person, u, each h, cell and integers of each row that passes WHERE.
 
     Args:
         tables: the catalogue and the public tables that the model pins.
         counted: as for ``select_relation``: with ``_n``.
+        binned: as for ``integer_of``.
     """
     below, layers = _below(query, tables, counted)
     cell, lookups = cell_of(query.keys, [layers.add(key.expression) for key in query.keys])
     items: list[exp.Expr] = [exp.column(name, quoted=True) for name in below.carried]
     items.append(_as(cell, "_c"))
     for place, aggregate in enumerate(query.aggregates):
-        items.append(_as(integer_of(aggregate, layers), f"_a{place}"))
+        items.append(_as(integer_of(aggregate, layers, binned=binned), f"_a{place}"))
     return join_lookups(exp.select(*items).from_(layers.over(below.select).subquery(BELOW, copy=False)), lookups)
 
 
 def keys_select(query: Query, tables: Tables, counted: str | None = None) -> exp.Select:
-    """The same rows with each key's value, ``_key0`` and so on, in place of the cell.
+    """The same rows with each key's value, ``_key0`` and so on, in place of the cell, and no bins.
 
-    For sums by value: a cell is then found for each value, and not for each row.
+    For sums by value: a cell and a bin are then found for each value, and not for each row.
     """
     below, layers = _below(query, tables, counted)
     items: list[exp.Expr] = [exp.column(COUNT, quoted=True)] if below.counted else []
     items += [_as(layers.add(key.expression), f"_key{place}") for place, key in enumerate(query.keys)]
-    items += [_as(integer_of(aggregate, layers), f"_a{place}") for place, aggregate in enumerate(query.aggregates)]
+    for place, aggregate in enumerate(query.aggregates):
+        items.append(_as(integer_of(aggregate, layers, binned=False), f"_a{place}"))
     return exp.select(*items).from_(layers.over(below.select).subquery(BELOW, copy=False))
 
 
-def join_lookups(select: exp.Select, lookups: Iterable[tuple[str, exp.Select, exp.Expr]]) -> exp.Select:
+def join_lookups(select: exp.Select, lookups: Iterable[tuple[str, exp.Expr]]) -> exp.Select:
     """Join the places of keys with many values (``cell_of``)."""
-    for alias, rows, value in lookups:
-        on = exp.EQ(
-            this=exp.column(VALUE, table=exp.to_identifier(alias, quoted=True), quoted=True), expression=value.copy()
-        )
-        select = select.join(rows.subquery(alias, copy=False), on=on, join_type="LEFT", copy=False)
+    for name, value in lookups:
+        table = exp.to_identifier(name, quoted=True)
+        on = exp.EQ(this=exp.column(VALUE, table=table.copy(), quoted=True), expression=value.copy())
+        select = select.join(exp.Table(this=table), on=on, join_type="LEFT", copy=False)
     return select
 
 

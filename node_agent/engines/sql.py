@@ -48,6 +48,7 @@ __all__ = [
     "inline",
     "integer_of",
     "is_stored",
+    "key_table",
     "label_of",
     "literal",
     "number",
@@ -60,7 +61,7 @@ MODULUS = 2**31 - 1
 MULTIPLIER = 1_000_003
 ROWS = "_rows"
 FEW = 32
-"""A key with more values than this is looked up by a join."""
+"""A key with more values than this is looked up in a table of its values."""
 VALUE, PLACE = "_value", "_place"
 
 
@@ -188,10 +189,8 @@ def _band(value: exp.Expr, edges: list[int], labels: tuple[str, ...]) -> exp.Exp
     return case.else_(exp.Literal.string(labels[-1]), copy=False)
 
 
-def cell_of(
-    keys: tuple[Key, ...], values: Sequence[exp.Expr]
-) -> tuple[exp.Expr, list[tuple[str, exp.Select, exp.Expr]]]:
-    """The cell of a row; and the look-ups it needs: alias, positions of a key's values, the key.
+def cell_of(keys: tuple[Key, ...], values: Sequence[exp.Expr]) -> tuple[exp.Expr, list[tuple[str, exp.Expr]]]:
+    """The cell of a row; and the tables of key values that it is looked up in (``key_tables``): name and key.
 
     Args:
         values: of each key, a plain column or literal.
@@ -199,25 +198,27 @@ def cell_of(
     if any(key.kind == "unknown" for key in keys):
         return label_of(keys[0], values[0]), []
     found: exp.Expr = number(0)
-    lookups: list[tuple[str, exp.Select, exp.Expr]] = []
+    lookups: list[tuple[str, exp.Expr]] = []
     for place, key in enumerate(keys):
         size = len(key.values)
-        listed = exp.Array(expressions=[literal(key.type, item) for item in key.values])
         value = values[place]
         if size <= FEW:
+            listed = exp.Array(expressions=[literal(key.type, item) for item in key.values])
             position = fill("list_position(:1, :0) - 1", value, listed)
         else:
-            # A list is searched from its start for every row: a join finds the place at once.
-            alias = f"_k{place}"
-            rows = fill(f"SELECT unnest(:0) AS {VALUE}, unnest(range(:1)) AS {PLACE}", listed, number(size))
-            if isinstance(rows, exp.Select):
-                lookups.append((alias, rows, value))
-            position = _column(alias, PLACE)
+            # A list is searched from its start for every row, and a long one takes long to read: a join does neither.
+            lookups.append((key_table(place), value))
+            position = _column(key_table(place), PLACE)
         where = fill(
             "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(:2, :3) END", value, number(size + 1), position, number(size)
         )
         found = fill(":0 * :1 + :2", found, number(size + 2), where)
     return exp.cast(found, "BIGINT", dialect=DIALECT), lookups
+
+
+def key_table(place: int) -> str:
+    """Name of the table with a key's values, ``_value`` and ``_place``."""
+    return f"_key/{place}"
 
 
 def label_of(key: Key, value: exp.Expr) -> exp.Expr:
@@ -252,8 +253,12 @@ def _bin(value: exp.Expr, cuts: tuple[str, ...], first: int = 0) -> exp.Expr:
     return case.else_(_bin(value, cuts[middle + 1 :], first + middle + 1), copy=False)
 
 
-def integer_of(aggregate: Aggregate, layers: Adds) -> exp.Expr:
-    """The integer a row adds (of a histogram: its bin), NULL when it is not eligible."""
+def integer_of(aggregate: Aggregate, layers: Adds, *, binned: bool = True) -> exp.Expr:
+    """The integer a row adds (of a histogram: its bin), NULL when it is not eligible.
+
+    Args:
+        binned: False for a histogram's values themselves, as DOUBLE: whoever reads them finds the bins.
+    """
     one = exp.cast(number(1), "BIGINT", dialect=DIALECT)
     if aggregate.argument is None:
         found: exp.Expr = one
@@ -261,7 +266,8 @@ def integer_of(aggregate: Aggregate, layers: Adds) -> exp.Expr:
         argument = layers.add(aggregate.argument)
         real = exp.cast(argument, "DOUBLE", dialect=DIALECT)
         missing = fill(":0 IS NULL OR isnan(CAST(:0 AS DOUBLE))", argument)
-        found = exp.Case().when(missing, exp.Null(), copy=False).else_(_bin(real, aggregate.bins.cuts), copy=False)
+        where = _bin(real, aggregate.bins.cuts) if binned else real
+        found = exp.Case().when(missing, exp.Null(), copy=False).else_(where, copy=False)
     elif aggregate.kind != "sum":
         # NaN needs no case of its own: scans and arithmetic make it NULL.
         found = fill("CASE WHEN :0 IS NULL THEN NULL ELSE :1 END", layers.add(aggregate.argument), one)

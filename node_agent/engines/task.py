@@ -15,7 +15,7 @@ from node_agent.engines.order import Task
 from node_agent.engines.relation_sql import public_name
 from node_agent.engines.routes import routes
 from node_agent.engines.rows import rows_query
-from node_agent.engines.sql import H, U
+from node_agent.engines.sql import FEW, PLACE, VALUE, H, U, key_table
 from trustquery.catalogue import ColumnType
 from trustquery.codelists import PublicTable
 from trustquery.model import Query
@@ -55,13 +55,32 @@ def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, *, i
         limits.threads,
         limits.memory_mb,
         limits.seconds,
+        {
+            place: (block.span, tuple(map(float, block.bins.cuts)))
+            for place, block in enumerate(plan.blocks)
+            if block.bins is not None
+        },
     )
     reads = {}
     for name, columns in ways.reads.items():
         dataset, table = name.split("/", 1)
         reads[name] = (dataset, table, columns)
     public = {public_name(pin.id): public_table(tables.public.pinned(pin)) for pin in query.read_inputs}
-    return Task(job, reads, public)
+    return Task(job, reads, public | _key_tables(query))
+
+
+def _key_tables(query: Query) -> dict[str, pa.Table]:
+    """The values of keys that have many, with their places."""
+    return {
+        key_table(place): pa.table(
+            {
+                VALUE: pa.array([_value(key.type, value) for value in key.values], ARROW_TYPES[key.type]),
+                PLACE: pa.array(range(len(key.values)), pa.int64()),
+            }
+        )
+        for place, key in enumerate(query.keys)
+        if key.kind != "unknown" and len(key.values) > FEW
+    }
 
 
 def public_table(table: PublicTable) -> pa.Table:

@@ -242,7 +242,8 @@ def test_a_slice(tmp_path: Path) -> None:
 
 def test_an_answer_that_leaves_when_it_is_ready_is_caught(tmp_path: Path) -> None:
     """The control: the same question, the same trusts, the same measure, without slots."""
-    with wire(tmp_path, (*TIMED, "leaky"), 30_000) as found:
+    # One after another: what one costs is not hidden by the others.
+    with wire(tmp_path, (*TIMED, "leaky"), 30_000, under_way=1) as found:
         seen = found.measure(CONTROL)
     assert kept(seen) == seen
     assert areas(seen)["time"] > limit(SLICE), describe(seen)

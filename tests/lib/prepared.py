@@ -67,6 +67,7 @@ def write_parquet(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -
 
 
 LIMITS = EngineConfig(threads=1)
+FEW_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ class Prepared:
     columns: Columns = field(default_factory=Columns)
 
     def vector(
-        self, query: Query, plan: Plan, public: PublicTables | None = None, *, in_sql: bool = False, at_a_time: int = 50
+        self, query: Query, plan: Plan, public: PublicTables | None = None, *, in_sql: bool = False, at_a_time: int | None = None
     ) -> list[int]:
         """The engine's exact vector, in this process.
 
         Args:
             public: in place of the public tables at hand.
             in_sql: bounded in SQL, and not by the kernel.
-            at_a_time: rows in one part of the people: few, so that there are several parts.
+            at_a_time: rows in one part of the people; few where there are few, so that there are several parts.
         """
         found = self._run(query, plan, public, in_sql, at_a_time)
         assert not isinstance(found, dict)
@@ -97,14 +98,16 @@ class Prepared:
 
     def counts(self, query: Query, plan: Plan, *, in_sql: bool = False) -> dict[str, int]:
         """The engine's exact counts by label, for keys found in the data, in this process."""
-        found = self._run(query, plan, None, in_sql, 50)
+        found = self._run(query, plan, None, in_sql, None)
         assert isinstance(found, dict)
         return dict(sorted(found.items()))
 
-    def _run(self, query: Query, plan: Plan, public: PublicTables | None, in_sql: bool, at_a_time: int) -> Any:
+    def _run(self, query: Query, plan: Plan, public: PublicTables | None, in_sql: bool, at_a_time: int | None) -> Any:
         tables = pinned_tables(query, self.catalogue, public or self.public)
         task = task_of(query, plan, tables, LIMITS, in_sql=in_sql)
         held = self.columns.tables(self.store.folder, self.store.seal(KEY), task.reads)
+        if at_a_time is None:
+            at_a_time = 50 if sum(table.num_rows for table in held.values()) < FEW_ROWS else task.job.rows_at_a_time
         return run(dataclasses.replace(task.job, rows_at_a_time=at_a_time), held, task.public)
 
     def through_child(self, query: Query, plan: Plan) -> list[int]:

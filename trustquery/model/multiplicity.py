@@ -126,10 +126,22 @@ def same_for_all_rows(node: Relation, tables: Tables) -> set[ColumnRef]:
     if isinstance(node, UnionAll) or node.kind not in ("inner", "left"):
         return set()
     found = same_for_all_rows(node.left, tables)
-    if node.kind == "inner" or node.condition is None:
+    conditions = [node.condition] if node.condition is not None else []
+    asked = {ref for part in conditions for ref in walk(part) if isinstance(ref, ColumnRef)}
+    if _is_public(node.right, tables):
+        # What is looked up by columns that are the same in all rows is the same in all rows.
+        own = {ref for ref in asked if ref.alias == node.right.alias}
+        if _meets(node.right, node.condition, tables) == 1 and asked - own <= found:
+            found |= _public_columns(node.right, tables)
+    elif node.kind == "inner" or node.condition is None:
         # Beside a left join's condition, a person's rows may have the other side's values or none.
         found |= same_for_all_rows(node.right, tables)
     return found
+
+
+def _public_columns(leaf: Leaf, tables: Tables) -> set[ColumnRef]:
+    table = tables.open(leaf.table) if isinstance(leaf, Scan) else None
+    return {ColumnRef(leaf.alias, column.name) for column in table.columns} if table is not None else set()
 
 
 def join_caps(node: Join, tables: Tables) -> Mapping[str, Cap]:

@@ -18,7 +18,6 @@ NO_CODES = {"node-wide", "node-cut", "node-connected", "node-disconnected", "que
 """A budget scope and the names of log events, which look like codes."""
 
 NOT_YET = {
-    "node-engine-isolation": "the isolated engine comes with its own issue",
     "query-refused-everywhere": "a result of refusals only is reported with each trust's reason",
 }
 """Codes that nothing raises so far, and what will."""
