@@ -10,28 +10,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from node_agent.engines.job import ABSENT, LIMIT, Integers, Job
-from node_agent.engines.kernel import People, Sums, add_rows, add_scaled, add_totals, group
+from node_agent.engines.by_value import by_value
+from node_agent.engines.job import ABSENT, Integers, Job
+from node_agent.engines.kernel import People, Sums, group
 from node_agent.engines.names import COUNT
 from node_agent.engines.settings import locked
+from node_agent.engines.workers import Worker, bound_and_add, labelled, merged
 
 __all__ = ["run"]
-
-
-@dataclass
-class _Worker:
-    """One thread's own: a cursor, and sums by block."""
-
-    cursor: duckdb.DuckDBPyConnection
-    sums: dict[int, Sums]
-    labels: dict[str, int] = field(default_factory=dict)
 
 
 def run(job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]) -> list[Integers] | dict[str, int]:
@@ -50,21 +42,24 @@ def run(job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
             connection.register(name, table)
         connection.execute("SET lock_configuration = true")
         sums = [Sums(length, 0) for length in job.lengths]
+        if job.mapped is not None:
+            workers = by_value(connection, job, job.mapped, people[job.mapped.table])
+            if workers is not None:
+                return labelled(workers) if not job.lengths else [merged(workers, at) for at in range(len(sums))]
         for statement in job.plain:
             _plain(connection, statement, sums, job)
         for place, statement in _ranked(connection, job):
+            if not job.lengths:
+                return dict(connection.execute(statement).fetchall())
             for cell, value in connection.execute(statement).fetchall():
                 found[place][cell] = value
         workers = _streamed(connection, job, people, public) if job.stream is not None else []
     if not job.lengths:
-        return _labelled(workers)
+        return labelled(workers)
     for place in range(len(found)):
         if place in job.ranked:
             continue
-        for worker in workers:
-            if place in worker.sums:
-                sums[place].add(worker.sums[place])
-        found[place] = sums[place].clamped()
+        found[place] = merged(workers, place, sums[place])
     return found
 
 
@@ -92,16 +87,16 @@ def _ranked(connection: duckdb.DuckDBPyConnection, job: Job) -> Iterable[tuple[i
 
 def _streamed(
     connection: duckdb.DuckDBPyConnection, job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
-) -> list[_Worker]:
+) -> list[Worker]:
     """Bound and add up, some people after others, as many at a time as there are threads."""
     parts = _parts(people, job)
-    mine, workers, lock = threading.local(), list[_Worker](), threading.Lock()
+    mine, workers, lock = threading.local(), list[Worker](), threading.Lock()
 
     def work(part: Mapping[str, pa.Table]) -> None:
-        worker: _Worker | None = getattr(mine, "worker", None)
+        worker: Worker | None = getattr(mine, "worker", None)
         if worker is None:
             sums = {place: Sums(bound.places, job.cells) for place, bound in job.bounded.items()}
-            worker = mine.worker = _Worker(connection.cursor(), sums)
+            worker = mine.worker = Worker(connection.cursor(), sums)
             for name, table in public.items():
                 worker.cursor.register(name, table)
             with lock:
@@ -139,7 +134,7 @@ def _parts(people: Mapping[str, pa.Table], job: Job) -> list[dict[str, pa.Table]
     ]
 
 
-def _add(worker: _Worker, job: Job, table: pa.Table) -> None:
+def _add(worker: Worker, job: Job, table: pa.Table) -> None:
     if not table.num_rows:
         return
     if job.lengths:
@@ -155,14 +150,7 @@ def _add(worker: _Worker, job: Job, table: pa.Table) -> None:
     own = People(starts, ranks, cells)
     for at, (place, bound) in enumerate(job.bounded.items()):
         added = _bins(table, f"_a{at}", bound.cuts) if bound.span else _integers(table, f"_a{at}")
-        added = added if order is None else added[order]
-        sums = worker.sums[place]
-        if bound.form == "rows":
-            add_rows(own, added, sums, rows=bound.rows, groups=bound.groups, span=bound.span)
-        elif bound.form == "total":
-            add_totals(own, added, sums, groups=bound.groups, limit=bound.total)
-        else:
-            add_scaled(own, added, sums, extra_bits=bound.extra_bits, limit=bound.total)
+        bound_and_add(own, added if order is None else added[order], worker.sums[place], bound)
 
 
 def _numbered(labels: pa.ChunkedArray, known: dict[str, int]) -> Integers:
@@ -171,16 +159,6 @@ def _numbered(labels: pa.ChunkedArray, known: dict[str, int]) -> Integers:
     numbers = [known.setdefault(label, len(known)) for label in encoded.dictionary.to_pylist()]
     places: Integers = np.array(numbers, np.int64)[encoded.indices.to_numpy()]
     return places
-
-
-def _labelled(workers: Sequence[_Worker]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for worker in workers:
-        [sums] = worker.sums.values()
-        for label, value in zip(worker.labels, sums.clamped().tolist(), strict=False):
-            if value:
-                found[label] = min(found.get(label, 0) + value, LIMIT)
-    return found
 
 
 def _bins(table: pa.Table, name: str, cuts: Sequence[float]) -> Integers:

@@ -41,6 +41,53 @@ class Bounded:
     cuts: tuple[float, ...] = ()
 
 
+Item = tuple[int, int]
+"""A lookup, and which of the things that it computes."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What is computed of each value of a column.
+
+    Attributes:
+        table: name in SQL of the table of its values.
+        statement: gives ``items`` columns, a row a value.
+    """
+
+    column: str
+    table: str
+    statement: str
+    items: int
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A question that is computed by value.
+
+    Attributes:
+        table: the table about people, by its name in SQL.
+        cap: rows of one person that count, by rank.
+        keys, sizes: each key's part of the cell, and how many parts it has; of an unknown key, the label.
+        wheres: rows count where all of these are 1.
+        values: of each aggregate of the model, what a row adds, ``ABSENT`` for nothing; None where that is 1.
+        filters: of each aggregate, what must be 1 besides.
+        reads: columns of the table.
+        bounded, statistics: of each block, what it is bounded with, and the model's aggregate.
+    """
+
+    table: str
+    cap: int
+    lookups: tuple[Lookup, ...]
+    keys: tuple[Item, ...]
+    sizes: tuple[int, ...]
+    wheres: tuple[Item, ...]
+    values: tuple[Item | None, ...]
+    filters: tuple[tuple[Item, ...], ...]
+    reads: tuple[str, ...]
+    bounded: tuple[Bounded, ...] = ()
+    statistics: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Job:
     """What is asked of the engine's process.
@@ -51,6 +98,7 @@ class Job:
         lengths: vector places of each block; empty where keys are found in the data.
         cells: cells of one block.
         spans: by block, of a histogram whose values come the plain way: its span and cuts.
+        mapped: how to compute all of it by value, where it is of that kind; the other ways are for many values.
         rows_at_a_time: rows in one part of the people: what a processor's own memory holds.
     """
 
@@ -66,4 +114,5 @@ class Job:
     memory_mb: int
     seconds: int
     spans: Mapping[int, tuple[int, tuple[float, ...]]]
+    mapped: Mapped | None = None
     rows_at_a_time: int = 640_000

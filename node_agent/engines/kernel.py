@@ -48,11 +48,13 @@ class People:
         starts: where each person's rows start, and after them the number of rows.
         ranks: one line for each part of the rank, the first part deciding; shape (parts, rows).
         cells: in which cell each row is.
+        ordered: whether the rows of each person are known to be in the order of their rank.
     """
 
     starts: Integers
     ranks: Integers
     cells: Integers
+    ordered: bool = False
 
 
 class Sums:
@@ -173,8 +175,12 @@ def _by_rank(ranks: Integers, cells: Integers, start: int, end: int, order: Inte
 
 @_compiled(_OUT, _OUT, _NUMBER, _NUMBER)
 def _add(high: Integers, low: Integers, place: int, value: int) -> None:
-    high[place] += value >> _HALF
-    low[place] += value & _LOW
+    if -_LOW < value < _LOW:
+        # Fewer than 2^31 of these add up to less than 2^62.
+        low[place] += value
+    else:
+        high[place] += value >> _HALF
+        low[place] += value & _LOW
 
 
 @_compiled(_ONE, result=_NUMBER)
@@ -186,10 +192,11 @@ def _most(starts: Integers) -> int:
     return found
 
 
-@_compiled(_ONE, _TWO, _ONE, _ONE, _NUMBER, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
+@_compiled(_ONE, _TWO, _TRUTH, _ONE, _ONE, _NUMBER, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
 def _rows(
     starts: Integers,
     ranks: Integers,
+    ordered: bool,
     cells: Integers,
     added: Integers,
     rows: int,
@@ -208,7 +215,7 @@ def _rows(
         clock[0] += 1
         found = 0
         cut = end - start > rows or end - start > groups
-        sort = cut and not _ranked(ranks, cells, start, end)
+        sort = cut and not ordered and not _ranked(ranks, cells, start, end)
         if sort:
             _by_rank(ranks, cells, start, end, order, spare)
         for at in range(end - start):
@@ -231,10 +238,11 @@ def _rows(
                 _add(high, low, cell, value)
 
 
-@_compiled(_ONE, _TWO, _ONE, _ONE, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
+@_compiled(_ONE, _TWO, _TRUTH, _ONE, _ONE, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
 def _totals(
     starts: Integers,
     ranks: Integers,
+    ordered: bool,
     cells: Integers,
     added: Integers,
     groups: int,
@@ -252,7 +260,7 @@ def _totals(
         start, end = starts[person], starts[person + 1]
         clock[0] += 1
         found = 0
-        sort = end - start > groups and not _ranked(ranks, cells, start, end)
+        sort = end - start > groups and not ordered and not _ranked(ranks, cells, start, end)
         if sort:
             _by_rank(ranks, cells, start, end, order, spare)
         for at in range(end - start):
@@ -291,10 +299,11 @@ def _share(value: int, limit: int, size: int) -> int:
     return quotient
 
 
-@_compiled(_ONE, _TWO, _ONE, _ONE, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
+@_compiled(_ONE, _TWO, _TRUTH, _ONE, _ONE, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
 def _scaled(
     starts: Integers,
     ranks: Integers,
+    ordered: bool,
     cells: Integers,
     added: Integers,
     extra_bits: int,
@@ -337,16 +346,16 @@ def add_rows(people: People, added: Integers, sums: Sums, *, rows: int, groups: 
         added: what each row adds to its cell; with a span, its bin: a row adds 1 at ``cell·span + bin``.
     """
     held = (sums.high, sums.low, sums.stamps, sums.kept, sums.clock)
-    _rows(people.starts, people.ranks, people.cells, added, rows, groups, span, *held)
+    _rows(people.starts, people.ranks, people.ordered, people.cells, added, rows, groups, span, *held)
 
 
 def add_totals(people: People, added: Integers, sums: Sums, *, groups: int, limit: int) -> None:
     """Add a person's totals in each of their G first cells, clamped to ±C."""
     held = (sums.high, sums.low, sums.stamps, sums.kept, sums.clock)
-    _totals(people.starts, people.ranks, people.cells, added, groups, limit, *held)
+    _totals(people.starts, people.ranks, people.ordered, people.cells, added, groups, limit, *held)
 
 
 def add_scaled(people: People, added: Integers, sums: Sums, *, extra_bits: int, limit: int) -> None:
     """Add all of a person's totals, 2^extra as large, scaled down together until their sizes add up to C."""
     held = (sums.high, sums.low, sums.stamps, sums.kept, sums.clock)
-    _scaled(people.starts, people.ranks, people.cells, added, extra_bits, limit, *held)
+    _scaled(people.starts, people.ranks, people.ordered, people.cells, added, extra_bits, limit, *held)

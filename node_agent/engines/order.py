@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from node_agent.engines.job import Bounded, Integers, Job
+from node_agent.engines.job import Bounded, Integers, Job, Lookup, Mapped
 from node_agent.sources.sealed import Seal
 
 __all__ = ["Order", "Task", "read_order", "read_outcome", "write_order", "write_outcome"]
@@ -88,14 +88,29 @@ def read_order(data: bytes) -> Order:
     reads = {name: (dataset, table, tuple(columns)) for name, (dataset, table, columns) in head["reads"].items()}
     public = {name: pa.ipc.open_stream(part).read_all() for name, part in zip(head["public"], parts[1:], strict=True)}
     job = head["job"]
-    job["bounded"] = {
-        int(place): Bounded(**(bound | {"cuts": tuple(bound["cuts"])})) for place, bound in job["bounded"].items()
-    }
+    job["bounded"] = {int(place): _bounded(bound) for place, bound in job["bounded"].items()}
     job["spans"] = {int(place): (span, tuple(cuts)) for place, (span, cuts) in job["spans"].items()}
+    job["mapped"] = _mapped(job["mapped"]) if job["mapped"] is not None else None
     job["ranked"] = {int(place): statement for place, statement in job["ranked"].items()}
     key, salt, version = head["seal"]
     seal = Seal(None if key is None else bytes.fromhex(key), bytes.fromhex(salt), version)
     return Order(Task(Job(**job), reads, public), Path(head["folder"]), seal, head["cpu_seconds"], head["cache_mb"])
+
+
+def _bounded(said: dict[str, Any]) -> Bounded:
+    return Bounded(**(said | {"cuts": tuple(said["cuts"])}))
+
+
+def _mapped(said: dict[str, Any]) -> Mapped:
+    parts = {
+        "lookups": tuple(Lookup(**lookup) for lookup in said["lookups"]),
+        "keys": tuple((at, item) for at, item in said["keys"]),
+        "wheres": tuple((at, item) for at, item in said["wheres"]),
+        "values": tuple(None if value is None else (value[0], value[1]) for value in said["values"]),
+        "filters": tuple(tuple((at, item) for at, item in tests) for tests in said["filters"]),
+        "bounded": tuple(map(_bounded, said["bounded"])),
+    }
+    return Mapped(**(said | parts))
 
 
 def write_outcome(found: Sequence[Integers] | dict[str, int]) -> bytes:

@@ -9,18 +9,20 @@ a person with few rows there can take the plain way and only the others are stre
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from node_agent.engines.job import ABSENT, MOST_ADDED, Bounded
+from node_agent.engines.job import ABSENT, MOST_ADDED, Bounded, Mapped
+from node_agent.engines.mapped import mapped
 from node_agent.engines.relation_sql import is_alone
 from node_agent.engines.rows import join_lookups, keys_select, rows_select
 from node_agent.engines.sql import COUNT, DIALECT, PERSON, H, U, cell_of, fill, is_stored, number
 from trustquery.model.multiplicity import most_rows, one_by_one, same_for_all_rows
 from trustquery.model.nodes import ColumnRef, walk
 from trustquery.model.query import Query
-from trustquery.model.relations import ties
+from trustquery.model.relations import PerPerson, UnionAll, Windows, relations, ties
 from trustquery.model.scope import Tables
 from trustquery.planning.plan import Block, Plan
 
@@ -40,6 +42,7 @@ class Routes:
         parts: how many parts the rank has.
         bounded: by block, what the stream's columns are bounded with.
         ranked: blocks that are bounded in SQL.
+        mapped: how to compute all of it by value, where that can be.
         reads: by name in SQL, the columns that are read of each table about people.
     """
 
@@ -48,6 +51,7 @@ class Routes:
     parts: int
     bounded: dict[int, Bounded]
     ranked: tuple[int, ...]
+    mapped: Mapped | None
     reads: dict[str, tuple[str, ...]]
 
 
@@ -61,26 +65,36 @@ def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) ->
     source = one_by_one(query.relation, tables)
     steady = same_for_all_rows(query.relation, tables)
     one_cell = all(ref in steady for key in query.keys for ref in walk(key.expression) if isinstance(ref, ColumnRef))
+    if any(isinstance(node, Windows | PerPerson | UnionAll) for node in relations(query.relation)):
+        # What is dear to compute is computed once.
+        source = None
     few = {place: _few(block, most, source is not None, one_cell, plan) for place, block in enumerate(plan.blocks)}
     ranked = tuple(
         place for place, block in enumerate(plan.blocks) if in_sql or (few[place] == 0 and _too_large(block, most))
     )
     bounded = {
-        place: Bounded(
-            block.bound.form, block.bound.groups, block.bound.rows, block.bound.total, block.bound.extra_bits,
-            block.span if block.bins is not None else 0, block.length, few[place] or 0,
-            tuple(map(float, block.bins.cuts)) if block.bins is not None else (),
-        )
+        place: _bounded(block, few[place] or 0)
         for place, block in enumerate(plan.blocks)
         if few[place] is not None and place not in ranked
-    }  # fmt: skip
+    }
+    by_value = None if ranked else mapped(query, tables)
+    if by_value is not None:
+        bounds, statistics = tuple(map(_bounded, plan.blocks)), tuple(block.statistic for block in plan.blocks)
+        by_value = dataclasses.replace(by_value, bounded=bounds, statistics=statistics)
     rows = rows_select(query, tables, source if any(few.values()) else None, binned=False)
     plain = _plain(
         query, plan, tables, source, {place: at for place, at in few.items() if at != 0 and place not in ranked}
     )
     stream = _stream(rows, query, plan, bounded) if bounded else None
     parts = len(_ranks(query))
-    return Routes(tuple(item.sql(DIALECT) for item in plain), stream, parts, bounded, ranked, _reads(rows))
+    return Routes(tuple(item.sql(DIALECT) for item in plain), stream, parts, bounded, ranked, by_value, _reads(rows))
+
+
+def _bounded(block: Block, few: int = 0) -> Bounded:
+    bound, bins = block.bound, block.bins
+    cuts = tuple(map(float, bins.cuts)) if bins is not None else ()
+    span = block.span if bins is not None else 0
+    return Bounded(bound.form, bound.groups, bound.rows, bound.total, bound.extra_bits, span, block.length, few, cuts)
 
 
 def _reads(rows: exp.Select) -> dict[str, tuple[str, ...]]:

@@ -189,11 +189,14 @@ def _band(value: exp.Expr, edges: list[int], labels: tuple[str, ...]) -> exp.Exp
     return case.else_(exp.Literal.string(labels[-1]), copy=False)
 
 
-def cell_of(keys: tuple[Key, ...], values: Sequence[exp.Expr]) -> tuple[exp.Expr, list[tuple[str, exp.Expr]]]:
+def cell_of(
+    keys: tuple[Key, ...], values: Sequence[exp.Expr], first: int = 0
+) -> tuple[exp.Expr, list[tuple[str, exp.Expr]]]:
     """The cell of a row; and the tables of key values that it is looked up in (``key_tables``): name and key.
 
     Args:
         values: of each key, a plain column or literal.
+        first: the first key's place among the query's.
     """
     if any(key.kind == "unknown" for key in keys):
         return label_of(keys[0], values[0]), []
@@ -207,8 +210,8 @@ def cell_of(keys: tuple[Key, ...], values: Sequence[exp.Expr]) -> tuple[exp.Expr
             position = fill("list_position(:1, :0) - 1", value, listed)
         else:
             # A list is searched from its start for every row, and a long one takes long to read: a join does neither.
-            lookups.append((key_table(place), value))
-            position = _column(key_table(place), PLACE)
+            lookups.append((key_table(first + place), value))
+            position = _column(key_table(first + place), PLACE)
         where = fill(
             "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(:2, :3) END", value, number(size + 1), position, number(size)
         )

@@ -60,11 +60,13 @@ def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, *, i
             for place, block in enumerate(plan.blocks)
             if block.bins is not None
         },
+        ways.mapped,
     )
     reads = {}
     for name, columns in ways.reads.items():
         dataset, table = name.split("/", 1)
-        reads[name] = (dataset, table, columns)
+        by_value = ways.mapped.reads if ways.mapped is not None and ways.mapped.table == name else ()
+        reads[name] = (dataset, table, tuple(sorted({*columns, *by_value})))
     public = {public_name(pin.id): public_table(tables.public.pinned(pin)) for pin in query.read_inputs}
     return Task(job, reads, public | _key_tables(query))
 

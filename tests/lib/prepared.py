@@ -80,35 +80,42 @@ class Prepared:
     columns: Columns = field(default_factory=Columns)
 
     def vector(
-        self, query: Query, plan: Plan, public: PublicTables | None = None, *, in_sql: bool = False, at_a_time: int | None = None
+        self,
+        query: Query,
+        plan: Plan,
+        public: PublicTables | None = None,
+        *,
+        in_sql: bool = False,
+        by_row: bool = False,
     ) -> list[int]:
         """The engine's exact vector, in this process.
 
         Args:
             public: in place of the public tables at hand.
             in_sql: bounded in SQL, and not by the kernel.
-            at_a_time: rows in one part of the people; few where there are few, so that there are several parts.
+            by_row: not by value, where that could be.
         """
-        found = self._run(query, plan, public, in_sql, at_a_time)
+        found = self._run(query, plan, public, in_sql, by_row)
         assert not isinstance(found, dict)
         vector = [value for block in found for value in block.tolist()]
         for block in plan.blocks:
             grow(vector, block)
         return vector
 
-    def counts(self, query: Query, plan: Plan, *, in_sql: bool = False) -> dict[str, int]:
+    def counts(self, query: Query, plan: Plan, *, in_sql: bool = False, by_row: bool = False) -> dict[str, int]:
         """The engine's exact counts by label, for keys found in the data, in this process."""
-        found = self._run(query, plan, None, in_sql, None)
+        found = self._run(query, plan, None, in_sql, by_row)
         assert isinstance(found, dict)
         return dict(sorted(found.items()))
 
-    def _run(self, query: Query, plan: Plan, public: PublicTables | None, in_sql: bool, at_a_time: int | None) -> Any:
+    def _run(self, query: Query, plan: Plan, public: PublicTables | None, in_sql: bool, by_row: bool) -> Any:
         tables = pinned_tables(query, self.catalogue, public or self.public)
         task = task_of(query, plan, tables, LIMITS, in_sql=in_sql)
         held = self.columns.tables(self.store.folder, self.store.seal(KEY), task.reads)
-        if at_a_time is None:
-            at_a_time = 50 if sum(table.num_rows for table in held.values()) < FEW_ROWS else task.job.rows_at_a_time
-        return run(dataclasses.replace(task.job, rows_at_a_time=at_a_time), held, task.public)
+        # Few rows at a time where there are few, so that there are several parts.
+        at_a_time = 50 if sum(table.num_rows for table in held.values()) < FEW_ROWS else task.job.rows_at_a_time
+        mapped = None if by_row else task.job.mapped
+        return run(dataclasses.replace(task.job, rows_at_a_time=at_a_time, mapped=mapped), held, task.public)
 
     def through_child(self, query: Query, plan: Plan) -> list[int]:
         """The engine's exact vector, the way a node gets it."""
@@ -175,8 +182,10 @@ def prepared(
         write_parquet(path, table, rows)
         jobs.append((catalogue.id, table, path))
     store = built(folder / "store", jobs)
-    yield Prepared(catalogue, store, public if public is not None else shipped())
-    shutil.rmtree(folder / "store")
+    try:
+        yield Prepared(catalogue, store, public if public is not None else shipped())
+    finally:
+        shutil.rmtree(folder / "store")
 
 
 def built(folder: Path, jobs: Sequence[Job], *, version: int = DATA_VERSION, rank_key: bytes = RANK_KEY) -> Store:

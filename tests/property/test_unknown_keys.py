@@ -77,3 +77,5 @@ def test_the_engine_agrees(
     with prepared(folder, coded(), rows) as store:
         for query, plan in asked:
             assert store.counts(query, plan) == exact(query, rows)
+            assert store.counts(query, plan, by_row=True) == exact(query, rows)
+            assert store.counts(query, plan, in_sql=True) == exact(query, rows)

@@ -56,7 +56,7 @@ def engine() -> Iterator[Processes]:
 
 def order(statement: str, *, cpu_seconds: int = 20, **changed: int) -> Order:
     """A statement that no model gives: as if the language had let it through."""
-    limits = {"threads": 1, "memory_mb": 512, "seconds": 20} | changed
+    limits: dict[str, Any] = {"threads": 1, "memory_mb": 512, "seconds": 20} | changed
     job = Job((statement,), None, 1, {}, None, {}, [1], 1, spans={}, **limits)
     return Order(Task(job, {}, {}), Path("/nowhere"), Seal(None, bytes(16), 1), cpu_seconds, 0)
 
