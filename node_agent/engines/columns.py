@@ -15,7 +15,8 @@ from node_agent.sources.sealed import Seal, read_columns
 
 __all__ = ["Columns"]
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, bytes, str, str, str]
+"""The version's folder and salt (a folder may come again, after a store was deleted), and which column."""
 
 
 class Columns:
@@ -37,7 +38,7 @@ class Columns:
         """
         found = {}
         for name, (dataset, table, columns) in reads.items():
-            keys = {column: (str(folder), dataset, table, column) for column in columns}
+            keys = {column: (str(folder), seal.salt, dataset, table, column) for column in columns}
             absent = [column for column, key in keys.items() if key not in self._kept]
             if absent:
                 read = read_columns(folder, dataset, table, absent, seal)

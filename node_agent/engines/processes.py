@@ -63,8 +63,13 @@ class Processes:
             with self._lock:
                 control = self._started()
                 data = write_order(order)
-                socket.send_fds(control, [struct.pack("<q", len(data))], [far])
-                control.sendall(data)
+                try:
+                    socket.send_fds(control, [struct.pack("<q", len(data))], [far])
+                    control.sendall(data)
+                except OSError:
+                    # Half an order would be read as the start of the next.
+                    self._end()
+                    raise
             os.close(far)
             far = -1
             return read_outcome(self._read(near, deadline))

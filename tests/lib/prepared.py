@@ -35,7 +35,7 @@ from node_agent.sources.sealed import PEOPLE, path_of, read_columns
 from node_agent.sources.store import Store
 from trustquery.catalogue import Catalogue, ColumnType, Table
 from trustquery.codelists import PublicTables, shipped
-from trustquery.identity import write_private_file
+from trustquery.identity import new_secret, write_private_file
 from trustquery.model import Query
 from trustquery.planning import Plan
 from trustquery.planning.checker import pinned_tables
@@ -194,6 +194,6 @@ def built(folder: Path, jobs: Sequence[Job], *, version: int = DATA_VERSION, ran
     building = Building(folder / f"v{version}.building", version, True)
     building.folder.mkdir()
     write_private_file(building.folder / "rank.key", rank_key)
-    write_private_file(building.folder / "salt", bytes(16))
+    write_private_file(building.folder / "salt", new_secret(16))
     building.start(jobs)
     return building.finish(build(jobs, building, key=KEY, threads=1))
