@@ -125,8 +125,8 @@ def page(run: Run) -> str:
         (found.question.words, f"{found.touched / MIB:,.0f}", f"{found.grown / MIB:,.0f}") for found in run.findings
     ]
     sql = "\n".join(
-        f"### {found.question.words}\n\nAsked of us:\n\n```sql\n{found.question.sql.strip()}\n```\n\nPlain:\n\n```sql\n"
-        f"{found.question.raw.strip()}\n```\n"
+        f"### {found.question.words}\n\nAsked of us:\n\n```text\n{found.question.sql.strip()}\n```\n\n"
+        f"Plain:\n\n```text\n{found.question.raw.strip()}\n```\n"
         for found in run.findings
     )
     for name, value in {
