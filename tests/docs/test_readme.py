@@ -43,8 +43,8 @@ def test_the_excerpt_s_notes_are_those_that_the_client_prints() -> None:
 def test_the_status_table_says_what_is_not_built() -> None:
     table = TEXT[TEXT.index("## Status") : TEXT.index("## Limits")]
     for word in (
-        *("witnesses", "opt-out", "secure sum", "OIDC", "web pages", "PostgreSQL", "Spark", "encrypted store"),
-        *("network sandbox", "profiles", "suppression"),
+        *("witnesses", "opt-out", "secure sum", "OIDC", "web pages", "PostgreSQL", "Spark"),
+        *("key store", "profiles", "suppression"),
     ):
         assert word in table
 
