@@ -14,12 +14,11 @@ from pathlib import Path
 
 from benchmarks.accuracy.arms import Federation
 from benchmarks.engine import data
-from benchmarks.engine.measure import memory, time_both, time_parts
+from benchmarks.engine.measure import answer, memory, time_both, time_parts
 from benchmarks.engine.peer import peer_seconds
 from benchmarks.engine.questions import QUESTIONS, Question
 from benchmarks.engine.report import Finding, Run, page, result, table
 from node_agent.config import AnswerConfig, EngineConfig
-from node_agent.engines import execute
 from node_agent.engines.task import task_of
 from node_agent.gate.ports import Settings
 from node_agent.gate.slots import needed_ms, planned_slot
@@ -54,7 +53,7 @@ def find(
     seconds = time_both(question.raw, task, tables, runs=arguments.runs, threads=limits.threads)
     parts = time_parts(task, tables, runs=max(3, arguments.runs // 2))
     touched = sum(table.nbytes for table in tables.values())
-    grown = memory(lambda: execute.run(task.job, tables, task.public))
+    grown = memory(task, hospital.store.folder, hospital.store.seal(hospital.key))
     engine, walls = hospital.engine(limits), []
     for _ in range(3):
         started = time.perf_counter()
@@ -90,9 +89,7 @@ def scale(
             task = task_of(query, plan, pinned_tables(query, hospital.catalogue, shelf), limits)
             tables, times = hospital.tables(task, size), []
             for _ in range(arguments.runs):
-                started = time.perf_counter()
-                execute.run(task.job, tables, task.public)
-                times.append(time.perf_counter() - started)
+                times.append(answer(task, tables))
             total += statistics.median(times)
         found[size] = total
         _say(f"{size:,} rows: {total:.3f} s")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import os
+import multiprocessing
 import statistics
-import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -16,11 +16,14 @@ from unittest import mock
 import duckdb
 import pyarrow as pa
 
-from node_agent.engines import execute
+from node_agent.engines import by_value, execute
+from node_agent.engines.columns import Columns
 from node_agent.engines.names import PERSON
 from node_agent.engines.order import Task
+from node_agent.engines.settings import opened
+from node_agent.sources.sealed import Seal
 
-__all__ = ["Seconds", "memory", "raw_tables", "time_both", "time_parts"]
+__all__ = ["Seconds", "answer", "memory", "raw_tables", "time_both", "time_parts"]
 
 MIB = 1024 * 1024
 
@@ -31,7 +34,7 @@ class Seconds:
 
     Attributes:
         raw: plain DuckDB, on a connection that is open.
-        ours: the exact bounded vector, from a task and columns to integers, a database of its own included.
+        ours: the exact bounded vector, from a task and columns to integers, on a database that is open and empty.
         cells: rows of the raw answer.
     """
 
@@ -62,64 +65,68 @@ def time_both(raw: str, task: Task, people: Mapping[str, pa.Table], *, runs: int
             started = time.perf_counter()
             cells = connection.sql(raw).to_arrow_table().num_rows
             middle = time.perf_counter()
-            execute.run(task.job, people, task.public)
-            ended = time.perf_counter()
+            found = answer(task, people)
             if at >= 2:
                 plain.append(middle - started)
-                ours.append(ended - middle)
+                ours.append(found)
     return Seconds(statistics.median(plain), statistics.median(ours), cells)
+
+
+def answer(task: Task, people: Mapping[str, pa.Table]) -> float:
+    """Compute the exact vector on a database that is open, as a fork finds it; seconds."""
+    with opened() as connection:
+        started = time.perf_counter()
+        execute.run(connection, task.job, people, task.public)
+        return time.perf_counter() - started
 
 
 def time_parts(task: Task, people: Mapping[str, pa.Table], *, runs: int) -> dict[str, float]:
     """Where the time goes: medians of each part alone, in seconds."""
     parts: dict[str, list[float]] = {}
-
-    def clock(name: str, work: Callable[[], object]) -> None:
-        started = time.perf_counter()
-        work()
-        parts.setdefault(name, []).append(time.perf_counter() - started)
-
-    nothing = dataclasses.replace(task.job, plain=(), stream=None)
-    plain = dataclasses.replace(task.job, stream=None)
+    nothing = dataclasses.replace(task, job=dataclasses.replace(task.job, plain=(), stream=None, mapped=None))
+    plain = dataclasses.replace(task, job=dataclasses.replace(task.job, stream=None, mapped=None))
     for _ in range(runs):
-        clock("database", lambda: execute.run(nothing, people, task.public))
-        clock("plain", lambda: execute.run(plain, people, task.public))
+        parts.setdefault("database", []).append(answer(nothing, people))
+        if task.job.mapped is not None:
+            parts.setdefault("by value", []).append(answer(task, people))
+            with mock.patch.object(by_value, "bound_and_add", return_value=None):
+                parts.setdefault("looked up", []).append(answer(task, people))
+            continue
+        parts.setdefault("plain", []).append(answer(plain, people))
         if task.job.stream is not None:
-            clock("all", lambda: execute.run(task.job, people, task.public))
+            parts.setdefault("all", []).append(answer(task, people))
             with mock.patch.object(execute, "_add", return_value=None):
-                clock("rows", lambda: execute.run(task.job, people, task.public))
+                parts.setdefault("rows", []).append(answer(task, people))
     found = {name: statistics.median(times) for name, times in parts.items()}
-    streamed, rows = found.get("all", found["plain"]), found.get("rows", found["plain"])
+    database = found["database"]
+    whole, rows = found.get("by value", database), found.get("looked up", database)
+    grouped = found.get("plain", database)
+    streamed, sent = found.get("all", grouped), found.get("rows", grouped)
     return {
-        "opening a database": found["database"],
-        "plain GROUP BY": max(0.0, found["plain"] - found["database"]),
-        "rows of people whom a bound may cut": max(0.0, rows - found["plain"]),
-        "bounding and adding up": max(0.0, streamed - rows),
+        "setting up": database,
+        "looking up by value": max(0.0, rows - database),
+        "plain GROUP BY": max(0.0, grouped - database),
+        "rows of people whom a bound may cut": max(0.0, sent - grouped),
+        "bounding and adding up": max(0.0, streamed - sent) + max(0.0, whole - rows),
     }
 
 
-def memory(work: Callable[[], object]) -> int:
-    """Bytes that some work takes at its peak, beyond what there was: measured in a fork, which shares the columns."""
-    near, far = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            gc.collect()
-            # Start the high-water mark afresh (proc(5), clear_refs).
-            Path("/proc/self/clear_refs").write_text("5")
-            before = _private("VmRSS")
-            work()
-            os.write(far, struct.pack("<q", _private("VmHWM") - before))
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(far)
-    with os.fdopen(near, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(child, 0)
-    found: int = struct.unpack("<q", data)[0]
-    return found
+def memory(task: Task, folder: Path, seal: Seal) -> int:
+    """Bytes that a task takes at its peak beyond the columns that it reads, in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_grown, task, folder, seal).result()
+
+
+def _grown(task: Task, folder: Path, seal: Seal) -> int:
+    tables = Columns().tables(folder, seal, task.reads)
+    # What libraries take once for all is not the task's.
+    answer(task, {name: table.slice(0, 1_000) for name, table in tables.items()})
+    gc.collect()
+    # Start the high-water mark afresh (proc(5), clear_refs).
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _private("VmRSS")
+    answer(task, tables)
+    return _private("VmHWM") - before
 
 
 def _private(name: str) -> int:

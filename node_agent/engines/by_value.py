@@ -6,16 +6,15 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from node_agent.engines.job import ABSENT, Bounded, Integers, Item, Job, Lookup, Mapped
-from node_agent.engines.kernel import People, Sums
+from node_agent.engines.job import MAP_INDEX, MAP_VALUE, Bounded, Integers, Item, Job, Lookup, Mapped, Numbers
+from node_agent.engines.kernel import People, Sums, starts_of
+from node_agent.engines.lookups import added_by, cells_of, counted
 from node_agent.engines.names import ORDER, PERSON
 from node_agent.engines.workers import Worker, bound_and_add
 
@@ -23,9 +22,8 @@ __all__ = ["by_value"]
 
 MOST_VALUES = 1 << 20
 """A column of days or whole numbers with a wider range than this is not numbered by value."""
-ROWS_AT_A_TIME = 262_144
+ROWS_AT_A_TIME = 32_768
 
-Numbers = NDArray[Any]
 _NO_RANKS = np.zeros((1, 0), np.int64)
 """Rows stand by rank: nobody asks."""
 
@@ -38,44 +36,86 @@ class _Column:
         column: the column itself; of text, each row's number of its value.
         least: of days and whole numbers, the value whose number is 0; None of text and truth.
         missing: the number that stands for NULL.
-        items: what was computed, each by the value's number.
+        starts: where each thing that was computed starts in ``looked``, one place a number.
         labels: of an unknown key, in place of its item.
     """
 
     column: pa.Array
     least: int | None
     missing: int
-    items: tuple[Numbers, ...]
+    starts: tuple[int, ...]
     labels: tuple[str, ...] = ()
 
-    def numbers(self, start: int, end: int) -> Numbers:
-        """Each row's number of its value."""
+    def number(self, start: int, end: int, numbers: Numbers) -> None:
+        """Fill in each row's number of its value."""
         part = self.column.slice(start, end - start)
         if self.least is None:
             part = part.indices if isinstance(part, pa.DictionaryArray) else part.cast(pa.int8())
-            codes: Numbers = (part.fill_null(self.missing) if part.null_count else part).to_numpy(zero_copy_only=False)
-            return codes
-        if pa.types.is_date32(part.type):
-            part = part.view(pa.int32())
-        found: Numbers
-        if not part.null_count:
-            found = part.to_numpy() - part.type.to_pandas_dtype()(self.least)
-            return found
-        found = part.fill_null(self.least).to_numpy(zero_copy_only=False) - part.type.to_pandas_dtype()(self.least)
-        found[part.is_null().to_numpy(zero_copy_only=False)] = self.missing
-        return found
+            codes = part.fill_null(self.missing) if part.null_count else part
+            numbers[:] = codes.to_numpy(zero_copy_only=False)
+            return
+        whole = _whole(part)
+        values = whole.fill_null(self.least) if part.null_count else whole
+        np.subtract(values.to_numpy(), self.least, out=numbers, casting="unsafe")
+        if part.null_count:
+            numbers[part.is_null().to_numpy(zero_copy_only=False)] = self.missing
+
+
+def _whole(column: pa.Array) -> pa.Array:
+    """Days as whole numbers."""
+    return column.view(pa.int32()) if pa.types.is_date32(column.type) else column
+
+
+class _Plan:
+    """The question in terms of what was looked up.
+
+    An item is a column, and where its part of ``looked`` starts; a column below 0 stands for the number 1.
+
+    Attributes:
+        wheres, keys: items, one a line.
+        sizes: how many parts each key has.
+        added: each different thing that rows add: its item, and the items that must be 1.
+        which: of each block, which of those.
+    """
+
+    def __init__(self, mapped: Mapped, columns: Sequence[_Column], looked: Integers) -> None:
+        self.mapped, self.columns, self.looked = mapped, columns, looked
+        self.wheres, self.keys = self._items(mapped.wheres), self._items(mapped.keys)
+        self.sizes = np.array(mapped.sizes, np.int64)
+        wanted = [(mapped.values[at], mapped.filters[at]) for at in mapped.statistics]
+        different = list(dict.fromkeys(wanted))
+        self.which = [different.index(item) for item in wanted]
+        self.added = [
+            (self._item(value) if value is not None else (-1, 0), self._items(tests)) for value, tests in different
+        ]
+
+    def _item(self, item: Item) -> Item:
+        return item[0], self.columns[item[0]].starts[item[1]]
+
+    def _items(self, items: Sequence[Item]) -> Integers:
+        return np.array([self._item(item) for item in items], np.int64).reshape(len(items), 2)
+
+
+class _Space:
+    """Memory of one worker, filled anew for each part of the people."""
+
+    def __init__(self, plan: _Plan, rows: int) -> None:
+        self.numbers = np.empty(len(plan.columns) * rows, np.int32)
+        self.rows, self.cells = np.empty(rows, np.int64), np.empty(rows, np.int64)
+        self.added = [np.empty(rows, np.int64) for _ in plan.added]
 
 
 def by_value(connection: duckdb.DuckDBPyConnection, job: Job, mapped: Mapped, table: pa.Table) -> list[Worker] | None:
     """The sums of all workers; None where a column has too many values."""
-    columns = []
+    columns, looked, filled = list[_Column](), list[Integers](), 0
     for lookup in mapped.lookups:
-        found = _column(connection, lookup, table.column(lookup.column))
+        found = _column(connection, lookup, table.column(lookup.column), filled, looked)
         if found is None:
             return None
         columns.append(found)
-    person, order = (table.column(name).combine_chunks().to_numpy() for name in (PERSON, ORDER))
-    capped = bool(len(order)) and int(order.max()) > mapped.cap
+        filled = sum(map(len, looked))
+    plan = _Plan(mapped, columns, np.concatenate([*looked, np.zeros(0, np.int64)]))
+    person, order = (_in_one_piece(table.column(name)).to_numpy() for name in (PERSON, ORDER))
     count = max(1, len(person) // min(ROWS_AT_A_TIME, job.rows_at_a_time))
     # No person is in two parts.
     cuts = np.searchsorted(person, person[[len(person) * at // count for at in range(1, count)]])
@@ -86,28 +126,33 @@ def by_value(connection: duckdb.DuckDBPyConnection, job: Job, mapped: Mapped, ta
     def work(parts: Sequence[tuple[int, int]]) -> Worker:
         places = {at: Sums(bound.places or cells, cells) for at, bound in enumerate(mapped.bounded)}
         worker = Worker(connection, places, {label: at for at, label in enumerate(labels)})
+        space = _Space(plan, max(end - start for start, end in parts))
         for start, end in parts:
-            if start < end:
-                _add(worker, mapped, columns, person[start:end], order[start:end], (start, end), capped=capped)
+            _add(worker, plan, person[start:end], order[start:end], (start, end), space)
         return worker
 
     shares = [list(itertools.pairwise(edges))[at :: job.threads] for at in range(job.threads)]
     with ThreadPoolExecutor(job.threads) as pool:
-        return list(pool.map(work, shares))
+        return list(pool.map(work, [share for share in shares if share]))
 
 
-def _column(connection: duckdb.DuckDBPyConnection, lookup: Lookup, column: pa.ChunkedArray) -> _Column | None:
-    coded = pa.types.is_dictionary(column.type)
-    whole = (column.unify_dictionaries() if coded else column).combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], column.type)
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """As it lies where it lies in one piece, which it does when it is whole (``columns``)."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _column(
+    connection: duckdb.DuckDBPyConnection, lookup: Lookup, column: pa.ChunkedArray, filled: int, looked: list[Integers]
+) -> _Column | None:
+    """One column; what is computed of its values goes into ``looked``, which has ``filled`` places so far."""
+    whole = _in_one_piece(column)
     least: int | None = None
     if pa.types.is_dictionary(whole.type):
         values = whole.dictionary
     elif pa.types.is_boolean(whole.type):
         values = pa.array([False, True])
     else:
-        days = whole.view(pa.int32()) if pa.types.is_date32(whole.type) else whole
+        days = _whole(whole)
         ends = pc.min_max(days).as_py()
         if ends["min"] is None:
             ends = {"min": 0, "max": 0}
@@ -118,80 +163,52 @@ def _column(connection: duckdb.DuckDBPyConnection, lookup: Lookup, column: pa.Ch
         values = values.view(pa.date32()) if pa.types.is_date32(whole.type) else values
     table = pa.table(
         {
-            "_v": pa.concat_arrays([values, pa.nulls(1, values.type)]),
-            "_i": pa.array(np.arange(len(values) + 1)),
+            MAP_VALUE: pa.concat_arrays([values, pa.nulls(1, values.type)]),
+            MAP_INDEX: pa.array(np.arange(len(values) + 1)),
         }
     )
     connection.register(lookup.table, table)
     found = connection.sql(lookup.statement).to_arrow_table()
-    items = list[Numbers]()
     labels: tuple[str, ...] = ()
     for place in range(lookup.items):
         item = found.column(f"_e{place}")
         if pa.types.is_string(item.type):
             # Several values may have one label; a cell is a label.
             numbers: dict[str, int] = {}
-            items.append(np.array([numbers.setdefault(label, len(numbers)) for label in item.to_pylist()], np.int64))
+            looked.append(np.array([numbers.setdefault(label, len(numbers)) for label in item.to_pylist()], np.int64))
             labels = tuple(numbers)
         else:
-            items.append(item.to_numpy().astype(np.int64))
-    return _Column(whole, least, len(values), tuple(items), labels)
+            looked.append(item.to_numpy().astype(np.int64, copy=False))
+    size = len(values) + 1
+    return _Column(whole, least, len(values), tuple(range(filled, filled + size * lookup.items, size)), labels)
 
 
-def _add(
-    worker: Worker,
-    mapped: Mapped,
-    columns: Sequence[_Column],
-    person: Numbers,
-    order: Numbers,
-    rows: tuple[int, int],
-    *,
-    capped: bool,
-) -> None:
+def _add(worker: Worker, plan: _Plan, person: Numbers, order: Numbers, between: tuple[int, int], space: _Space) -> None:
     """Bound and add up some people's rows."""
-    numbers = [column.numbers(*rows) for column in columns]
-    kept: Numbers | None = order <= mapped.cap if capped else None
-    for at, item in mapped.wheres:
-        passes = (columns[at].items[item] == 1)[numbers[at]]
-        kept = passes if kept is None else kept & passes
-    if kept is not None and not kept.all():
-        where = np.flatnonzero(kept)
-        person, order, numbers = person[where], order[where], [found[where] for found in numbers]
-    if not len(person):
+    mapped, looked = plan.mapped, plan.looked
+    numbers = space.numbers[: len(plan.columns) * len(person)].reshape(len(plan.columns), len(person))
+    for column, line in zip(plan.columns, numbers, strict=True):
+        column.number(*between, line)
+    count = counted(numbers, order, mapped.cap, plan.wheres, looked, space.rows)
+    if not count:
         return
-    cells: Integers | None = None
-    for (at, item), size in zip(mapped.keys, mapped.sizes, strict=True):
-        part = columns[at].items[item][numbers[at]]
-        cells = part if cells is None else cells * size + part
-    if cells is None:
-        cells = np.zeros(len(person), np.int64)
-    changes = np.flatnonzero(person[1:] != person[:-1]) + 1
-    starts = np.concatenate([[0], changes, [len(person)]])
-    own = People(starts, _NO_RANKS, cells, ordered=True)
-    ready: dict[tuple[Item | None, tuple[Item, ...]], Integers] = {}
+    rows, cells = space.rows[:count], space.cells[:count]
+    cells_of(numbers, rows, plan.keys, plan.sizes, looked, cells)
+    people = People(starts_of(person if count == len(person) else person[rows]), _NO_RANKS, cells, ordered=True)
+    added = list[Integers]()
+    for place, (value, tests) in enumerate(plan.added):
+        added.append(space.added[place][:count])
+        added_by(numbers, rows, *value, tests, looked, added[-1])
     done: list[tuple[Bounded, Integers, Sums]] = []
-    for place, (bound, statistic) in enumerate(zip(mapped.bounded, mapped.statistics, strict=True)):
-        what = (mapped.values[statistic], mapped.filters[statistic])
-        if what not in ready:
-            ready[what] = _added(columns, numbers, len(person), *what)
-        added, sums = ready[what], worker.sums[place]
+    for place, (bound, which) in enumerate(zip(mapped.bounded, plan.which, strict=True)):
+        mine, sums = added[which], worker.sums[place]
         # Rows, and values that are there, are often the same count: it is made once.
-        known = next((part for same, values, part in done if same == bound and np.array_equal(values, added)), None)
+        known = next((part for same, values, part in done if same == bound and np.array_equal(values, mine)), None)
         if known is None and bound in mapped.bounded[place + 1 :]:
             known = Sums(len(sums.low), len(sums.stamps))
-            bound_and_add(own, added, known, bound)
-            done.append((bound, added, known))
+            bound_and_add(people, mine, known, bound)
+            done.append((bound, mine, known))
         if known is not None:
             sums.add(known)
         else:
-            bound_and_add(own, added, sums, bound)
-
-
-def _added(
-    columns: Sequence[_Column], numbers: Sequence[Numbers], count: int, value: Item | None, tests: Sequence[Item]
-) -> Integers:
-    added: Integers
-    added = np.ones(count, np.int64) if value is None else columns[value[0]].items[value[1]][numbers[value[0]]]
-    for at, item in tests:
-        added = np.where((columns[at].items[item] == 1)[numbers[at]], added, ABSENT)
-    return added
+            bound_and_add(people, mine, sums, bound)

@@ -42,7 +42,7 @@ class Columns:
             absent = [column for column, key in keys.items() if key not in self._kept]
             if absent:
                 read = read_columns(folder, dataset, table, absent, seal)
-                self._kept |= {keys[column]: read.column(column) for column in absent}
+                self._kept |= {keys[column]: _in_one_piece(read.column(column)) for column in absent}
             for key in keys.values():
                 self._kept[key] = self._kept.pop(key)
             found[name] = pa.table({column: self._kept[key] for column, key in keys.items()})
@@ -55,3 +55,9 @@ class Columns:
             if held <= size:
                 return
             held -= self._kept.pop(key).nbytes
+
+
+def _in_one_piece(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """With one dictionary, one number stands for a value in all rows: each query would have to find that out again."""
+    whole = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+    return pa.chunked_array([whole.combine_chunks()], column.type)

@@ -20,63 +20,68 @@ from node_agent.engines.by_value import by_value
 from node_agent.engines.job import ABSENT, Integers, Job
 from node_agent.engines.kernel import People, Sums, group
 from node_agent.engines.names import COUNT
-from node_agent.engines.settings import locked
+from node_agent.engines.settings import limit
 from node_agent.engines.workers import Worker, bound_and_add, labelled, merged
 
 __all__ = ["run"]
 
 
-def run(job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]) -> list[Integers] | dict[str, int]:
+def run(
+    connection: duckdb.DuckDBPyConnection, job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
+) -> list[Integers] | dict[str, int]:
     """The exact vector, block by block; or the exact counts by label.
 
     Args:
+        connection: to a database that was opened for this job alone (``settings.opened``).
         people: tables about people, by their name in SQL, each in the order of ``_p``.
         public: public tables.
 
     Raises:
         duckdb.Error, MemoryError, OverflowError: whatever happens in an engine.
     """
+    # Where everything is computed part by part, as many parts at a time as there are threads, each has one.
+    limit(connection, memory_mb=job.memory_mb, threads=1 if job.apart else job.threads, seconds=job.seconds)
+    for name, table in {**people, **public}.items():
+        connection.register(name, table)
+    connection.execute("SET lock_configuration = true")
+    if job.mapped is not None:
+        workers = by_value(connection, job, job.mapped, people[job.mapped.table])
+        if workers is not None:
+            return labelled(workers) if not job.lengths else [merged(workers, at) for at in range(len(job.lengths))]
     found = [np.zeros(length, np.int64) for length in job.lengths]
-    with duckdb.connect(":memory:", config=locked(job.memory_mb, job.threads, job.seconds)) as connection:
-        for name, table in {**people, **public}.items():
-            connection.register(name, table)
-        connection.execute("SET lock_configuration = true")
-        sums = [Sums(length, 0) for length in job.lengths]
-        if job.mapped is not None:
-            workers = by_value(connection, job, job.mapped, people[job.mapped.table])
-            if workers is not None:
-                return labelled(workers) if not job.lengths else [merged(workers, at) for at in range(len(sums))]
-        for statement in job.plain:
-            _plain(connection, statement, sums, job)
-        for place, statement in _ranked(connection, job):
-            if not job.lengths:
-                return dict(connection.execute(statement).fetchall())
-            for cell, value in connection.execute(statement).fetchall():
-                found[place][cell] = value
-        workers = _streamed(connection, job, people, public) if job.stream is not None else []
+    sums = {place: Sums(length, 0) for place, length in enumerate(job.lengths)}
+    if not job.apart:
+        _plain(connection, job, sums)
+    for place, statement in _ranked(connection, job):
+        if not job.lengths:
+            return dict(connection.execute(statement).fetchall())
+        for cell, value in connection.execute(statement).fetchall():
+            found[place][cell] = value
+    by_part = job.stream is not None or (job.apart and job.plain)
+    workers = _by_part(connection, job, people, public) if by_part else []
     if not job.lengths:
         return labelled(workers)
     for place in range(len(found)):
-        if place in job.ranked:
-            continue
-        found[place] = merged(workers, place, sums[place])
+        if place not in job.ranked:
+            found[place] = merged(workers, place, sums[place])
     return found
 
 
-def _plain(connection: duckdb.DuckDBPyConnection, statement: str, sums: Sequence[Sums], job: Job) -> None:
+def _plain(connection: duckdb.DuckDBPyConnection, job: Job, sums: Mapping[int, Sums]) -> None:
     """Add what no bound can cut."""
-    table = connection.sql(statement).to_arrow_table()
-    where = _integers(table, "_c")
-    if "_v" in table.column_names:
-        [block] = [block for block in range(len(sums)) if f"_low{block}" in table.column_names]
-        span, cuts = job.spans[block]
-        np.add.at(sums[block].low, where * span + _bins(table, "_v", cuts), _integers(table, f"_low{block}"))
-        return
-    for block in range(len(sums)):
-        if f"_low{block}" in table.column_names:
+    for statement in job.plain:
+        table = connection.sql(statement).to_arrow_table()
+        where = _integers(table, "_c")
+        blocks = [block for block in sums if f"_low{block}" in table.column_names]
+        if "_v" in table.column_names:
+            [block] = blocks
+            span, cuts = job.spans[block]
+            np.add.at(sums[block].low, where * span + _bins(table, "_v", cuts), _integers(table, f"_low{block}"))
+            continue
+        for block in blocks:
             sums[block].low[where] += _integers(table, f"_low{block}")
-        if f"_high{block}" in table.column_names:
-            sums[block].high[where] += _integers(table, f"_high{block}")
+            if f"_high{block}" in table.column_names:
+                sums[block].high[where] += _integers(table, f"_high{block}")
 
 
 def _ranked(connection: duckdb.DuckDBPyConnection, job: Job) -> Iterable[tuple[int, str]]:
@@ -85,7 +90,7 @@ def _ranked(connection: duckdb.DuckDBPyConnection, job: Job) -> Iterable[tuple[i
     return job.ranked.items()
 
 
-def _streamed(
+def _by_part(
     connection: duckdb.DuckDBPyConnection, job: Job, people: Mapping[str, pa.Table], public: Mapping[str, pa.Table]
 ) -> list[Worker]:
     """Bound and add up, some people after others, as many at a time as there are threads."""
@@ -96,6 +101,8 @@ def _streamed(
         worker: Worker | None = getattr(mine, "worker", None)
         if worker is None:
             sums = {place: Sums(bound.places, job.cells) for place, bound in job.bounded.items()}
+            if job.apart:
+                sums |= {place: Sums(length, 0) for place, length in enumerate(job.lengths) if place not in sums}
             worker = mine.worker = Worker(connection.cursor(), sums)
             for name, table in public.items():
                 worker.cursor.register(name, table)
@@ -103,7 +110,10 @@ def _streamed(
                 workers.append(worker)
         for name, table in part.items():
             worker.cursor.register(name, table)
-        _add(worker, job, worker.cursor.sql(str(job.stream)).to_arrow_table())
+        if job.apart:
+            _plain(worker.cursor, job, worker.sums)
+        if job.stream is not None:
+            _add(worker, job, worker.cursor.sql(job.stream).to_arrow_table())
 
     with ThreadPoolExecutor(job.threads) as pool:
         # Reading the results raises what was raised.
@@ -113,7 +123,7 @@ def _streamed(
 
 def _parts(people: Mapping[str, pa.Table], job: Job) -> list[dict[str, pa.Table]]:
     """The tables cut into the same ranges of people, each a view of the whole."""
-    few = min(bound.few for bound in job.bounded.values())
+    few = 0 if job.apart else min(bound.few for bound in job.bounded.values())
     index = {name: _numbers(table, "_p") for name, table in people.items()}
     last = max((int(found[-1]) for found in index.values() if len(found)), default=0) + 1
     if few:
@@ -126,7 +136,8 @@ def _parts(people: Mapping[str, pa.Table], job: Job) -> list[dict[str, pa.Table]
     else:
         rows = max((len(found) for found in index.values()), default=0)
     count = min(max(-(-rows // job.rows_at_a_time), job.threads if 4 * rows > job.rows_at_a_time else 1), last)
-    edges = [last * at // count for at in range(count + 1)]
+    # Of the same type: else every column would be copied into the wider one.
+    edges = np.array([last * at // count for at in range(count + 1)], np.int32)
     cuts = {name: np.searchsorted(found, edges) for name, found in index.items()}
     return [
         {name: table.slice(cuts[name][at], cuts[name][at + 1] - cuts[name][at]) for name, table in people.items()}
@@ -144,7 +155,7 @@ def _add(worker: Worker, job: Job, table: pa.Table) -> None:
         for sums in worker.sums.values():
             sums.grow(len(worker.labels))
     ranks = np.stack([_integers(table, f"_k{part}") for part in range(job.parts)])
-    order, starts = group(_integers(table, "_p"))
+    order, starts = group(_numbers(table, "_p"))
     if order is not None:
         ranks, cells = np.ascontiguousarray(ranks[:, order]), cells[order]
     own = People(starts, ranks, cells)

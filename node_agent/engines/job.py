@@ -8,11 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ABSENT", "LIMIT", "MOST_ADDED", "Bounded", "Integers", "Job"]
+__all__ = [
+    "ABSENT",
+    "LIMIT",
+    "MAP_INDEX",
+    "MAP_VALUE",
+    "MOST_ADDED",
+    "Bounded",
+    "Integers",
+    "Job",
+    "Lookup",
+    "Mapped",
+    "Numbers",
+]
 
 Integers = NDArray[np.int64]
+Numbers = NDArray[np.int32]
+"""People, ranks, numbers of values."""
 LIMIT = 2**62
 """Every cell of an exact vector is within ± this."""
+MAP_VALUE, MAP_INDEX = "_v", "_i"
+"""Columns of the table of a column's values, which the engine's process makes: the value, and its number."""
 ABSENT = -(2**63)
 """Stands for NULL in what a statistic adds: the row is not eligible."""
 MOST_ADDED = 2**62
@@ -93,7 +109,7 @@ class Job:
     """What is asked of the engine's process.
 
     Attributes:
-        plain, stream, parts, bounded: as in ``routes.Routes``.
+        plain, stream, parts, bounded, apart: as in ``routes.Routes``.
         rows, ranked: statement that makes ``_rows``, and by block the statement that bounds it.
         lengths: vector places of each block; empty where keys are found in the data.
         cells: cells of one block.
@@ -115,4 +131,5 @@ class Job:
     seconds: int
     spans: Mapping[int, tuple[int, tuple[float, ...]]]
     mapped: Mapped | None = None
-    rows_at_a_time: int = 640_000
+    apart: bool = False
+    rows_at_a_time: int = 320_000

@@ -2,10 +2,8 @@
 
 Each row has its cell, its rank and what it adds to one statistic; one person's rows stand together, so that everything
 about that person is known in one pass: which cells come first, how many rows of each were kept, what the totals are
-(formats.md, "Selection"). A person's rows are put in the order of their rank only where the bound may cut some.
-
-Compiled by numba for these types alone. No lock of the interpreter's is held, so that parts of the people can be
-bounded side by side.
+(formats.md, "Selection"). Few people are cut: a statistic on totals is first added up as if nobody were, as fast as a
+plain sum is, and taken back for those who are. Rows are put in the order of their rank only where some may go.
 
 Sums over people are kept in two halves, ``high·2^31 + low``: a sum of integers of up to 2^62 needs more than 63 bits.
 One person's own total does not, which callers see to (``job.MOST_ADDED``).
@@ -13,31 +11,17 @@ One person's own total does not, which callers see to (``job.MOST_ADDED``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import numba
 import numpy as np
 
-from node_agent.engines.job import ABSENT, LIMIT, Integers
+from node_agent.engines.compiled import NUMBER, NUMBERS, OUT, READ, READ_TWO, TRUTH, compiled
+from node_agent.engines.job import ABSENT, LIMIT, Integers, Numbers
 
-__all__ = ["People", "Sums", "add_rows", "add_scaled", "add_totals", "group"]
+__all__ = ["People", "Sums", "add_rows", "add_scaled", "add_totals", "group", "starts_of"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _HALF = 31
 _LOW = 2**31 - 1
-_NUMBER, _TRUTH = numba.int64, numba.boolean
-_OUT = numba.int64[::1]
-_ONE = numba.types.Array(numba.int64, 1, "C", readonly=True)
-_TWO = numba.types.Array(numba.int64, 2, "C", readonly=True)
-"""Columns are only read: they may be a database's own memory."""
-
-
-def _compiled(*types: Any, result: Any = numba.void) -> Callable[[_F], _F]:
-    """Compile for one signature when this module is imported, or read what an import before this one compiled."""
-    found: Callable[[_F], _F] = numba.njit(result(*types), nogil=True, cache=True)
-    return found
 
 
 @dataclass(frozen=True)
@@ -73,6 +57,11 @@ class Sums:
         self.kept = np.zeros(cells, np.int64)
         self.clock = np.zeros(1, np.int64)
 
+    @property
+    def held(self) -> tuple[Integers, Integers, Integers, Integers, Integers]:
+        """What the kernel fills, in its order."""
+        return self.high, self.low, self.stamps, self.kept, self.clock
+
     def grow(self, cells: int) -> None:
         """Make room for more cells of one place each."""
         for name in ("high", "low", "stamps", "kept"):
@@ -94,7 +83,7 @@ class Sums:
         return found
 
 
-def group(people: Integers) -> tuple[Integers | None, Integers]:
+def group(people: Numbers) -> tuple[Integers | None, Integers]:
     """The rows in the order of people, None where they are already; and where each person's rows start.
 
     Args:
@@ -106,12 +95,27 @@ def group(people: Integers) -> tuple[Integers | None, Integers]:
         order = np.empty(len(people), np.int64)
         _by_person(people, first, np.zeros(int(people.max()) - first + 2, np.int64), order)
         people = people[order]
-    changes = np.flatnonzero(people[1:] != people[:-1]) + 1
-    return order, np.concatenate([[0], changes, [len(people)]])
+    return order, starts_of(people)
 
 
-@_compiled(_ONE, result=_TRUTH)
-def _falls(people: Integers) -> bool:
+def starts_of(people: Numbers) -> Integers:
+    """Where each person's rows start, and after them the number of rows; people stand in order, at least one row."""
+    starts = np.empty(len(people) + 1, np.int64)
+    return starts[: _starts(people, starts)]
+
+
+@compiled(NUMBERS, OUT, result=NUMBER)
+def _starts(people: Numbers, starts: Integers) -> int:
+    starts[0], found = 0, 1
+    for at in range(1, len(people)):
+        starts[found] = at
+        found += people[at] != people[at - 1]
+    starts[found] = len(people)
+    return found + 1
+
+
+@compiled(NUMBERS, result=TRUTH)
+def _falls(people: Numbers) -> bool:
     """Whether a row's person comes before that of the row above."""
     for at in range(1, len(people)):  # noqa: SIM110 - compiled
         if people[at] < people[at - 1]:
@@ -119,8 +123,8 @@ def _falls(people: Integers) -> bool:
     return False
 
 
-@_compiled(_ONE, _NUMBER, _OUT, _OUT)
-def _by_person(people: Integers, first: int, starts: Integers, order: Integers) -> None:
+@compiled(NUMBERS, NUMBER, OUT, OUT)
+def _by_person(people: Numbers, first: int, starts: Integers, order: Integers) -> None:
     """Fill ``order`` with the rows by person: counted, then placed."""
     for at in range(len(people)):
         starts[people[at] - first + 1] += 1
@@ -132,7 +136,7 @@ def _by_person(people: Integers, first: int, starts: Integers, order: Integers) 
         starts[person] += 1
 
 
-@_compiled(_TWO, _ONE, _NUMBER, _NUMBER, result=_TRUTH)
+@compiled(READ_TWO, READ, NUMBER, NUMBER, result=TRUTH)
 def _before(ranks: Integers, cells: Integers, one: int, other: int) -> bool:
     """Whether one row's rank is lower than another's, ties by cell."""
     for part in range(ranks.shape[0]):
@@ -141,7 +145,7 @@ def _before(ranks: Integers, cells: Integers, one: int, other: int) -> bool:
     return bool(cells[one] < cells[other])
 
 
-@_compiled(_TWO, _ONE, _NUMBER, _NUMBER, result=_TRUTH)
+@compiled(READ_TWO, READ, NUMBER, NUMBER, result=TRUTH)
 def _ranked(ranks: Integers, cells: Integers, start: int, end: int) -> bool:
     """Whether the rows from start to end are in the order of their rank."""
     for row in range(start + 1, end):
@@ -150,7 +154,7 @@ def _ranked(ranks: Integers, cells: Integers, start: int, end: int) -> bool:
     return True
 
 
-@_compiled(_TWO, _ONE, _NUMBER, _NUMBER, _OUT, _OUT)
+@compiled(READ_TWO, READ, NUMBER, NUMBER, OUT, OUT)
 def _by_rank(ranks: Integers, cells: Integers, start: int, end: int, order: Integers, spare: Integers) -> None:
     """Fill ``order`` with the rows from start to end, lowest rank first: merged bottom up."""
     count = end - start
@@ -173,7 +177,14 @@ def _by_rank(ranks: Integers, cells: Integers, start: int, end: int, order: Inte
         width *= 2
 
 
-@_compiled(_OUT, _OUT, _NUMBER, _NUMBER)
+@compiled(NUMBER, NUMBER, OUT)
+def _in_place(start: int, end: int, order: Integers) -> None:
+    """Fill ``order`` with the rows from start to end as they stand."""
+    for at in range(end - start):
+        order[at] = start + at
+
+
+@compiled(OUT, OUT, NUMBER, NUMBER)
 def _add(high: Integers, low: Integers, place: int, value: int) -> None:
     if -_LOW < value < _LOW:
         # Fewer than 2^31 of these add up to less than 2^62.
@@ -183,7 +194,7 @@ def _add(high: Integers, low: Integers, place: int, value: int) -> None:
         low[place] += value & _LOW
 
 
-@_compiled(_ONE, result=_NUMBER)
+@compiled(READ, result=NUMBER)
 def _most(starts: Integers) -> int:
     """The most rows that a person has."""
     found = 0
@@ -192,7 +203,7 @@ def _most(starts: Integers) -> int:
     return found
 
 
-@_compiled(_ONE, _TWO, _TRUTH, _ONE, _ONE, _NUMBER, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
+@compiled(READ, READ_TWO, TRUTH, READ, READ, NUMBER, NUMBER, NUMBER, OUT, OUT, OUT, OUT, OUT)
 def _rows(
     starts: Integers,
     ranks: Integers,
@@ -238,7 +249,56 @@ def _rows(
                 _add(high, low, cell, value)
 
 
-@_compiled(_ONE, _TWO, _TRUTH, _ONE, _ONE, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
+@compiled(READ, READ, NUMBER, OUT, OUT, OUT)
+def _add_all(cells: Integers, added: Integers, bits: int, high: Integers, low: Integers, sizes: Integers) -> None:
+    """Add all rows, 2^bits as large, as if nobody were cut; ``sizes`` has what the rows before each add, in size."""
+    sizes[0] = 0
+    for row in range(len(cells)):
+        value = 0 if added[row] == ABSENT else added[row]
+        # This may go round 2^64; what one person's rows add, a difference of two, is right all the same.
+        sizes[row + 1] = sizes[row] + abs(value)
+        _add(high, low, cells[row], value << bits)
+
+
+@compiled(READ, READ, NUMBER, NUMBER, NUMBER, OUT, OUT)
+def _take_back(
+    cells: Integers, added: Integers, start: int, end: int, bits: int, high: Integers, low: Integers
+) -> None:
+    """Take the rows from start to end away again."""
+    for row in range(start, end):
+        if added[row] != ABSENT:
+            _add(high, low, cells[row], -(added[row] << bits))
+
+
+@compiled(READ, READ, READ, NUMBER, OUT, OUT, OUT, OUT, result=NUMBER)
+def _by_cell(
+    rows: Integers,
+    cells: Integers,
+    added: Integers,
+    count: int,
+    stamps: Integers,
+    kept: Integers,
+    clock: Integers,
+    own: Integers,
+) -> int:
+    """One person's totals: their cells into ``own``, in the order of the rows, and the totals into ``kept``."""
+    found = 0
+    clock[0] += 1
+    for at in range(count):
+        row = rows[at]
+        if added[row] == ABSENT:
+            continue
+        cell = cells[row]
+        if stamps[cell] != clock[0]:
+            stamps[cell] = clock[0]
+            kept[cell] = 0
+            own[found] = cell
+            found += 1
+        kept[cell] += added[row]
+    return found
+
+
+@compiled(READ, READ_TWO, TRUTH, READ, READ, NUMBER, NUMBER, OUT, OUT, OUT, OUT, OUT)
 def _totals(
     starts: Integers,
     ranks: Integers,
@@ -255,32 +315,23 @@ def _totals(
 ) -> None:
     order = np.empty(_most(starts), np.int64)
     spare = np.empty(len(order), np.int64)
-    own = np.empty(len(order), np.int64)
+    own, sizes = np.empty(len(order), np.int64), np.empty(len(cells) + 1, np.int64)
+    _add_all(cells, added, 0, high, low, sizes)
     for person in range(len(starts) - 1):
         start, end = starts[person], starts[person + 1]
-        clock[0] += 1
-        found = 0
-        sort = end - start > groups and not ordered and not _ranked(ranks, cells, start, end)
-        if sort:
+        if end - start <= groups and sizes[end] - sizes[start] <= limit:
+            continue
+        _take_back(cells, added, start, end, 0, high, low)
+        if end - start > groups and not ordered and not _ranked(ranks, cells, start, end):
             _by_rank(ranks, cells, start, end, order, spare)
-        for at in range(end - start):
-            row = order[at] if sort else start + at
-            value = added[row]
-            if value == ABSENT:
-                continue
-            cell = cells[row]
-            if stamps[cell] != clock[0]:
-                # A cell that comes too late is never looked at again: nobody reads what is kept of it.
-                stamps[cell] = clock[0]
-                kept[cell] = 0
-                own[found] = cell
-                found += 1
-            kept[cell] += value
+        else:
+            _in_place(start, end, order)
+        found = _by_cell(order, cells, added, end - start, stamps, kept, clock, own)
         for at in range(min(found, groups)):
             _add(high, low, own[at], min(max(kept[own[at]], -limit), limit))
 
 
-@_compiled(_NUMBER, _NUMBER, _NUMBER, result=_NUMBER)
+@compiled(NUMBER, NUMBER, NUMBER, result=NUMBER)
 def _share(value: int, limit: int, size: int) -> int:
     """⌊value·limit / size⌋ for 0 ≤ value ≤ size ≤ 2^62, bit by bit of the limit: the product has up to 115 bits."""
     quotient, rest = 0, 0
@@ -299,11 +350,9 @@ def _share(value: int, limit: int, size: int) -> int:
     return quotient
 
 
-@_compiled(_ONE, _TWO, _TRUTH, _ONE, _ONE, _NUMBER, _NUMBER, _OUT, _OUT, _OUT, _OUT, _OUT)
+@compiled(READ, READ, READ, NUMBER, NUMBER, OUT, OUT, OUT, OUT, OUT)
 def _scaled(
     starts: Integers,
-    ranks: Integers,
-    ordered: bool,
     cells: Integers,
     added: Integers,
     extra_bits: int,
@@ -314,20 +363,17 @@ def _scaled(
     kept: Integers,
     clock: Integers,
 ) -> None:
-    own = np.empty(_most(starts), np.int64)
+    order = np.empty(_most(starts), np.int64)
+    own, sizes = np.empty(len(order), np.int64), np.empty(len(cells) + 1, np.int64)
+    _add_all(cells, added, extra_bits, high, low, sizes)
     for person in range(len(starts) - 1):
-        clock[0] += 1
-        found, size = 0, 0
-        for row in range(starts[person], starts[person + 1]):
-            if added[row] == ABSENT:
-                continue
-            cell = cells[row]
-            if stamps[cell] != clock[0]:
-                stamps[cell] = clock[0]
-                kept[cell] = 0
-                own[found] = cell
-                found += 1
-            kept[cell] += added[row]
+        start, end = starts[person], starts[person + 1]
+        if sizes[end] - sizes[start] <= limit >> extra_bits:
+            continue
+        _take_back(cells, added, start, end, extra_bits, high, low)
+        _in_place(start, end, order)
+        found = _by_cell(order, cells, added, end - start, stamps, kept, clock, own)
+        size = 0
         for at in range(found):
             kept[own[at]] <<= extra_bits
             size += abs(kept[own[at]])
@@ -345,17 +391,14 @@ def add_rows(people: People, added: Integers, sums: Sums, *, rows: int, groups: 
     Args:
         added: what each row adds to its cell; with a span, its bin: a row adds 1 at ``cell·span + bin``.
     """
-    held = (sums.high, sums.low, sums.stamps, sums.kept, sums.clock)
-    _rows(people.starts, people.ranks, people.ordered, people.cells, added, rows, groups, span, *held)
+    _rows(people.starts, people.ranks, people.ordered, people.cells, added, rows, groups, span, *sums.held)
 
 
 def add_totals(people: People, added: Integers, sums: Sums, *, groups: int, limit: int) -> None:
     """Add a person's totals in each of their G first cells, clamped to ±C."""
-    held = (sums.high, sums.low, sums.stamps, sums.kept, sums.clock)
-    _totals(people.starts, people.ranks, people.ordered, people.cells, added, groups, limit, *held)
+    _totals(people.starts, people.ranks, people.ordered, people.cells, added, groups, limit, *sums.held)
 
 
 def add_scaled(people: People, added: Integers, sums: Sums, *, extra_bits: int, limit: int) -> None:
     """Add all of a person's totals, 2^extra as large, scaled down together until their sizes add up to C."""
-    held = (sums.high, sums.low, sums.stamps, sums.kept, sums.clock)
-    _scaled(people.starts, people.ranks, people.ordered, people.cells, added, extra_bits, limit, *held)
+    _scaled(people.starts, people.cells, added, extra_bits, limit, *sums.held)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from node_agent.engines.job import ABSENT, Item, Lookup, Mapped
+from node_agent.engines.job import ABSENT, MAP_INDEX, MAP_VALUE, Item, Lookup, Mapped
 from node_agent.engines.names import ORDER, PERSON
 from node_agent.engines.relation_sql import BELOW, Layers
 from node_agent.engines.rows import join_lookups
@@ -23,10 +23,8 @@ from trustquery.model.query import Query
 from trustquery.model.relations import Derived, Filter, Scan
 from trustquery.model.scope import Tables
 
-__all__ = ["MAP_INDEX", "MAP_VALUE", "mapped"]
+__all__ = ["mapped"]
 
-MAP_VALUE, MAP_INDEX = "_v", "_i"
-"""Columns of the table of a column's values, which the engine's process makes: the value, and its number."""
 MOST_NODES = 500
 """Of one expression, once subqueries are put into it."""
 _TYPES = (ColumnType.TEXT, ColumnType.DATE, ColumnType.INTEGER, ColumnType.BOOLEAN)

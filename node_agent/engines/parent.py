@@ -23,6 +23,7 @@ from node_agent.engines import sandbox
 from node_agent.engines.columns import Columns
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
     from node_agent.engines.order import Order
@@ -40,7 +41,7 @@ def main() -> int:
     except sandbox.NetworkReachableError:
         control.sendall(NO_SANDBOX)
         return 1
-    _preload()
+    connection = _preload()
     # Nobody waits for the processes that end: the pipe says all there is to say.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     columns = Columns()
@@ -50,20 +51,22 @@ def main() -> int:
         if found is None:
             return 0
         task, pipe = found
-        _serve(columns, task, pipe, control)
+        _serve(connection, columns, task, pipe, control)
 
 
-def _preload() -> None:
-    """Import and compile what every query needs, once."""
-    import duckdb
+def _preload() -> duckdb.DuckDBPyConnection:
+    """Import and compile what every query needs, once; and a database, empty, of which each fork has its own."""
     import pyarrow as pa
     import pyarrow.parquet
 
     from node_agent.engines import execute  # noqa: F401 - for its effect
+    from node_agent.engines.settings import opened
 
-    with duckdb.connect(":memory:", config={"threads": "1"}) as connection:
-        connection.register("_one", pa.table({"a": pa.array([1])}))
-        connection.sql("SELECT a, count(*) FROM _one GROUP BY a").to_arrow_table()
+    connection = opened()
+    connection.register("_one", pa.table({"a": pa.array([1])}))
+    connection.sql("SELECT a, count(*) FROM _one GROUP BY a").to_arrow_table()
+    connection.unregister("_one")
+    return connection
 
 
 def _receive(control: socket.socket) -> tuple[bytes, int] | None:
@@ -81,7 +84,9 @@ def _receive(control: socket.socket) -> tuple[bytes, int] | None:
     return bytes(parts), pipes[0]
 
 
-def _serve(columns: Columns, data: bytes, pipe: int, control: socket.socket) -> None:
+def _serve(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, data: bytes, pipe: int, control: socket.socket
+) -> None:
     from node_agent.engines.order import read_order
 
     try:
@@ -99,20 +104,20 @@ def _serve(columns: Columns, data: bytes, pipe: int, control: socket.socket) -> 
         control.close()
         status = 1
         try:
-            status = _run(order, tables, pipe)
+            status = _run(connection, order, tables, pipe)
         finally:
             os._exit(status)
     os.close(pipe)
     columns.trim(order.cache_mb * sandbox.MIB)
 
 
-def _run(order: Order, tables: Mapping[str, pa.Table], pipe: int) -> int:
+def _run(connection: duckdb.DuckDBPyConnection, order: Order, tables: Mapping[str, pa.Table], pipe: int) -> int:
     from node_agent.engines.execute import run
     from node_agent.engines.order import write_outcome
 
     sandbox.die_with_parent()
     sandbox.limit(memory_mb=order.task.job.memory_mb, cpu_seconds=order.cpu_seconds, seconds=order.task.job.seconds)
-    outcome = write_outcome(run(order.task.job, tables, order.task.public))
+    outcome = write_outcome(run(connection, order.task.job, tables, order.task.public))
     with os.fdopen(pipe, "wb") as out:
         out.write(outcome)
     return 0

@@ -54,7 +54,7 @@ from trustquery.model.relations import (
 )
 from trustquery.model.scope import Tables, rows_of
 
-__all__ = ["Layers", "Selected", "is_alone", "public_name", "rank_columns", "select_relation"]
+__all__ = ["Layers", "Marked", "Selected", "is_alone", "public_name", "rank_columns", "select_relation"]
 
 BELOW, LEFT, RIGHT = "_below", "_l", "_r"
 
@@ -86,6 +86,21 @@ def _as(value: exp.Expr, name: str) -> exp.Expr:
     return exp.alias_(value, name, quoted=True)
 
 
+@dataclass(frozen=True)
+class Marked:
+    """Columns of a scan whose rows give at most one row each (``one_by_one``), which each row is to have.
+
+    Attributes:
+        alias: of the scan.
+        columns: ``_n``, how many rows the person has there, and ``_r``, which of them this is by rank.
+        above: people with no more rows there are left out of the scan, so that nothing is computed for them.
+    """
+
+    alias: str
+    columns: tuple[str, ...]
+    above: int = 0
+
+
 @dataclass
 class Selected:
     """A SELECT with person (unless public), rank and columns.
@@ -93,19 +108,19 @@ class Selected:
     Attributes:
         ties: how many ``_h`` columns there are.
         columns: SQL name of each column of the model that it gives.
-        counted: whether it has ``_n``, the person's rows in the scan that was asked for.
+        marks: which columns of the marked scan it has besides.
     """
 
     select: exp.Select
     ties: int
     public: bool
     columns: dict[ColumnRef, str]
-    counted: bool = False
+    marks: tuple[str, ...] = ()
 
     @property
     def carried(self) -> list[str]:
         """Names of the columns that are not the model's."""
-        return [*([] if self.public else [PERSON]), *rank_columns(self.ties), *([COUNT] if self.counted else [])]
+        return [*([] if self.public else [PERSON]), *rank_columns(self.ties), *self.marks]
 
     def below(self, alias: str) -> exp.Subquery:
         """The SELECT as a source under an alias."""
@@ -153,7 +168,7 @@ def references(parts: Iterable[Expression]) -> set[ColumnRef]:
 
 
 def select_relation(
-    node: Relation, needed: set[ColumnRef], dataset: str, tables: Tables, counted: str | None = None
+    node: Relation, needed: set[ColumnRef], dataset: str, tables: Tables, marked: Marked | None = None
 ) -> Selected:
     """The SQL of a relation.
 
@@ -161,10 +176,9 @@ def select_relation(
         needed: columns that are named above it.
         dataset: for the names of prepared tables.
         tables: the catalogue and the public tables that the model pins.
-        counted: alias of the scan whose rows give at most one row each (``one_by_one``): each row also has ``_n``, how
-            many rows the person has there.
+        marked: what each row also has of a scan.
     """
-    return _Writer(dataset, tables, counted, alone=is_alone(node)).relation(node, needed)
+    return _Writer(dataset, tables, marked, alone=is_alone(node)).relation(node, needed)
 
 
 def is_alone(node: Relation) -> bool:
@@ -175,8 +189,8 @@ def is_alone(node: Relation) -> bool:
 
 
 class _Writer:
-    def __init__(self, dataset: str, tables: Tables, counted: str | None, *, alone: bool) -> None:
-        self.dataset, self.tables, self.counted, self.alone = dataset, tables, counted, alone
+    def __init__(self, dataset: str, tables: Tables, marked: Marked | None, *, alone: bool) -> None:
+        self.dataset, self.tables, self.marked, self.alone = dataset, tables, marked, alone
 
     def relation(self, node: Relation, needed: set[ColumnRef]) -> Selected:
         needed = {ref for ref in needed if ref.alias in aliases(node)}
@@ -214,13 +228,15 @@ class _Writer:
             raise ValueError(f"no table {node.table}")
         cap = 1 if table.one_row_per_person else table.row_cap
         source = exp.to_identifier(stored_name(self.dataset, table.name), quoted=True)
-        counted = node.alias == self.counted
+        marks = self.marked.columns if self.marked is not None and node.alias == self.marked.alias else ()
         select = (
-            exp.select(_named(PERSON), *rank, *([_named(COUNT)] if counted else []), *items)
+            exp.select(_named(PERSON), *rank, *map(_named, marks), *items)
             .from_(exp.Table(this=source))
             .where(exp.LTE(this=_named(ORDER), expression=number(cap)))
         )
-        return Selected(select, 1, False, columns, counted)
+        if marks and self.marked is not None and self.marked.above:
+            select = select.where(exp.GT(this=_named(COUNT), expression=number(self.marked.above)))
+        return Selected(select, 1, False, columns, marks)
 
     def _join(self, node: Join, needed: set[ColumnRef], caps: Mapping[str, Cap] | None = None) -> Selected:
         caps = caps if caps is not None else join_caps(node, self.tables)
@@ -245,18 +261,17 @@ class _Writer:
         for place in range(left.ties + right.ties):
             name, at = (LEFT, place) if place < left.ties else (RIGHT, place - left.ties)
             items.append(_as(fill("COALESCE(:0, 0)", _of(name, f"{H}{at}")), f"{H}{place}"))
-        counted = left.counted or right.counted
-        if counted:
-            count = _of(LEFT if left.counted else RIGHT, COUNT)
+        for mark in left.marks or right.marks:
+            found = _of(LEFT if left.marks else RIGHT, mark)
             # A row that the join keeps without one of the scan's is the person's only one.
-            items.append(_as(count if node.kind == "inner" else fill("COALESCE(:0, 1)", count), COUNT))
+            items.append(_as(found if node.kind == "inner" else fill("COALESCE(:0, 1)", found), mark))
         columns = {ref: physical(ref) for ref in _in_order(needed)}
         for ref, name in columns.items():
             items.append(_as(_of(LEFT if ref in left.columns else RIGHT, name), name))
         kind = {"inner": "INNER", "left": "LEFT", "right": "RIGHT", "full": "FULL"}[node.kind]
         select = exp.select(*items).from_(left.below(LEFT))
         select = select.join(right.below(RIGHT), on=on, join_type=kind, copy=False)
-        return Selected(select, left.ties + right.ties, public, columns, counted)
+        return Selected(select, left.ties + right.ties, public, columns, left.marks or right.marks)
 
     def _lowest(self, leaf: Leaf, needed: set[ColumnRef], caps: Mapping[str, Cap]) -> Selected:
         """A joined relation, of each person the lowest-ranked rows that it may keep."""
@@ -273,7 +288,7 @@ class _Writer:
         numbered = exp.select(*(name.copy() for name in names), _as(place, "_at")).from_(found.below(BELOW))
         kept = exp.LTE(this=_named("_at"), expression=number(cap.rows))
         select = exp.select(*names).from_(numbered.subquery(BELOW, copy=False)).where(kept)
-        return Selected(select, found.ties, found.public, found.columns, found.counted)
+        return Selected(select, found.ties, found.public, found.columns, found.marks)
 
     def _condition(self, left: Selected, right: Selected, condition: Expression | None) -> exp.Expr:
         parts: list[exp.Expr] = []
@@ -297,7 +312,7 @@ class _Writer:
             .from_(layers.over(below.select).subquery(BELOW, copy=False))
             .where(passes)
         )
-        return Selected(select, below.ties, below.public, columns, below.counted)
+        return Selected(select, below.ties, below.public, columns, below.marks)
 
     def _mark(self, node: Mark, needed: set[ColumnRef]) -> Selected:
         found = ColumnRef(node.alias, FOUND)
@@ -310,7 +325,7 @@ class _Writer:
         items += [_of(LEFT, name) for ref, name in columns.items() if ref != found]
         mark = [_as(exp.Exists(this=inner), physical(found))] if found in needed else []
         select = exp.select(*items, *mark).from_(left.below(LEFT))
-        return Selected(select, left.ties, left.public, columns, left.counted)
+        return Selected(select, left.ties, left.public, columns, left.marks)
 
     def _derived(self, node: Derived, needed: set[ColumnRef]) -> Selected:
         wanted = {ref.column for ref in needed}
@@ -322,7 +337,7 @@ class _Writer:
             layers.over(below.select).subquery(BELOW, copy=False)
         )
         columns = {ref: physical(ref) for ref in _in_order(needed)}
-        return Selected(select, below.ties, below.public, columns, below.counted)
+        return Selected(select, below.ties, below.public, columns, below.marks)
 
     def _per_person(self, node: PerPerson, needed: set[ColumnRef]) -> Selected:
         asked = [key.expression for key in node.keys]
@@ -395,7 +410,7 @@ class _Writer:
         select = exp.select(*map(_named, [*below.carried, *raw]), *items).from_(
             layers.over(below.select).subquery(BELOW, copy=False)
         )
-        return Selected(select, below.ties, below.public, columns, below.counted)
+        return Selected(select, below.ties, below.public, columns, below.marks)
 
 
 def _in_order(needed: set[ColumnRef]) -> list[ColumnRef]:

@@ -3,24 +3,26 @@
 ``plain``: one GROUP BY over all rows, where no bound can cut anything. ``streamed``: rows as columns of whole numbers,
 some people after others, bounded and added up by ``kernel``. Where each row of the query comes from one row of a scan,
 a person with few rows there can take the plain way and only the others are streamed: ``few`` says how few
-(formats.md, "Selection": a person with few rows needs no work where no step adds rows). ``ranked``: bounded in SQL
+(formats.md, "Selection": a person with few rows needs no work where no step adds rows). Where moreover all rows of a
+person add the same, the plain way takes the first of everybody's, by the stored rank. ``ranked``: bounded in SQL
 (``blocks``), for what is too large for a kernel's integers.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from node_agent.engines.job import ABSENT, MOST_ADDED, Bounded, Mapped
 from node_agent.engines.mapped import mapped
-from node_agent.engines.relation_sql import is_alone
+from node_agent.engines.relation_sql import Marked, is_alone
 from node_agent.engines.rows import join_lookups, keys_select, rows_select
-from node_agent.engines.sql import COUNT, DIALECT, PERSON, H, U, cell_of, fill, is_stored, number
-from trustquery.model.multiplicity import most_rows, one_by_one, same_for_all_rows
-from trustquery.model.nodes import ColumnRef, walk
+from node_agent.engines.sql import COUNT, DIALECT, ORDER, PERSON, H, U, cell_of, fill, is_stored, number
+from trustquery.model.multiplicity import all_or_none, most_rows, one_by_one, same_for_all_rows
+from trustquery.model.nodes import ColumnRef, Expression, walk
 from trustquery.model.query import Query
 from trustquery.model.relations import PerPerson, UnionAll, Windows, relations, ties
 from trustquery.model.scope import Tables
@@ -28,6 +30,8 @@ from trustquery.planning.plan import Block, Plan
 
 __all__ = ["Routes", "routes"]
 
+Limit = tuple[str, int]
+"""What counts the plain way: rows where ``_n`` or ``_r`` is at most so much."""
 FEWEST = 2
 """People with at most so few rows are not worth a way of their own."""
 
@@ -44,6 +48,7 @@ class Routes:
         ranked: blocks that are bounded in SQL.
         mapped: how to compute all of it by value, where that can be.
         reads: by name in SQL, the columns that are read of each table about people.
+        apart: whether plain statements too are run on some people after others: they hold something of each person.
     """
 
     plain: tuple[str, ...]
@@ -53,6 +58,7 @@ class Routes:
     ranked: tuple[int, ...]
     mapped: Mapped | None
     reads: dict[str, tuple[str, ...]]
+    apart: bool
 
 
 def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) -> Routes:
@@ -64,30 +70,50 @@ def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) ->
     most = most_rows(query.relation, tables)
     source = one_by_one(query.relation, tables)
     steady = same_for_all_rows(query.relation, tables)
-    one_cell = all(ref in steady for key in query.keys for ref in walk(key.expression) if isinstance(ref, ColumnRef))
-    if any(isinstance(node, Windows | PerPerson | UnionAll) for node in relations(query.relation)):
+    one_cell = _are(steady, (key.expression for key in query.keys))
+    dear = any(isinstance(node, Windows | PerPerson | UnionAll) for node in relations(query.relation))
+    if dear:
         # What is dear to compute is computed once.
         source = None
-    few = {place: _few(block, most, source is not None, one_cell, plan) for place, block in enumerate(plan.blocks)}
+    alike = source is not None and one_cell and all_or_none(query.relation, tables)
+    few, limits = dict[int, int](), dict[int, Limit | None]()
+    for place, block in enumerate(plan.blocks):
+        aggregate = query.aggregates[block.statistic]
+        of_rows = [part for part in (aggregate.argument, aggregate.filter) if part is not None]
+        if alike and block.bound.form == "rows" and not block.threshold and _are(steady, of_rows):
+            # All rows of a person add the same to the same cell, so that it does not matter which are kept.
+            limits[place] = (ORDER, block.bound.rows)
+            continue
+        at_most = _few(block, most, source is not None, one_cell, plan)
+        if at_most != 0:
+            limits[place] = (COUNT, at_most) if at_most is not None else None
+        if at_most is not None:
+            few[place] = at_most
     ranked = tuple(
-        place for place, block in enumerate(plan.blocks) if in_sql or (few[place] == 0 and _too_large(block, most))
+        place for place, block in enumerate(plan.blocks) if in_sql or (few.get(place) == 0 and _too_large(block, most))
     )
-    bounded = {
-        place: _bounded(block, few[place] or 0)
-        for place, block in enumerate(plan.blocks)
-        if few[place] is not None and place not in ranked
-    }
+    bounded = {place: _bounded(plan.blocks[place], at) for place, at in few.items() if place not in ranked}
+    limits = {place: limit for place, limit in limits.items() if place not in ranked}
     by_value = None if ranked else mapped(query, tables)
     if by_value is not None:
         bounds, statistics = tuple(map(_bounded, plan.blocks)), tuple(block.statistic for block in plan.blocks)
         by_value = dataclasses.replace(by_value, bounded=bounds, statistics=statistics)
-    rows = rows_select(query, tables, source if any(few.values()) else None, binned=False)
-    plain = _plain(
-        query, plan, tables, source, {place: at for place, at in few.items() if at != 0 and place not in ranked}
-    )
+    least = min((bound.few for bound in bounded.values()), default=0)
+    marked = Marked(source, (COUNT,), least) if source is not None and any(few.values()) else None
+    rows = rows_select(query, tables, marked, binned=False)
+    plain = _plain(query, plan, tables, source, limits)
     stream = _stream(rows, query, plan, bounded) if bounded else None
     parts = len(_ranks(query))
-    return Routes(tuple(item.sql(DIALECT) for item in plain), stream, parts, bounded, ranked, by_value, _reads(rows))
+    return Routes(
+        tuple(item.sql(DIALECT) for item in plain),
+        stream,
+        parts,
+        bounded,
+        ranked,
+        by_value,
+        _reads([*plain, *([rows] if bounded or ranked else [])]),
+        dear,
+    )
 
 
 def _bounded(block: Block, few: int = 0) -> Bounded:
@@ -97,10 +123,15 @@ def _bounded(block: Block, few: int = 0) -> Bounded:
     return Bounded(bound.form, bound.groups, bound.rows, bound.total, bound.extra_bits, span, block.length, few, cuts)
 
 
-def _reads(rows: exp.Select) -> dict[str, tuple[str, ...]]:
+def _are(steady: set[ColumnRef], parts: Iterable[Expression]) -> bool:
+    """Whether expressions read nothing but these columns."""
+    return all(ref in steady for part in parts for ref in walk(part) if isinstance(ref, ColumnRef))
+
+
+def _reads(statements: Iterable[exp.Expr]) -> dict[str, tuple[str, ...]]:
     """The columns that scans name: each is a SELECT of plain columns from one prepared table."""
     found: dict[str, set[str]] = {}
-    for table in rows.find_all(exp.Table):
+    for table in (table for statement in statements for table in statement.find_all(exp.Table)):
         scan = table.find_ancestor(exp.Select)
         if scan is not None and is_stored(table.name):
             names = {column.name for column in scan.find_all(exp.Column)}
@@ -110,20 +141,25 @@ def _reads(rows: exp.Select) -> dict[str, tuple[str, ...]]:
 
 def _few(block: Block, most: int, one_by_one: bool, one_cell: bool, plan: Plan) -> int | None:
     """People with at most so many rows take the plain way: None for all of them, 0 for nobody."""
-    if block.bound.form != "rows" or block.threshold:
+    if block.threshold:
         return 0
-    few = block.bound.rows
-    if not one_cell and block.bound.groups < plan.cells:
+    # So many rows can be neither too many nor, in the forms on totals, too large.
+    few = block.bound.rows if block.bound.form == "rows" else block.bound.total // _largest(block)
+    if block.bound.form != "l1" and not one_cell and block.bound.groups < plan.cells:
         few = min(few, block.bound.groups)
     if most <= few:
         return None
     return few if one_by_one and few >= FEWEST else 0
 
 
+def _largest(block: Block) -> int:
+    """The most that one row adds, extra fraction bits and all."""
+    return max(abs(block.lo), abs(block.hi), 1)
+
+
 def _too_large(block: Block, most: int) -> bool:
     """Whether one person's total may not fit the kernel's integers."""
-    size = 1 if block.bins is not None or block.kind != "sum" else max(abs(block.lo), abs(block.hi), 1)
-    return block.bound.form != "rows" and most * (size << block.bound.extra_bits) > MOST_ADDED
+    return block.bound.form != "rows" and most * _largest(block) > MOST_ADDED
 
 
 def _names(*names: str) -> list[exp.Expr]:
@@ -135,20 +171,23 @@ def _value(block: Block) -> exp.Expr:
 
 
 def _plain(
-    query: Query, plan: Plan, tables: Tables, source: str | None, few: dict[int, int | None]
+    query: Query, plan: Plan, tables: Tables, source: str | None, blocks: dict[int, Limit | None]
 ) -> list[exp.Select]:
     """The sums of those whom no bound cuts, in two halves (``kernel.Sums``): one statement, and one a histogram."""
-    found, together, limits = [], dict[str, exp.Expr](), dict[str, int | None]()
-    for place, at_most in few.items():
+    found, together, limits = [], dict[str, exp.Expr](), dict[str, Limit | None]()
+    for place, limit in blocks.items():
         block = plan.blocks[place]
         value = _value(block)
         if block.bins is not None:
             sums = {f"_low{place}": fill("count(*)")}
-            found.append(_by_value(query, tables, source, sums, {f"_low{place}": at_most}, value))
+            found.append(_by_value(query, tables, source, sums, {f"_low{place}": limit}, value))
             continue
-        if block.kind != "sum":
+        if block.bound.extra_bits:
+            # Rows add integers without the form's extra fraction bits.
+            value = fill(":0 * :1", value, number(1 << block.bound.extra_bits))
+        if block.kind != "sum" and not block.bound.extra_bits:
             sums = {f"_low{place}": fill("count(:0)", value)}
-        elif max(abs(block.lo), abs(block.hi)) < 2**31:
+        elif _largest(block) < 2**31:
             # A sum over fewer than 2^31 rows fits 63 bits.
             sums = {f"_low{place}": fill("sum(:0)", exp.cast(value, "INTEGER", dialect=DIALECT))}
         else:
@@ -157,7 +196,7 @@ def _plain(
                 f"_low{place}": fill("sum(:0 & 2147483647)", value),
             }
         together |= sums
-        limits |= dict.fromkeys(sums, at_most)
+        limits |= dict.fromkeys(sums, limit)
     return [*found, _by_value(query, tables, source, together, limits)] if together else found
 
 
@@ -166,17 +205,18 @@ def _by_value(
     tables: Tables,
     source: str | None,
     sums: dict[str, exp.Expr],
-    limits: dict[str, int | None],
+    limits: dict[str, Limit | None],
     value: exp.Expr | None = None,
 ) -> exp.Select:
     """Sums by the keys' values, and then by place.
 
     Args:
-        limits: people with more rows do not count for a sum; None for no limit.
+        limits: rows beyond it do not count for a sum; None for no limit.
         value: of a histogram, each row's value, which the sums are by as well (``_v``).
     """
     same = len(set(limits.values())) == 1
-    rows = keys_select(query, tables, source if any(limits.values()) else None)
+    marks = tuple(sorted({limit[0] for limit in limits.values() if limit is not None}))
+    rows = keys_select(query, tables, Marked(source, marks) if source is not None and marks else None)
     items = {name: item if same else _of_few(item, limits[name]) for name, item in sums.items()}
     keys = _names(*(f"_key{place}" for place in range(len(query.keys))))
     groups = [*keys, *([exp.alias_(value, "_v", quoted=True)] if value is not None else [])]
@@ -184,7 +224,7 @@ def _by_value(
     inner = inner.from_(rows.subquery("_rows", copy=False))
     [limit] = set(limits.values()) if same else [None]
     if limit is not None:
-        inner = inner.where(fill(":0 <= :1", *_names(COUNT), number(limit)))
+        inner = inner.where(_within(limit))
     if value is not None:
         inner = inner.where(fill(":0 IS NOT NULL", value))
     inner = inner.group_by(*(exp.Literal.number(str(place + 1)) for place in range(len(groups))))
@@ -196,10 +236,12 @@ def _by_value(
     return outer.group_by(*(exp.Literal.number(str(place + 1)) for place in range(len(places))))
 
 
-def _of_few(item: exp.Expr, limit: int | None) -> exp.Expr:
-    if limit is None:
-        return item
-    return exp.Filter(this=item, expression=exp.Where(this=fill(":0 <= :1", *_names(COUNT), number(limit))))
+def _of_few(item: exp.Expr, limit: Limit | None) -> exp.Expr:
+    return exp.Filter(this=item, expression=exp.Where(this=_within(limit))) if limit is not None else item
+
+
+def _within(limit: Limit) -> exp.Expr:
+    return fill(":0 <= :1", *_names(limit[0]), number(limit[1]))
 
 
 def _as(name: str, text: str, *parts: exp.Expr) -> exp.Expr:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from node_agent.engines.relation_sql import BELOW, Layers, Selected, references, select_relation
-from node_agent.engines.sql import COUNT, DIALECT, ROWS, VALUE, cell_of, integer_of
+from node_agent.engines.relation_sql import BELOW, Layers, Marked, Selected, references, select_relation
+from node_agent.engines.sql import DIALECT, ROWS, VALUE, cell_of, integer_of
 from trustquery.model.query import Query
 from trustquery.model.scope import Tables
 
@@ -29,15 +29,15 @@ def rows_query(query: Query, tables: Tables) -> str:
     return exp.Create(this=exp.to_table(ROWS), kind="TABLE", expression=select, properties=temporary).sql(DIALECT)
 
 
-def rows_select(query: Query, tables: Tables, counted: str | None = None, *, binned: bool = True) -> exp.Select:
+def rows_select(query: Query, tables: Tables, marked: Marked | None = None, *, binned: bool = True) -> exp.Select:
     """Person, u, each h, cell and integers of each row that passes WHERE.
 
     Args:
         tables: the catalogue and the public tables that the model pins.
-        counted: as for ``select_relation``: with ``_n``.
+        marked: as for ``select_relation``.
         binned: as for ``integer_of``.
     """
-    below, layers = _below(query, tables, counted)
+    below, layers = _below(query, tables, marked)
     cell, lookups = cell_of(query.keys, [layers.add(key.expression) for key in query.keys])
     items: list[exp.Expr] = [exp.column(name, quoted=True) for name in below.carried]
     items.append(_as(cell, "_c"))
@@ -46,13 +46,13 @@ def rows_select(query: Query, tables: Tables, counted: str | None = None, *, bin
     return join_lookups(exp.select(*items).from_(layers.over(below.select).subquery(BELOW, copy=False)), lookups)
 
 
-def keys_select(query: Query, tables: Tables, counted: str | None = None) -> exp.Select:
+def keys_select(query: Query, tables: Tables, marked: Marked | None = None) -> exp.Select:
     """The same rows with each key's value, ``_key0`` and so on, in place of the cell, and no bins.
 
     For sums by value: a cell and a bin are then found for each value, and not for each row.
     """
-    below, layers = _below(query, tables, counted)
-    items: list[exp.Expr] = [exp.column(COUNT, quoted=True)] if below.counted else []
+    below, layers = _below(query, tables, marked)
+    items: list[exp.Expr] = [exp.column(mark, quoted=True) for mark in below.marks]
     items += [_as(layers.add(key.expression), f"_key{place}") for place, key in enumerate(query.keys)]
     for place, aggregate in enumerate(query.aggregates):
         items.append(_as(integer_of(aggregate, layers, binned=False), f"_a{place}"))
@@ -68,11 +68,11 @@ def join_lookups(select: exp.Select, lookups: Iterable[tuple[str, exp.Expr]]) ->
     return select
 
 
-def _below(query: Query, tables: Tables, counted: str | None) -> tuple[Selected, Layers]:
+def _below(query: Query, tables: Tables, marked: Marked | None) -> tuple[Selected, Layers]:
     asked = [key.expression for key in query.keys]
     for aggregate in query.aggregates:
         asked += [part for part in (aggregate.argument, aggregate.filter) if part is not None]
-    below = select_relation(query.relation, references(asked), query.catalogue_id, tables, counted)
+    below = select_relation(query.relation, references(asked), query.catalogue_id, tables, marked)
     return below, Layers(below.columns)
 
 

@@ -22,7 +22,7 @@ from trustquery.model import Query
 from trustquery.model.scope import Tables
 from trustquery.planning import Plan
 
-__all__ = ["public_table", "task_of"]
+__all__ = ["ARROW_TYPES", "public_table", "task_of"]
 
 ARROW_TYPES = {
     ColumnType.INTEGER: pa.int64(),
@@ -61,6 +61,7 @@ def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, *, i
             if block.bins is not None
         },
         ways.mapped,
+        ways.apart,
     )
     reads = {}
     for name, columns in ways.reads.items():

@@ -27,13 +27,13 @@ from node_agent.engines.columns import Columns
 from node_agent.engines.duckdb import DuckDBEngine
 from node_agent.engines.execute import run
 from node_agent.engines.processes import Processes
-from node_agent.engines.settings import DISABLED_OPTIMIZERS
-from node_agent.engines.task import task_of
+from node_agent.engines.settings import DISABLED_OPTIMIZERS, opened
+from node_agent.engines.task import ARROW_TYPES, task_of
 from node_agent.sources.building import Building, Job
 from node_agent.sources.prepare import build
 from node_agent.sources.sealed import PEOPLE, path_of, read_columns
 from node_agent.sources.store import Store
-from trustquery.catalogue import Catalogue, ColumnType, Table
+from trustquery.catalogue import Catalogue, Table
 from trustquery.codelists import PublicTables, shipped
 from trustquery.identity import new_secret, write_private_file
 from trustquery.model import Query
@@ -45,14 +45,6 @@ __all__ = ["ARROW_TYPES", "KEY", "Prepared", "Rows", "built", "prepared", "proce
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Catalogue table name to rows."""
 
-ARROW_TYPES = {
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.TEXT: pa.string(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us"),
-    ColumnType.BOOLEAN: pa.bool_(),
-}
 RANK_KEY = bytes(range(32))
 KEY = bytes(range(32, 64))
 DATA_VERSION = 3
@@ -115,7 +107,9 @@ class Prepared:
         # Few rows at a time where there are few, so that there are several parts.
         at_a_time = 50 if sum(table.num_rows for table in held.values()) < FEW_ROWS else task.job.rows_at_a_time
         mapped = None if by_row else task.job.mapped
-        return run(dataclasses.replace(task.job, rows_at_a_time=at_a_time, mapped=mapped), held, task.public)
+        job = dataclasses.replace(task.job, rows_at_a_time=at_a_time, mapped=mapped)
+        with opened() as connection:
+            return run(connection, job, held, task.public)
 
     def through_child(self, query: Query, plan: Plan) -> list[int]:
         """The engine's exact vector, the way a node gets it."""

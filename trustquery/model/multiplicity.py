@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from trustquery.catalogue.schema import Role
@@ -35,6 +35,7 @@ __all__ = [
     "MAX_JOINED",
     "MAX_TIED",
     "Cap",
+    "all_or_none",
     "join_caps",
     "most_rows",
     "one_by_one",
@@ -126,8 +127,7 @@ def same_for_all_rows(node: Relation, tables: Tables) -> set[ColumnRef]:
     if isinstance(node, UnionAll) or node.kind not in ("inner", "left"):
         return set()
     found = same_for_all_rows(node.left, tables)
-    conditions = [node.condition] if node.condition is not None else []
-    asked = {ref for part in conditions for ref in walk(part) if isinstance(ref, ColumnRef)}
+    asked = _columns([node.condition] if node.condition is not None else [])
     if _is_public(node.right, tables):
         # What is looked up by columns that are the same in all rows is the same in all rows.
         own = {ref for ref in asked if ref.alias == node.right.alias}
@@ -137,6 +137,27 @@ def same_for_all_rows(node: Relation, tables: Tables) -> set[ColumnRef]:
         # Beside a left join's condition, a person's rows may have the other side's values or none.
         found |= same_for_all_rows(node.right, tables)
     return found
+
+
+def all_or_none(node: Relation, tables: Tables) -> bool:
+    """Whether every step keeps all rows of a person or none, beside caps by rank; False where that is not sure."""
+    if isinstance(node, Scan):
+        return True
+    if isinstance(node, Derived | Mark | Windows):
+        return all_or_none(node.source, tables)
+    if isinstance(node, Filter):
+        return all_or_none(node.source, tables) and _columns([node.predicate]) <= same_for_all_rows(node.source, tables)
+    if not isinstance(node, Join) or node.kind not in ("inner", "left"):
+        return False
+    steady = same_for_all_rows(node.left, tables) | same_for_all_rows(node.right, tables)
+    if _is_public(node.right, tables):
+        steady |= _public_columns(node.right, tables)
+    asked = _columns([node.condition] if node.condition is not None else [])
+    return all_or_none(node.left, tables) and all_or_none(node.right, tables) and asked <= steady
+
+
+def _columns(parts: Iterable[Expression]) -> set[ColumnRef]:
+    return {ref for part in parts for ref in walk(part) if isinstance(ref, ColumnRef)}
 
 
 def _public_columns(leaf: Leaf, tables: Tables) -> set[ColumnRef]:

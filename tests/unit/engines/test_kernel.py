@@ -29,7 +29,7 @@ def columns(rows: list[Row]) -> tuple[People, np.ndarray]:
         np.array([ABSENT if value is None else value for value in column], np.int64)
         for column in zip(*rows, strict=True)
     )
-    order, starts = group(person)
+    order, starts = group(person.astype(np.int32))
     if order is not None:
         rank, cell, added = rank[order], cell[order], added[order]
     return People(starts, np.ascontiguousarray(rank[np.newaxis]), cell), added
