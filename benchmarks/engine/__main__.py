@@ -17,8 +17,9 @@ from benchmarks.engine import data
 from benchmarks.engine.measure import answer, memory, time_both, time_parts
 from benchmarks.engine.peer import peer_seconds
 from benchmarks.engine.questions import QUESTIONS, Question
-from benchmarks.engine.report import Finding, Run, page, result, table
+from benchmarks.engine.report import Finding, Run, Ways, page, result, table
 from node_agent.config import AnswerConfig, EngineConfig
+from node_agent.engines.routes import Way, routes
 from node_agent.engines.task import task_of
 from node_agent.gate.ports import Settings
 from node_agent.gate.slots import needed_ms, planned_slot
@@ -26,9 +27,11 @@ from trustquery.forecast.choose import choose_terms
 from trustquery.forecast.profiles import Profiles
 from trustquery.language import compile_query
 from trustquery.model import Query
-from trustquery.planning import compile_plan
+from trustquery.model.scope import Tables
+from trustquery.planning import Plan, compile_plan
 from trustquery.planning.checker import pinned_tables
 
+WAYS: tuple[Way, Way] = ("by-value", "by-row")
 EPISODES, LARGEST = 5_000_000, 20_000_000
 SIZES = (500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000)
 SCALED = ("filter", "months", "days", "people")
@@ -52,6 +55,7 @@ def find(
     tables = hospital.tables(task)
     seconds = time_both(question.raw, task, tables, runs=arguments.runs, threads=limits.threads)
     parts = time_parts(task, tables, runs=max(3, arguments.runs // 2))
+    ways = _ways(query, plan, pinned_tables(query, hospital.catalogue, shelf), limits, hospital)
     touched = sum(table.nbytes for table in tables.values())
     grown = memory(task, hospital.store.folder, hospital.store.seal(hospital.key))
     engine, walls = hospital.engine(limits), []
@@ -71,8 +75,21 @@ def find(
     slot = (planned_slot(0, wanted, settings) + 1) * answer.slot_ms / 1_000
     return Finding(
         question, seconds, parts, touched, grown, statistics.median(walls), slot,
-        len(task.job.plain), len(task.job.bounded),
+        len(task.job.plain), len(task.job.bounded), ways,
     )  # fmt: skip
+
+
+def _ways(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, hospital: data.Hospital) -> Ways | None:
+    """Where there are two ways: what each is forecast to cost, and takes."""
+    forecasts = routes(query, plan, tables, "by-value").forecasts
+    if forecasts is None:
+        return None
+    seconds = []
+    for way in WAYS:
+        task = task_of(query, plan, tables, limits, way)
+        columns = hospital.tables(task)
+        seconds.append(statistics.median([answer(task, columns) for _ in range(4)][1:]))
+    return Ways(forecasts, (seconds[0], seconds[1]))
 
 
 def scale(
@@ -142,6 +159,9 @@ def _measure(folder: Path, questions: Sequence[Question], limits: EngineConfig, 
         found = find(question, hospital, queries[question.id], limits, arguments)
         _say(f"{question.words}: {found.seconds.ours / found.seconds.raw:.2f}x")
         findings.append(found)
+    _say("writing and reading the store, encrypted and plain")
+    (folder / "files").mkdir()
+    files = data.files(hospital, folder / "files")
     version, peer = "", dict[str, float]()
     if arguments.peer is not None:
         _say("asking SmartNoise SQL")
@@ -153,7 +173,7 @@ def _measure(folder: Path, questions: Sequence[Question], limits: EngineConfig, 
         times = scale(folder / "large", queries, limits, arguments)
     hospital.processes.close()
     return Run(arguments.episodes, arguments.seed, arguments.threads, tuple(findings), version, peer, times,
-               exponent(times))  # fmt: skip
+               exponent(times), files)  # fmt: skip
 
 
 def _say(text: str) -> None:

@@ -8,10 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.engine.data import Files
 from benchmarks.engine.measure import MIB, Seconds
 from benchmarks.engine.questions import Question
 
 __all__ = ["Finding", "Run", "page", "result", "table"]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """By value and by row: what the planner forecasts, nanoseconds a row and processor, and seconds that it took."""
+
+    forecasts: tuple[float, float]
+    seconds: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Finding:
         grown: bytes beside them, at the peak.
         wall: seconds from the node's call to the exact vector, a process of its own included.
         slot: seconds from offer to answer, as the default settings plan it from declared sizes.
+        ways: where the planner could choose.
         plain, bounded: statements without bounding, and statistics that go through the kernel.
     """
 
@@ -36,6 +46,7 @@ class Finding:
     slot: float
     plain: int
     bounded: int
+    ways: Ways | None
 
     @property
     def ratio(self) -> float:
@@ -60,6 +71,15 @@ class Run:
     peer: Mapping[str, float]
     times: Mapping[int, float]
     exponent: float
+    files: Files
+
+    @property
+    def rate(self) -> float:
+        """Nanoseconds that one more row takes, between the two largest sizes; 0 where there are none."""
+        if len(self.times) < 2:
+            return 0.0
+        (fewer, less), (rows, seconds) = sorted(self.times.items())[-2:]
+        return (seconds - less) / (rows - fewer) * 1e9
 
     @property
     def peer_ratios(self) -> dict[str, float]:
@@ -139,11 +159,33 @@ def page(run: Run) -> str:
         "sizes": _markdown(sizes),
         "memory": _markdown(memory),
         "exponent": f"{run.exponent:.2f}",
+        "rate": f"{run.rate:,.0f}",
+        "ways": _markdown(list(_ways(run.findings))),
+        "files": _markdown(list(_files(run.files))),
         "result": result(run),
         "sql": sql.rstrip(),
     }.items():
         text = text.replace("{" + name + "}", value)
     return text
+
+
+def _ways(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+    yield "question", "forecast by value", "by row", "took by value, ms", "by row, ms", "the forecast was right"
+    for found in findings:
+        if found.ways is not None:
+            (value, row), (one, other) = found.ways.forecasts, found.ways.seconds
+            right = "yes" if (value <= row) == (one <= other) else "no"
+            yield (
+                found.question.words, f"{value:.0f}", f"{row:.0f}", f"{one * 1000:,.0f}", f"{other * 1000:,.0f}", right,
+            )  # fmt: skip
+
+
+def _files(files: Files) -> Iterator[tuple[str, ...]]:
+    yield "admissions, ten columns", "encrypted", "plain", "ratio"
+    for words, (sealed, plain) in (("written, seconds", files.writing), ("read, seconds", files.reading)):
+        yield words, f"{sealed:.2f}", f"{plain:.2f}", f"{sealed / plain:.2f}"
+    sealed_size, plain_size = files.size
+    yield "size, MiB", f"{sealed_size / MIB:.0f}", f"{plain_size / MIB:.0f}", f"{sealed_size / plain_size:.2f}"
 
 
 def _markdown(rows: Sequence[tuple[str, ...]]) -> str:

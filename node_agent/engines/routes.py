@@ -13,9 +13,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlglot import exp
 
+from node_agent.engines import costs
 from node_agent.engines.job import ABSENT, MOST_ADDED, Bounded, Mapped
 from node_agent.engines.mapped import mapped
 from node_agent.engines.relation_sql import Marked, is_alone
@@ -24,12 +26,13 @@ from node_agent.engines.sql import COUNT, DIALECT, ORDER, PERSON, H, U, cell_of,
 from trustquery.model.multiplicity import all_or_none, most_rows, one_by_one, same_for_all_rows
 from trustquery.model.nodes import ColumnRef, Expression, walk
 from trustquery.model.query import Query
-from trustquery.model.relations import PerPerson, UnionAll, Windows, relations, ties
+from trustquery.model.relations import Derived, Filter, PerPerson, Relation, Scan, UnionAll, Windows, relations, ties
 from trustquery.model.scope import Tables
 from trustquery.planning.plan import Block, Plan
 
-__all__ = ["Routes", "routes"]
+__all__ = ["Routes", "Way", "routes"]
 
+Way = Literal["cheapest", "by-value", "by-row", "in-sql"]
 Limit = tuple[str, int]
 """What counts the plain way: rows where ``_n`` or ``_r`` is at most so much."""
 FEWEST = 2
@@ -49,6 +52,7 @@ class Routes:
         mapped: how to compute all of it by value, where that can be.
         reads: by name in SQL, the columns that are read of each table about people.
         apart: whether plain statements too are run on some people after others: they hold something of each person.
+        forecasts: where both are possible, what computing by value is forecast to cost, and by row (``costs``).
     """
 
     plain: tuple[str, ...]
@@ -59,13 +63,15 @@ class Routes:
     mapped: Mapped | None
     reads: dict[str, tuple[str, ...]]
     apart: bool
+    forecasts: tuple[float, float] | None
 
 
-def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) -> Routes:
+def routes(query: Query, plan: Plan, tables: Tables, way: Way = "cheapest") -> Routes:
     """Pick a route for each block: from the model, the catalogue and the plan alone.
 
     Args:
-        in_sql: bound everything in SQL, as an engine without a kernel does.
+        way: the cheapest by forecast (``costs``), or one that is taken wherever it can be: by value, by row, or all
+            bounded in SQL, as an engine without a kernel does.
     """
     most = most_rows(query.relation, tables)
     source = one_by_one(query.relation, tables)
@@ -90,11 +96,19 @@ def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) ->
         if at_most is not None:
             few[place] = at_most
     ranked = tuple(
-        place for place, block in enumerate(plan.blocks) if in_sql or (few.get(place) == 0 and _too_large(block, most))
+        place
+        for place, block in enumerate(plan.blocks)
+        if way == "in-sql" or (few.get(place) == 0 and _too_large(block, most))
     )
     bounded = {place: _bounded(plan.blocks[place], at) for place, at in few.items() if place not in ranked}
     limits = {place: limit for place, limit in limits.items() if place not in ranked}
-    by_value = None if ranked else mapped(query, tables)
+    by_value = None if ranked or way in ("by-row", "in-sql") else mapped(query, tables)
+    forecasts = None
+    if by_value is not None:
+        share = max((costs.share_above(_scanned(query.relation), at, tables) for at in few.values()), default=0.0)
+        forecasts = costs.by_value(query, plan, by_value), costs.by_row(query, plan, share)
+        if way == "cheapest" and forecasts[0] > forecasts[1]:
+            by_value = None
     if by_value is not None:
         bounds, statistics = tuple(map(_bounded, plan.blocks)), tuple(block.statistic for block in plan.blocks)
         by_value = dataclasses.replace(by_value, bounded=bounds, statistics=statistics)
@@ -113,6 +127,7 @@ def routes(query: Query, plan: Plan, tables: Tables, *, in_sql: bool = False) ->
         by_value,
         _reads([*plain, *([rows] if bounded or ranked else [])]),
         dear,
+        forecasts,
     )
 
 
@@ -121,6 +136,13 @@ def _bounded(block: Block, few: int = 0) -> Bounded:
     cuts = tuple(map(float, bins.cuts)) if bins is not None else ()
     span = block.span if bins is not None else 0
     return Bounded(bound.form, bound.groups, bound.rows, bound.total, bound.extra_bits, span, block.length, few, cuts)
+
+
+def _scanned(node: Relation) -> str:
+    """The table of a relation that is computed by value."""
+    while isinstance(node, Filter | Derived):
+        node = node.source
+    return node.table if isinstance(node, Scan) else ""
 
 
 def _are(steady: set[ColumnRef], parts: Iterable[Expression]) -> bool:

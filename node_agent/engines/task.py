@@ -13,7 +13,7 @@ from node_agent.engines.blocks import block_queries
 from node_agent.engines.job import Job
 from node_agent.engines.order import Task
 from node_agent.engines.relation_sql import public_name
-from node_agent.engines.routes import routes
+from node_agent.engines.routes import Way, routes
 from node_agent.engines.rows import rows_query
 from node_agent.engines.sql import FEW, PLACE, VALUE, H, U, key_table
 from trustquery.catalogue import ColumnType
@@ -34,13 +34,13 @@ ARROW_TYPES = {
 }
 
 
-def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, *, in_sql: bool = False) -> Task:
+def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, way: Way = "cheapest") -> Task:
     """The task of one query, from the model, the plan and pinned public rows alone.
 
     Args:
-        in_sql: as for ``routes``.
+        way: as for ``routes``.
     """
-    ways = routes(query, plan, tables, in_sql=in_sql)
+    ways = routes(query, plan, tables, way)
     blocks = block_queries(query, plan) if ways.ranked else []
     rows = rows_query(query, tables) if ways.ranked else None
     job = Job(

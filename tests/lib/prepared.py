@@ -27,6 +27,7 @@ from node_agent.engines.columns import Columns
 from node_agent.engines.duckdb import DuckDBEngine
 from node_agent.engines.execute import run
 from node_agent.engines.processes import Processes
+from node_agent.engines.routes import Way
 from node_agent.engines.settings import DISABLED_OPTIMIZERS, opened
 from node_agent.engines.task import ARROW_TYPES, task_of
 from node_agent.sources.building import Building, Job
@@ -76,38 +77,34 @@ class Prepared:
         query: Query,
         plan: Plan,
         public: PublicTables | None = None,
-        *,
-        in_sql: bool = False,
-        by_row: bool = False,
+        way: Way = "by-value",
     ) -> list[int]:
         """The engine's exact vector, in this process.
 
         Args:
             public: in place of the public tables at hand.
-            in_sql: bounded in SQL, and not by the kernel.
-            by_row: not by value, where that could be.
+            way: as for ``routes``.
         """
-        found = self._run(query, plan, public, in_sql, by_row)
+        found = self._run(query, plan, public, way)
         assert not isinstance(found, dict)
         vector = [value for block in found for value in block.tolist()]
         for block in plan.blocks:
             grow(vector, block)
         return vector
 
-    def counts(self, query: Query, plan: Plan, *, in_sql: bool = False, by_row: bool = False) -> dict[str, int]:
+    def counts(self, query: Query, plan: Plan, way: Way = "by-value") -> dict[str, int]:
         """The engine's exact counts by label, for keys found in the data, in this process."""
-        found = self._run(query, plan, None, in_sql, by_row)
+        found = self._run(query, plan, None, way)
         assert isinstance(found, dict)
         return dict(sorted(found.items()))
 
-    def _run(self, query: Query, plan: Plan, public: PublicTables | None, in_sql: bool, by_row: bool) -> Any:
+    def _run(self, query: Query, plan: Plan, public: PublicTables | None, way: Way) -> Any:
         tables = pinned_tables(query, self.catalogue, public or self.public)
-        task = task_of(query, plan, tables, LIMITS, in_sql=in_sql)
+        task = task_of(query, plan, tables, LIMITS, way)
         held = self.columns.tables(self.store.folder, self.store.seal(KEY), task.reads)
         # Few rows at a time where there are few, so that there are several parts.
         at_a_time = 50 if sum(table.num_rows for table in held.values()) < FEW_ROWS else task.job.rows_at_a_time
-        mapped = None if by_row else task.job.mapped
-        job = dataclasses.replace(task.job, rows_at_a_time=at_a_time, mapped=mapped)
+        job = dataclasses.replace(task.job, rows_at_a_time=at_a_time)
         with opened() as connection:
             return run(connection, job, held, task.public)
 

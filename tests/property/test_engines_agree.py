@@ -38,8 +38,8 @@ def expected(question: Question, rows: Rows) -> list[int]:
 def check(store: Prepared, question: Question, rows: Rows) -> None:
     wanted = expected(question, rows)
     assert store.vector(question.query, question.plan) == wanted
-    assert store.vector(question.query, question.plan, by_row=True) == wanted
-    assert store.vector(question.query, question.plan, in_sql=True) == wanted
+    assert store.vector(question.query, question.plan, way="by-row") == wanted
+    assert store.vector(question.query, question.plan, way="in-sql") == wanted
 
 
 class Stores:

@@ -77,5 +77,5 @@ def test_the_engine_agrees(
     with prepared(folder, coded(), rows) as store:
         for query, plan in asked:
             assert store.counts(query, plan) == exact(query, rows)
-            assert store.counts(query, plan, by_row=True) == exact(query, rows)
-            assert store.counts(query, plan, in_sql=True) == exact(query, rows)
+            assert store.counts(query, plan, way="by-row") == exact(query, rows)
+            assert store.counts(query, plan, way="in-sql") == exact(query, rows)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from node_agent.engines import costs
 from node_agent.engines.routes import Routes, routes
 from tests.factories.catalogues import made_up
 from tests.factories.rows import awkward_rows
@@ -52,7 +53,7 @@ def asked(sql: str, bound: Bound) -> tuple[Query, Plan, Routes]:
 
 def check(store: Prepared, query: Query, plan: Plan) -> None:
     wanted = evaluate(query, made_up(), ROWS, rank_key=RANK_KEY, data_version=DATA_VERSION)
-    assert store.vector(query, plan, by_row=True) == wanted
+    assert store.vector(query, plan, way="by-row") == wanted
     assert any(wanted)
 
 
@@ -108,3 +109,20 @@ def test_what_holds_something_of_each_person_is_computed_on_some_people_after_ot
     assert ways.apart
     assert not asked(NOT_ALIKE[0], Bound("rows", 1, 1))[2].apart
     check(store, query, plan)
+
+
+def test_the_cheaper_way_by_forecast_is_taken() -> None:
+    sql = "SELECT kind, count(*) AS n FROM event GROUP BY kind"
+    query, plan, ways = asked(sql, Bound("rows", 2, 2))
+    tables = pinned_tables(query, made_up())
+    assert ways.forecasts is not None
+    assert (ways.mapped is not None) == (ways.forecasts[0] <= ways.forecasts[1])
+    assert routes(query, plan, tables, "by-value").mapped is not None
+    assert routes(query, plan, tables, "by-row").mapped is None
+
+
+@pytest.mark.parametrize(("few", "share"), [(0, 1.0), (1, 0.96), (5, 0.65536), (50, 0.000157)])
+def test_the_share_of_rows_that_heavy_attenders_have_is_that_of_a_geometric_law(few: int, share: float) -> None:
+    # 5,000 rows of 1,000 people are declared: one further row with chance 0.8.
+    tables = pinned_tables(asked(NOT_ALIKE[0], Bound("rows", 1, 2))[0], made_up())
+    assert costs.share_above("event", few, tables) == pytest.approx(share, rel=0.01)
