@@ -36,7 +36,7 @@ def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Port
         purpose=project.permit.purpose,
         dataset=query.catalogue_id,
         tables=query.tables(),
-        aggregates=tuple(aggregate.kind for aggregate in query.aggregates),
+        aggregates=frozenset(aggregate.kind for aggregate in query.aggregates),
         mode=query.mode,
         key_kind=asked.key_kind,
         rho_nano=plan.rho_nano,

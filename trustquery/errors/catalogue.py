@@ -169,6 +169,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-absent", "this trust has no policy in force, so nothing is answered", "two governance people sign a policy: tq policy sign"),
     _entry("policy-invalid", "the policy cannot be used: {problem}", "correct it and run `tq policy check`", exit=Exit.CONFIG),
     _entry("policy-unknown-key", "the policy key {key} does not exist", "did you mean {nearest}?", exit=Exit.CONFIG),
+    _entry("policy-request-invalid", "the request cannot be judged: {problem}", "give every field, in its one spelling; docs/reference/policy.md lists them", exit=Exit.CONFIG, audience="governance"),
+    _entry("policy-request-unknown-key", "a request has no field {key}", "did you mean {nearest}?", exit=Exit.CONFIG, audience="governance"),
     _entry("policy-refused", "the trust's policy refuses this: rule {rule}", "{change}", audience="analyst"),
     _entry("policy-rule-error", "a policy rule could not be evaluated, so the query is refused: rule {rule}", "tell the trust's governance officer", audience="governance"),
     _entry("policy-mode-unavailable", "release mode {mode} is not available", "use mode local"),

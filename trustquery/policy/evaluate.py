@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trustquery.errors import Problem
-from trustquery.policy.rules import RULES, PolicyRequest, Rule
+from trustquery.policy.request import PolicyRequest
+from trustquery.policy.rules import RULES, Rule
 from trustquery.policy.schema import Policy
 
 __all__ = ["Decision", "evaluate"]

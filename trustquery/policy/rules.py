@@ -11,50 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trustquery.errors import Problem
+from trustquery.policy.request import PolicyRequest
 from trustquery.policy.schema import Policy
 
-__all__ = ["RULES", "PolicyRequest", "Rule"]
+__all__ = ["RULES", "Rule"]
 
 _NANO = 10**9
 _DAY = 86_400
-
-
-@dataclass(frozen=True)
-class PolicyRequest:
-    """One query as a policy sees it.
-
-    Attributes:
-        node: this node's name.
-        dataset: the catalogue's id; ``tables`` are the tables read.
-        aggregates: kinds of the query's aggregates.
-        cells: cells of one block of the plan.
-        rho_nano: the charge, in 1e-9 rho.
-        trust_key: whether the figures are grouped by the trust that answers.
-        training_expires: when the person's training ends, seconds since 1970.
-        now: the node's wall clock, seconds since 1970.
-    """
-
-    federation: str
-    node: str
-    project: str
-    person: str
-    organisation: str
-    purpose: str
-    dataset: str
-    tables: frozenset[str]
-    aggregates: tuple[str, ...]
-    mode: str
-    key_kind: str
-    rho_nano: int
-    delta_atto: int
-    cells: int
-    opt_out_treatment: str
-    disclosure_profile: str
-    min_trusts: int
-    unknown_keys: bool
-    training_expires: int
-    now: int
-    trust_key: bool = False
 
 
 Check = Callable[[Policy, PolicyRequest], Problem | None]

@@ -27,6 +27,7 @@ from pydantic import (
 from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
 from trustquery.identity.documents import Document, KeyKind, Name, OptOutTreatment, Purpose
+from trustquery.policy.meaning import Means, Tighter
 from trustquery.policy.reading import decimal_text, faults, parse_toml, read_model
 
 __all__ = ["Budget", "Caps", "DatasetRule", "Deny", "Policy", "ProfileCaps", "ProjectCaps", "Queries", "atto", "nano"]
@@ -88,10 +89,10 @@ class Caps(_Part):
         delta_lifetime: the same, for ever.
     """
 
-    rho_12_months: Rho
-    rho_lifetime: Rho
-    delta_12_months: Delta
-    delta_lifetime: Delta
+    rho_12_months: Annotated[Rho, Means("Most privacy loss in any 12 months", Tighter.LESS, unit="rho")]
+    rho_lifetime: Annotated[Rho, Means("Most privacy loss for life", Tighter.LESS, unit="rho")]
+    delta_12_months: Annotated[Delta, Means("Most delta in any 12 months", Tighter.LESS)]
+    delta_lifetime: Annotated[Delta, Means("Most delta for life", Tighter.LESS)]
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -103,8 +104,8 @@ class Caps(_Part):
 class ProjectCaps(_Part):
     """Privacy loss one project may cause here, over its whole life. Permit and acceptance may say less, never more."""
 
-    rho_lifetime: Rho
-    delta_lifetime: Delta
+    rho_lifetime: Annotated[Rho, Means("Most privacy loss for life", Tighter.LESS, unit="rho")]
+    delta_lifetime: Annotated[Delta, Means("Most delta for life", Tighter.LESS)]
 
 
 class Budget(_Part):
@@ -116,9 +117,9 @@ class Budget(_Part):
         analyst: for each person who asks, over all their projects.
     """
 
-    node_wide: Caps
-    project: ProjectCaps
-    analyst: Caps
+    node_wide: Annotated[Caps, Means("Caps over everything this trust answers", Tighter.PARTS)]
+    project: Annotated[ProjectCaps, Means("Caps of each project", Tighter.PARTS)]
+    analyst: Annotated[Caps, Means("Caps of each person who asks", Tighter.PARTS)]
 
 
 class DatasetRule(_Part):
@@ -130,9 +131,11 @@ class DatasetRule(_Part):
         budget: caps over all releases that read this dataset.
     """
 
-    id: Name
-    tables: Literal["all"] | tuple[Name, ...]
-    budget: Caps
+    id: Annotated[Name, Means("Dataset", Tighter.NEVER)]
+    tables: Annotated[
+        Literal["all"] | tuple[Name, ...], Means("Tables that may be read", Tighter.FEWER, everything="all")
+    ]
+    budget: Annotated[Caps, Means("Caps over all answers from this dataset", Tighter.PARTS)]
 
 
 class ProfileCaps(_Part):
@@ -148,8 +151,12 @@ class ProfileCaps(_Part):
         rho_lifetime: for as long as the trust keeps its data.
     """
 
-    rho_90_days: Rho
-    rho_lifetime: Rho
+    rho_90_days: Annotated[
+        Rho, Means("Most privacy loss by profiles of one dataset in any 90 days", Tighter.LESS, unit="rho")
+    ]
+    rho_lifetime: Annotated[
+        Rho, Means("Most privacy loss by profiles of one dataset for life", Tighter.LESS, unit="rho")
+    ]
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -184,22 +191,33 @@ class Queries(_Part):
         review: whether people look at a release before it leaves. Not built yet: true is refused.
     """
 
-    aggregates: tuple[Literal["count", "count_distinct_person", "sum", "histogram"], ...]
-    modes: tuple[Literal["local", "secure-sum"], ...]
-    key_kinds: tuple[KeyKind, ...]
-    max_rho: Rho
-    browser_max_rho: Rho | None = None
-    max_cells: int = Field(ge=0, le=10_000_000)
-    opt_out_treatments: tuple[OptOutTreatment, ...]
-    disclosure_profiles: tuple[Name, ...]
-    purposes: tuple[Purpose, ...]
-    min_trusts: int = Field(ge=1, le=10_000)
-    unknown_keys: bool
-    per_trust_figures: bool
-    show_budget_left: bool
-    max_queries_per_hour: int = Field(ge=0, le=100_000)
-    min_training_days: int = Field(ge=0, le=3_650)
-    review: bool
+    aggregates: Annotated[
+        tuple[Literal["count", "count_distinct_person", "sum", "histogram"], ...],
+        Means("Statistics answered", Tighter.FEWER),
+    ]
+    modes: Annotated[
+        tuple[Literal["local", "secure-sum"], ...], Means("Ways in which answers may leave", Tighter.FEWER)
+    ]
+    key_kinds: Annotated[tuple[KeyKind, ...], Means("Where an analyst's signing key may live", Tighter.FEWER)]
+    max_rho: Annotated[Rho, Means("Most privacy loss of one query", Tighter.LESS, unit="rho")]
+    browser_max_rho: Annotated[
+        Rho | None, Means("Most privacy loss of one query signed in a browser", Tighter.LESS, unit="rho")
+    ] = None
+    max_cells: Annotated[int, Means("Most cells of one query", Tighter.LESS)] = Field(ge=0, le=10_000_000)
+    opt_out_treatments: Annotated[tuple[OptOutTreatment, ...], Means("Treatments of opt-outs accepted", Tighter.FEWER)]
+    disclosure_profiles: Annotated[tuple[Name, ...], Means("Presentation profiles accepted", Tighter.FEWER)]
+    purposes: Annotated[tuple[Purpose, ...], Means("Purposes answered", Tighter.FEWER)]
+    min_trusts: Annotated[int, Means("Fewest trusts asked together", Tighter.MORE)] = Field(ge=1, le=10_000)
+    unknown_keys: Annotated[bool, Means("Codes found in the data may be released by threshold", Tighter.OFF)]
+    per_trust_figures: Annotated[bool, Means("The coordinator may see this trust's own noised figures", Tighter.OFF)]
+    show_budget_left: Annotated[bool, Means("Analysts are shown what share of each budget is left", Tighter.OFF)]
+    max_queries_per_hour: Annotated[int, Means("Most questions of one person in an hour", Tighter.LESS)] = Field(
+        ge=0, le=100_000
+    )
+    min_training_days: Annotated[int, Means("Days for which training must still be valid", Tighter.MORE)] = Field(
+        ge=0, le=3_650
+    )
+    review: Annotated[bool, Means("People look at each release before it leaves", Tighter.ON)]
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -222,10 +240,16 @@ class Deny(_Part):
         tables: written ``dataset/table``.
     """
 
-    projects: tuple[Name, ...] = ()
-    people: tuple[Name, ...] = ()
-    organisations: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
-    tables: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]*/[a-z][a-z0-9_]*$")], ...] = ()
+    projects: Annotated[tuple[Name, ...], Means("Projects refused whatever the rest allows", Tighter.LONGER)] = ()
+    people: Annotated[tuple[Name, ...], Means("People refused whatever the rest allows", Tighter.LONGER)] = ()
+    organisations: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=200)], ...],
+        Means("Organisations refused whatever the rest allows", Tighter.LONGER),
+    ] = ()
+    tables: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]*/[a-z][a-z0-9_]*$")], ...],
+        Means("Tables refused whatever the rest allows", Tighter.LONGER),
+    ] = ()
 
 
 class Policy(Document):
@@ -240,16 +264,16 @@ class Policy(Document):
     """
 
     KIND: ClassVar[str] = "policy"
-    format: Literal["tq-policy-1"]
-    federation: Name
-    trust: Name
-    version: int = Field(ge=1)
-    bootstrap: bool
-    budget: Budget
-    dataset: tuple[DatasetRule, ...]
-    profiles: ProfileCaps | None = None
-    queries: Queries
-    deny: Deny = Deny()
+    format: Annotated[Literal["tq-policy-1"], Means("Format", Tighter.NEVER)]
+    federation: Annotated[Name, Means("Federation", Tighter.NEVER)]
+    trust: Annotated[Name, Means("Trust", Tighter.NEVER)]
+    version: Annotated[int, Means("Version", Tighter.SILENT)] = Field(ge=1)
+    bootstrap: Annotated[bool, Means("The trust answers without witnesses", Tighter.OFF)]
+    budget: Annotated[Budget, Means("Privacy budget", Tighter.PARTS)]
+    dataset: Annotated[tuple[DatasetRule, ...], Means("Datasets answered", Tighter.ENTRIES)]
+    profiles: Annotated[ProfileCaps | None, Means("Caps of profiles", Tighter.PARTS)] = None
+    queries: Annotated[Queries, Means("What a query may be like", Tighter.PARTS)]
+    deny: Annotated[Deny, Means("What is always refused", Tighter.PARTS)] = Deny()
 
     @model_serializer(mode="wrap")
     def _as_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -114,6 +114,8 @@ OTHERWISE = {
     "query-refused-everywhere": Exit.POLICY,
     "policy-invalid": Exit.CONFIG,
     "policy-unknown-key": Exit.CONFIG,
+    "policy-request-invalid": Exit.CONFIG,
+    "policy-request-unknown-key": Exit.CONFIG,
     "node-code-invalid": Exit.AUTH,
     "node-fingerprint": Exit.AUTH,
     "node-not-approved": Exit.AUTH,
