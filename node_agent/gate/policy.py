@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from node_agent.budget.decisions import Decided
 from node_agent.gate.case import Asked, Case, Project
 from node_agent.gate.ports import Ports
 from trustquery.catalogue import Catalogue
 from trustquery.errors import TrustQueryError
 from trustquery.forecast.questions import is_profile
+from trustquery.identity import canonical
 from trustquery.model import Query
 from trustquery.model.trusts import trusts_of
 from trustquery.planning import Plan
@@ -18,14 +20,18 @@ NO_ANSWER_LIMIT = 3
 """This many no-answers in 30 days suspend a person: an outcome that could be forced to tell one bit is rationed."""
 
 
-def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Ports, now: int) -> Policy:
+def decide(
+    asked: Asked, project: Project, query: Query, plan: Plan, ports: Ports, now: int, *, release_id: str = ""
+) -> Policy:
     """The policy in force, when it allows this query.
 
+    Args:
+        release_id: of an offer: its decision is recorded, durably, before anything is said of it; "" for a preview.
+
     Raises:
-        TrustQueryError: ``policy-…``, one problem for each rule that objects.
+        TrustQueryError: ``policy-…``, one problem for each rule that objects; ``ledger-unwritable``.
     """
     policy = ports.governance.policy()
-    ports.ledger.see("policy", ports.node, policy.version, policy.sha256, now)
     member = project.member
     request = PolicyRequest(
         federation=ports.federation,
@@ -51,6 +57,10 @@ def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Port
         now=now,
     )
     decision = evaluate(policy, request)
+    if release_id:
+        seen = canonical.encode(request.document())
+        taken = Decided(release_id, seen, decision.allowed, decision.rules, policy.version, policy.sha256)
+        ports.ledger.record(taken, now)
     if not decision.allowed:
         raise TrustQueryError.of(decision.reasons)
     if ports.ledger.no_answers(member.person, now) >= NO_ANSWER_LIMIT:
@@ -69,7 +79,9 @@ def run(case: Case, ports: Ports) -> None:
     Raises:
         TrustQueryError: as ``decide``, and ``node-rate``.
     """
-    case.policy = decide(case.asked, case.project, case.query, case.plan, ports, ports.clock.wall())
+    case.policy = decide(
+        case.asked, case.project, case.query, case.plan, ports, ports.clock.wall(), release_id=case.release_id
+    )
     case.policy_hash = case.policy.sha256
     # A fresh draw of what is there already is its asker's to pay: else one person could use up what everybody shares.
     case.is_profile = case.intent.reuse == "stored" and is_everybodys(case.policy, case.query, case.catalogue)

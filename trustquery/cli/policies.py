@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trustquery.cli.output import reporting, say
-from trustquery.cli.signing import read_bytes, sign_document, sign_file
+from trustquery.cli.signing import read_bytes, read_policy, sign_policy
 
 if TYPE_CHECKING:
     from trustquery.policy import Policy
@@ -51,17 +51,17 @@ def sign(
     policy: Annotated[Path, typer.Argument(help="policy.toml, or an envelope that a colleague has signed.")],
     key: Annotated[list[Path], typer.Option(help="A governance person's key; may be given several times.")],
     out: Annotated[Path | None, typer.Option(help="Where the envelope goes; else the same name with .dsse.")] = None,
+    in_force: Annotated[
+        Path | None, typer.Option(help="The policy in force (.toml or .dsse): shows what yours changes.")
+    ] = None,
 ) -> None:
-    """Read a policy out, add signatures, write the envelope.
+    """Read a policy out, show what it changes, add signatures, write the envelope. Each person may do it at home.
 
-    Example: tq policy sign policy.toml --key ~/keys/grace.pem
+    The first makes FILE.dsse; the next signs that file. A change that only tightens takes one person, any other two.
+
+    Example: tq policy sign policy.toml --key ~/keys/grace.pem --in-force policy-1.dsse
     """
     with reporting():
-        if policy.suffix == ".toml":
-            found = _read(policy)
-            sign_document(found, key, out if out is not None else policy.with_suffix(".dsse"))
-        else:
-            from trustquery.policy import Policy
-
-            sign_file(policy, key, out, (Policy,))
-        say("next, once two people have signed: tq-node policy activate FILE")
+        old = read_policy(in_force)[0] if in_force is not None else None
+        written = sign_policy(policy, key, out, old)
+        say(f"next: a second person runs `tq policy sign {written} --key …`; then tq-node policy activate {written}")

@@ -182,6 +182,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-not-accepted", "the trust has not accepted project {project}", "its governance officers run `tq-node project accept`"),
     _entry("policy-signature", "the {document} is not validly signed: {problem}", "ask for a document signed by the listed keys", audience="governance"),
     _entry("policy-document-stale", "the {document} is older than one already seen, expired or not yet valid", "fetch the current one", audience="governance", retry=True),
+    _entry("policy-two-people", "this takes the signatures of {needed} listed governance people, and the {document} has {found}: it loosens something, or nothing was in force before", "another person signs the same file: `tq policy sign FILE --key KEY`; a change that only tightens takes one", audience="governance"),
+    _entry("policy-not-waiting", "no change {change} is waiting", "see what waits: `tq-node policy pending`", audience="governance"),
     # -- budget -----------------------------------------------------------------------------------------------
     _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window (90 days for profiles), or ask governance to raise the {scope} cap", audience="analyst"),
     _entry("budget-charge-mismatch", "the charge computed differs from the signed figure", "recompile the query; nothing was spent", audience="operator"),
@@ -192,6 +194,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("data-table-unavailable", "this trust does not hold table {table} of {dataset}", "leave the table out, or ask without this trust"),
     _entry("data-prepare-failed", "preparing {table} failed", "run `tq-node source check`; the earlier version stays in use"),
     # -- node and link ----------------------------------------------------------------------------------------
+    _entry("node-mark-unwritable", "the mark cannot be written at {path}, so nothing has stopped yet", "end the process with SIGTERM, or move the folder away: a node that cannot look at its marks answers nothing"),
+    _entry("node-silent", "the running node did not take the request in time, so nothing has changed", "look at `tq-node status` and the node's log, then try again", retry=True),
     _entry("node-no-answer", "no answer", "the trust did not answer; the query stays charged there if it had started", audience="analyst", retry=True),
     _entry("node-unreachable", "the coordinator cannot be reached at {address}", "check the address, outbound port and certificate", retry=True),
     _entry("node-rate", "too many requests", "wait and ask again", http=429, retry=True, audience="analyst"),
@@ -217,6 +221,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("auth-document", "the {document} cannot be verified: {problem}", "use the document as it was signed"),
     _entry("auth-not-allowed", "you may not {action}", "ask the federation operator", http=403),
     _entry("auth-certificate", "the certificate is not the one on the roster", "enrol again, or ask the federation operator"),
+    _entry("auth-passphrase", "the key {path} needs its passphrase, and {problem}", "type it when you are asked; a lost passphrase is a lost key: see `tq-node keys lost`", audience="governance"),
     # -- ledger -----------------------------------------------------------------------------------------------
     _entry("ledger-corrupt", "the ledger does not verify at entry {seq}", "stop the node and follow the how-to page on ledger repair"),
     _entry("ledger-unwritable", "the ledger cannot be written, so nothing is answered", "free disk space or repair the disk, then restart the node"),

@@ -160,13 +160,6 @@ def test_an_older_permit_is_refused_after_a_newer_one() -> None:
     assert world.codes(world.ask(world.offer(world.people.the_intent("two")))) == ["policy-document-stale"]
 
 
-def test_an_older_policy_is_refused_after_a_newer_one() -> None:
-    world = World(People(policy={"version": "2"}))
-    world.ask()
-    world.people = People(policy={"version": "1"})
-    assert world.codes(world.ask(world.offer(world.people.the_intent("two")))) == ["policy-document-stale"]
-
-
 def test_the_hourly_rate_of_a_person() -> None:
     world = World(People(policy={"max_queries_per_hour": "2"}))
     codes = []
