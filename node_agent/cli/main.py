@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node_agent.cli import changing, configuring, enrolling, governing, running, sources
+from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, running, sources
 from node_agent.config import default_home
 
 __all__ = ["app", "main"]
@@ -39,11 +39,15 @@ app.command("enrol")(enrolling.enrol)
 app.command("run")(running.run)
 app.command("status")(running.status)
 app.add_typer(sources.app, name="source")
-for command in (changing.sign, changing.activate, changing.pending, changing.withdraw, changing.history):
+_CHANGES = (changing.sign, changing.activate, changing.pending, changing.withdraw, changing.history, replaying.replay)
+for command in _CHANGES:
     governing.policy_app.command()(command)
 app.add_typer(governing.policy_app, name="policy")
 app.add_typer(governing.project_app, name="project")
 app.add_typer(running.ledger_app, name="ledger")
+_PEOPLE = (people.init, people.people, people.add, people.rotate, people.lost, people.sign, people.activate)
+for act in _PEOPLE:
+    enrolling.keys_app.command()(act)
 app.add_typer(enrolling.keys_app, name="keys")
 app.command("pause")(running.pause)
 app.command("resume")(running.resume)

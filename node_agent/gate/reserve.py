@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from node_agent.budget.port import Limits, Reservation, ScopeLimit
+from node_agent.budget.port import Limits, Reservation, ScopeLimit, ScopeName
 from node_agent.gate.case import Case, KnownReleaseError, Project
 from node_agent.gate.ports import Ports
 from node_agent.gate.slots import needed_ms, planned_slot
@@ -12,7 +12,7 @@ from trustquery.errors import TrustQueryError
 from trustquery.policy import Policy
 from trustquery.policy.schema import Caps, atto, nano
 
-__all__ = ["run", "scopes"]
+__all__ = ["policy_limits", "run", "scopes"]
 
 
 def _limits(caps: Caps) -> Limits:
@@ -64,6 +64,23 @@ def scopes(
         ScopeLimit("project", permit.project, whole_project),
         ScopeLimit("analyst", project.member.person, _limits(policy.budget.analyst)),
     )
+
+
+def policy_limits(policy: Policy, scope: ScopeName, subject: str) -> Limits | None:
+    """The caps that a policy alone sets for a scope and subject; None where it has none, so that nothing is paid.
+
+    Permit and acceptance may lower a project's.
+    """
+    if scope == "dataset":
+        rules = [policy.dataset_rule(name) for name in subject.split("+")]
+        return _smallest([_limits(rule.budget) for rule in rules if rule is not None]) if any(rules) else None
+    if scope == "profiles":
+        caps = policy.profiles
+        return Limits(nano(caps.rho_lifetime), 0, nano(caps.rho_90_days), 0) if caps is not None else None
+    if scope == "project":
+        whole = policy.budget.project
+        return Limits(nano(whole.rho_lifetime), atto(whole.delta_lifetime))
+    return _limits(policy.budget.node_wide if scope == "node-wide" else policy.budget.analyst)
 
 
 def run(case: Case, ports: Ports) -> None:

@@ -73,12 +73,13 @@ def kind_of(data: bytes) -> Governed:
 
 
 def _loosened_by(store: PolicyStore, policy: Policy) -> tuple[str, ...]:
-    """In plain English, what a policy loosens beside the one in force; nothing where it only tightens.
-
-    Raises:
-        TrustQueryError: ``policy-signature``: the one in force cannot be read, so nothing can be compared.
-    """
-    return tuple(change.sentence for change in compare(store.policy(), policy).loosened)
+    """In plain English, what a policy loosens beside the one in force; nothing where it only tightens."""
+    try:
+        in_force = store.policy()
+    except TrustQueryError:
+        # Damaged, or of a format that this version no longer reads: what cannot be compared is no tightening.
+        return ("The policy in force cannot be read here, so nothing proves that this one only tightens.",)
+    return tuple(change.sentence for change in compare(in_force, policy).loosened)
 
 
 def _read_list(store: PolicyStore, data: bytes, listed: GovernanceList) -> tuple[GovernanceList, Envelope]:

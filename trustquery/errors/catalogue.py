@@ -183,6 +183,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-signature", "the {document} is not validly signed: {problem}", "ask for a document signed by the listed keys", audience="governance"),
     _entry("policy-document-stale", "the {document} is older than one already seen, expired or not yet valid", "fetch the current one", audience="governance", retry=True),
     _entry("policy-two-people", "this takes the signatures of {needed} listed governance people, and the {document} has {found}: it loosens something, or nothing was in force before", "another person signs the same file: `tq policy sign FILE --key KEY`; a change that only tightens takes one", audience="governance"),
+    _entry("policy-replay-differs", "{different} recorded decisions are not what the policies of their time decide", "keep the ledger and the policy history as they are, and tell the trust's governance and the federation operator", audience="governance", exit=Exit.CHECK_FOUND_PROBLEMS),
     _entry("policy-not-waiting", "no change {change} is waiting", "see what waits: `tq-node policy pending`", audience="governance"),
     # -- budget -----------------------------------------------------------------------------------------------
     _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window (90 days for profiles), or ask governance to raise the {scope} cap", audience="analyst"),
