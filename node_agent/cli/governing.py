@@ -12,6 +12,7 @@ import typer
 
 from node_agent.cli.opening import documents_of, home_of, keys_from, now, policies_of, read_file, startup_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
+from trustquery.cli.policy_tools import add_to
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["policy_app", "project_app"]
 
-policy_app = typer.Typer(help="What this trust answers: check, sign, activate, show.", no_args_is_help=True)
+policy_app = typer.Typer(
+    help="What this trust answers: see what a policy would do, sign, activate, show.", no_args_is_help=True
+)
 project_app = typer.Typer(help="Projects that ask to use this trust's data.", no_args_is_help=True)
 
 Keys = Annotated[list[Path], typer.Option(help="A governance person's key file; give two.")]
@@ -35,21 +38,7 @@ def _policy(path: Path) -> Policy:
         raise TrustQueryError("policy-invalid", place=path.name, problem="it is not UTF-8 text") from error
 
 
-@policy_app.command("check")
-def check(file: Annotated[Path, typer.Argument(help="policy.toml.")]) -> None:
-    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
-
-    Example: tq-node policy check policy.toml
-    """
-    with reporting("policy check"):
-        from trustquery.policy.promised import in_words
-
-        policy = _policy(file)
-        for line in in_words(policy):
-            say(line)
-        say(
-            f"version {policy.version} for {policy.trust} is in order. next: tq-node policy sign {file} --key … --key …"
-        )
+add_to(policy_app, "tq-node")
 
 
 @policy_app.command("sign")

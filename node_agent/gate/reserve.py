@@ -58,6 +58,8 @@ def scopes(
     whole_project = Limits(
         min(nano(allowed.rho_lifetime), permit.rho_nano, acceptance.rho_nano),
         min(atto(allowed.delta_lifetime), permit.delta_atto),
+        nano(allowed.rho_12_months),
+        atto(allowed.delta_12_months),
     )
     return (
         *everyones,

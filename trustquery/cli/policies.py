@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trustquery.cli.output import reporting, say
+from trustquery.cli.policy_tools import add_to
 from trustquery.cli.signing import read_bytes, sign_document, sign_file
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="A trust's policy: check it, sign it.", no_args_is_help=True)
-
-PolicyFile = Annotated[Path, typer.Argument(help="policy.toml.")]
+app = typer.Typer(help="A trust's policy: see what it would do, sign it.", no_args_is_help=True)
 
 
 def _read(path: Path) -> Policy:
@@ -31,19 +30,7 @@ def _read(path: Path) -> Policy:
     return Policy.from_toml(text, name=path.name)
 
 
-@app.command()
-def check(policy: PolicyFile) -> None:
-    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
-
-    Example: tq policy check policy.toml
-    """
-    with reporting():
-        from trustquery.policy.promised import in_words
-
-        found = _read(policy)
-        for line in in_words(found):
-            say(line)
-        say(f"policy version {found.version} of {found.trust} is in order. next: tq policy sign {policy}")
+add_to(app, "tq")
 
 
 @app.command()

@@ -115,6 +115,8 @@ OTHERWISE = {
     "policy-invalid": Exit.CONFIG,
     "policy-unknown-key": Exit.CONFIG,
     "policy-request-invalid": Exit.CONFIG,
+    "policy-case-invalid": Exit.CONFIG,
+    "policy-case-unknown-key": Exit.CONFIG,
     "policy-request-unknown-key": Exit.CONFIG,
     "node-code-invalid": Exit.AUTH,
     "node-fingerprint": Exit.AUTH,
