@@ -11,42 +11,23 @@ import typer
 
 from node_agent.cli.opening import documents_of, home_of, keys_from, now, policies_of, read_file, startup_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
+from trustquery.cli.policy_tools import add_to
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
     from trustquery.identity import Permit
-    from trustquery.policy import Policy
 
 __all__ = ["policy_app", "project_app"]
 
-policy_app = typer.Typer(help="What this trust answers: check, sign, activate, show.", no_args_is_help=True)
+policy_app = typer.Typer(
+    help="What this trust answers: see what a policy would do, sign, activate, show.", no_args_is_help=True
+)
 project_app = typer.Typer(help="Projects that ask to use this trust's data.", no_args_is_help=True)
 
 Keys = Annotated[list[Path], typer.Option(help="A governance person's key file; give two.")]
 
 
-def _policy(path: Path) -> Policy:
-    from trustquery.policy import Policy
-
-    try:
-        return Policy.from_toml(read_file(path).decode("utf-8"), name=path.name)
-    except UnicodeDecodeError as error:
-        raise TrustQueryError("policy-invalid", place=path.name, problem="it is not UTF-8 text") from error
-
-
-@policy_app.command("check")
-def check(file: Annotated[Path, typer.Argument(help="policy.toml.")]) -> None:
-    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
-
-    Example: tq-node policy check policy.toml
-    """
-    with reporting("policy check"):
-        from trustquery.policy.promised import in_words
-
-        policy = _policy(file)
-        for line in in_words(policy):
-            say(line)
-        say(f"version {policy.version} for {policy.trust} is in order. next: tq-node policy sign {file} --key …")
+add_to(policy_app, "tq-node")
 
 
 @policy_app.command("show")

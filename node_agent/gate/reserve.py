@@ -58,6 +58,8 @@ def scopes(
     whole_project = Limits(
         min(nano(allowed.rho_lifetime), permit.rho_nano, acceptance.rho_nano),
         min(atto(allowed.delta_lifetime), permit.delta_atto),
+        nano(allowed.rho_12_months),
+        atto(allowed.delta_12_months),
     )
     return (
         *everyones,
@@ -77,10 +79,8 @@ def policy_limits(policy: Policy, scope: ScopeName, subject: str) -> Limits | No
     if scope == "profiles":
         caps = policy.profiles
         return Limits(nano(caps.rho_lifetime), 0, nano(caps.rho_90_days), 0) if caps is not None else None
-    if scope == "project":
-        whole = policy.budget.project
-        return Limits(nano(whole.rho_lifetime), atto(whole.delta_lifetime))
-    return _limits(policy.budget.node_wide if scope == "node-wide" else policy.budget.analyst)
+    by_scope = {"node-wide": policy.budget.node_wide, "project": policy.budget.project}
+    return _limits(by_scope.get(scope, policy.budget.analyst))
 
 
 def run(case: Case, ports: Ports) -> None:

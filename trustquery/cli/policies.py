@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from trustquery.cli.output import reporting, say
-from trustquery.cli.signing import read_bytes, read_policy, sign_policy
-
-if TYPE_CHECKING:
-    from trustquery.policy import Policy
+from trustquery.cli.policy_tools import add_to
+from trustquery.cli.signing import read_policy, sign_policy
 
 __all__ = ["app"]
 
-app = typer.Typer(help="A trust's policy: check it, sign it.", no_args_is_help=True)
-
-PolicyFile = Annotated[Path, typer.Argument(help="policy.toml.")]
+app = typer.Typer(help="A trust's policy: see what it would do, sign it.", no_args_is_help=True)
 
 
-def _read(path: Path) -> Policy:
-    from trustquery.errors import TrustQueryError
-    from trustquery.policy import Policy
-
-    try:
-        text = read_bytes(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TrustQueryError("policy-invalid", str(path), problem="it is not UTF-8 text") from error
-    return Policy.from_toml(text, name=path.name)
-
-
-@app.command()
-def check(policy: PolicyFile) -> None:
-    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
-
-    Example: tq policy check policy.toml
-    """
-    with reporting():
-        from trustquery.policy.promised import in_words
-
-        found = _read(policy)
-        for line in in_words(found):
-            say(line)
-        say(f"policy version {found.version} of {found.trust} is in order. next: tq policy sign {policy}")
+add_to(app, "tq")
 
 
 @app.command()

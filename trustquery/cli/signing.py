@@ -112,9 +112,9 @@ def sign_document(document: Document, keys: Sequence[Path], out: Path) -> Path:
     return _sign(document, Envelope(document.KIND, document.payload(), ()), keys, out)
 
 
-def _sign(document: Document, envelope: Envelope, keys: Sequence[Path], out: Path) -> Path:
+def _sign(document: Document, envelope: Envelope, keys: Sequence[Path], out: Path, words: str = "") -> Path:
     say(f"{document.KIND}, as it will be signed:")
-    say(json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False))
+    say(words or json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False))
     for key_path in keys:
         key = load_key(key_path)
         envelope = envelope.with_signature(key)
@@ -132,15 +132,19 @@ def read_policy(path: Path) -> tuple[Policy, Envelope]:
     """
     from trustquery.identity import Envelope
     from trustquery.policy import Policy
+    from trustquery.policy.checking import check_text
 
-    content = read_bytes(path)
-    if path.suffix != ".toml":
-        envelope = Envelope.decode(content, kind=Policy.KIND)
+    if path.suffix == ".dsse":
+        envelope = Envelope.decode(read_bytes(path), kind=Policy.KIND)
         return Policy.from_payload(envelope.payload), envelope
     try:
-        policy = Policy.from_toml(content.decode("utf-8"), name=path.name)
+        # As it stands, white space and all: problems name lines.
+        text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise TrustQueryError("policy-invalid", str(path), problem="it is not UTF-8 text") from error
+    except OSError as error:
+        raise TrustQueryError("config-missing", path=path, instead="give the path of the document") from error
+    policy = check_text(text, name=path.name)[0]
     return policy, Envelope(Policy.KIND, policy.payload(), ())
 
 
@@ -170,11 +174,9 @@ def sign_policy(file: Path, keys: Sequence[Path], out: Path | None, in_force: Po
     Raises:
         TrustQueryError: as ``read_policy`` and ``load_key``.
     """
-    from trustquery.policy.promised import in_words
+    from trustquery.policy.rendering import render
 
     policy, envelope = read_policy(file)
-    target = _sign(policy, envelope, keys, out if out is not None else file.with_suffix(".dsse"))
-    for line in in_words(policy):
-        say(line)
+    target = _sign(policy, envelope, keys, out if out is not None else file.with_suffix(".dsse"), render(policy))
     say_difference(in_force, policy)
     return target

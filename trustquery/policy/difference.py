@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from trustquery.policy.asking import GRAINS
 from trustquery.policy.meaning import Means, Tighter, means_of
 from trustquery.policy.reading import decimal_text
 from trustquery.policy.schema import Policy
@@ -99,14 +100,16 @@ def _change(place: str, means: Means | None, old: Any, new: Any) -> Found:
         yield None, Change(place, f"{words}: changes from {say(old)} to {say(new)}.")
     elif means.tighter is Tighter.PARTS and isinstance(old, BaseModel) and type(old) is type(new):
         yield from _parts(old, new, place)
+    elif means.everything and means.tighter is Tighter.PARTS and old == means.everything:
+        yield means.tighter, Change(place, f"{means.words}: {say(old)} becomes {say(new)}.")
     elif means.tighter is Tighter.ENTRIES and isinstance(old, tuple) and isinstance(new, tuple):
         yield from _entries(place, means, old, new)
     elif means.tighter in (Tighter.FEWER, Tighter.LONGER):
         yield from _lists(place, means, old, new)
     else:
         proof = means.tighter if _PROOFS.get(means.tighter, _unproved)(old, new) else None
-        unit = f" {means.unit}" if means.unit else ""
-        yield proof, Change(place, f"{means.words}: {say(old)}{unit} becomes {say(new)}{unit}.")
+        unit = f"{means.unit} " if means.unit and old is not None and new is not None else ""
+        yield proof, Change(place, f"{means.words}: {unit}{say(old)} becomes {unit}{say(new)}.")
 
 
 def _unproved(old: Any, new: Any) -> bool:
@@ -122,6 +125,9 @@ _PROOFS: Mapping[Tighter, Callable[[Any, Any], bool]] = {
     Tighter.MORE: lambda old, new: _number(old) and _number(new) and new > old,
     Tighter.OFF: lambda old, new: old is True and new is False,
     Tighter.ON: lambda old, new: old is False and new is True,
+    Tighter.COARSER: lambda old, new: old in GRAINS and new in GRAINS and GRAINS.index(new) < GRAINS.index(old),
+    Tighter.LATER: lambda old, new: isinstance(old, str) and isinstance(new, str) and new > old,
+    Tighter.EARLIER: lambda old, new: isinstance(old, str) and isinstance(new, str) and new < old,
     Tighter.SILENT: lambda old, new: True,
 }
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Means", "Tighter", "every_field", "means_of", "part_of"]
+__all__ = ["Means", "Part", "Tighter", "every_field", "means_of", "part_of"]
 
 
 class Tighter(enum.Enum):
@@ -28,6 +28,9 @@ class Tighter(enum.Enum):
     ON = "from false to true"
     PARTS = "each of its own keys, one by one"
     ENTRIES = "each entry by its name, one by one, or one entry fewer"
+    COARSER = "a coarser date"
+    LATER = "a later time of day"
+    EARLIER = "an earlier time of day"
     NEVER = "none: any change counts as a loosening"
     SILENT = "none: it permits nothing and refuses nothing"
 
@@ -40,13 +43,19 @@ class Means:
         words: a phrase that can start a sentence, such as "Most cells of one query".
         tighter: which change is proved to be a tightening.
         unit: of a number, such as "rho".
-        everything: the text that stands for every possible entry of a list, such as "any"; "" where there is none.
+        everything: the word that stands for every possible value, such as "any"; "" where there is none.
     """
 
     words: str
     tighter: Tighter
     unit: str = ""
     everything: str = ""
+
+
+class Part(BaseModel):
+    """Base of every part of a policy: no unknown key, no other type, no change once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def means_of(model: type[BaseModel], name: str) -> Means | None:

@@ -80,20 +80,42 @@ def read_model(model: type[Model], data: dict[str, Any], *, unknown: str, invali
         # Through JSON text: pydantic's strict mode takes arrays for tuples only from there.
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        raise TrustQueryError.of(list(faults(error, model, unknown=unknown, invalid=invalid))) from error
+        raise TrustQueryError.of(list(faults(error, model, data, unknown=unknown, invalid=invalid))) from error
 
 
-def faults(error: ValidationError, model: type[BaseModel], *, unknown: str, invalid: str) -> Iterator[Problem]:
-    """The problems in a validation error, in the order of the file; none repeats a value."""
+def faults(
+    error: ValidationError, model: type[BaseModel], data: object, *, unknown: str, invalid: str
+) -> Iterator[Problem]:
+    """The problems in a validation error, in the order of the schema; none repeats a value.
+
+    Args:
+        data: what was read; it tells the keys of a place from the names that pydantic gives to alternatives.
+    """
     for fault in error.errors(include_url=False, include_input=False):
-        place = _place(fault["loc"])
+        steps = _steps(fault["loc"], data)
+        place = _place(steps)
         if fault["type"] == "extra_forbidden":
-            names = _fields_at(model, fault["loc"][:-1])
-            key = str(fault["loc"][-1])[:64]
+            names = _fields_at(model, steps[:-1])
+            key = str(steps[-1])[:64]
             yield Problem(unknown, place, {"key": key, "nearest": nearest(key, names) or ", ".join(sorted(names))})
         else:
             words = "it is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
             yield Problem(invalid, place, {"problem": words})
+
+
+def _steps(loc: tuple[int | str, ...], data: object) -> tuple[int | str, ...]:
+    """A fault's place without the names of alternatives, which stand in no file."""
+    found: list[int | str] = []
+    for number, step in enumerate(loc, 1):
+        if isinstance(data, dict) and isinstance(step, str):
+            if step not in data and number < len(loc):
+                continue
+            found.append(step)
+            data = data.get(step)
+        elif isinstance(data, list | tuple) and isinstance(step, int) and step < len(data):
+            found.append(step)
+            data = data[step]
+    return tuple(found)
 
 
 def _place(steps: tuple[int | str, ...]) -> str:

@@ -399,7 +399,10 @@ def test_a_projects_cap_is_the_least_of_the_three(who: str) -> None:
                 "budget": people.the_policy.budget.model_copy(
                     update={
                         "project": type(people.the_policy.budget.project)(
-                            rho_lifetime=Decimal("0.002"), delta_lifetime=Decimal(0)
+                            rho_12_months=Decimal("0.002"),
+                            rho_lifetime=Decimal("0.002"),
+                            delta_12_months=Decimal(0),
+                            delta_lifetime=Decimal(0),
                         )
                     }
                 )

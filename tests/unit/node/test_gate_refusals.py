@@ -118,9 +118,12 @@ CASES: dict[str, tuple[Change, str]] = {
     "policy with a lower cap a query": (people(policy={"max_rho": "0.000999"}), "policy-refused"),
     "policy with fewer cells": (people(policy={"max_cells": "4"}), "policy-refused"),
     "policy without this dataset": (people(policy={"id": '"other"'}), "policy-refused"),
-    "policy without this table": (people(policy={"tables": '["event"]'}), "policy-refused"),
+    "policy without this table": (
+        people(policy={"tables": '[{ name = "event", columns = "all-by-catalogue-role" }]'}),
+        "policy-refused",
+    ),
     "policy that denies the person": (people(policy={"people": '["ada"]'}), "policy-refused"),
-    "policy without questions an hour": (people(policy={"max_queries_per_hour": "0"}), "node-rate"),
+    "policy without questions an hour": (people(policy={"max_queries_per_hour": "0"}), "policy-refused"),
     "data not prepared": (lambda world: setattr(world.engine, "data_version", 0), "data-not-prepared"),
     "table not held": (
         lambda world: setattr(world.engine, "tables", lambda dataset: frozenset({"event"})),
@@ -199,7 +202,7 @@ def test_sizes_are_checked_before_anything_else(part: str, limit: int) -> None:
 
 
 def test_all_of_a_policys_reasons_are_given() -> None:
-    world = World(People(policy={"max_rho": "0", "max_cells": "0", "purposes": "[]"}))
+    world = World(People(policy={"max_rho": "0", "max_cells": "1", "purposes": "[]"}))
     answer = world.ask()
     assert answer is not None
-    assert [reason["fields"]["rule"] for reason in answer.reasons] == ["rho-per-query", "cells", "purpose"]
+    assert [reason["fields"]["rule"] for reason in answer.reasons] == ["purpose", "rho-per-query", "cells"]

@@ -137,9 +137,10 @@ def test_a_lower_cap_would_have_run_out_on_a_day() -> None:
         for place, rho in enumerate(("0.05", "0.05", "0.05", "0.01"))
         for item in charged(f"{place}", rho, 100 + place)
     ]
-    new = Policy.from_toml(
-        policy_text().replace("[budget.project]\nrho_lifetime = 0.3", "[budget.project]\nrho_lifetime = 0.11")
-    )
+    lowered = "[budget.project]\nrho_12_months = 0.11\nrho_lifetime = 0.11"
+    text = policy_text().replace("[budget.project]\nrho_12_months = 0.3\nrho_lifetime = 0.3", lowered)
+    assert lowered in text
+    new = Policy.from_toml(text)
     # The third cannot be paid for; then there is room for the last.
     assert replay_budget(new, past) == (Exhausted("project", "stays", 102, 1),)
     assert replay_budget(policy(), past) == ()

@@ -100,9 +100,7 @@ def test_profiles_that_come_or_go_are_not_proved() -> None:
 
 
 @pytest.mark.parametrize(("place", "model", "name"), list(every_field(Policy)), ids=str)
-def test_every_key_declares_what_it_means_and_which_way_is_tighter(
-    place: str, model: type[BaseModel], name: str
-) -> None:
+def test_every_key_says_which_way_is_tighter(place: str, model: type[BaseModel], name: str) -> None:
     means = means_of(model, name)
     assert means is not None, f"{place}: say in the schema which way is tighter, else a change of it is a loosening"
     parts = means.tighter in (Tighter.PARTS, Tighter.ENTRIES)
