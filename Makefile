@@ -65,6 +65,10 @@ bench-engine: venv-dev smartnoise ## A dozen questions: our time beside the plai
 	@$(PY) -m benchmarks.engine --peer .smartnoise-venv/bin/python \
 	  $(if $(SIZE),--episodes $(SIZE) --largest 0,--page docs/reference/engine-benchmark.md) $(ARGS)
 
+.PHONY: bench-policy
+bench-policy: venv-dev ## 10,000 recorded decisions replayed under another policy, beside reading them alone
+	@$(PY) -m benchmarks.policy $(ARGS)
+
 .PHONY: audit-privacy
 audit-privacy: venv-dev accounting-tools ## The privacy audit: mechanisms, sampler, composition (ARGS=--full: at length, and write its page)
 	@$(PY) -m audits $(ARGS)
