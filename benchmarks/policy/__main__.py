@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import statistics
 import tempfile
 import time
@@ -16,8 +15,6 @@ from node_agent.budget import SqliteLedger
 from node_agent.budget.database import Database
 from node_agent.budget.decisions import DecisionReader
 from node_agent.replay import check, replay
-
-SEED = 20261122
 
 
 def timed(work: Callable[[], object], runs: int) -> float:
@@ -37,7 +34,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     versions = policies()
-    asked = list(requests(arguments.inputs, random.Random(SEED), versions[0]))  # noqa: S311 - generated requests, from a seed
+    asked = list(requests(arguments.inputs, versions[0]))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
         began = time.perf_counter()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from node_agent.budget import Decided, SqliteLedger
 from trustquery.catalogue import load
@@ -52,7 +53,16 @@ def policies() -> tuple[Policy, ...]:
     return tuple(found)
 
 
-def requests(count: int, chance: random.Random, policy: Policy) -> Iterator[PolicyRequest]:
+Choice = TypeVar("Choice")
+
+
+def picked(number: int, what: str, options: Sequence[Choice]) -> Choice:
+    """One of several, by a hash: the same past each time."""
+    digest = hashlib.sha256(f"{what} {number}".encode()).digest()
+    return options[int.from_bytes(digest[:4], "big") % len(options)]
+
+
+def requests(count: int, policy: Policy) -> Iterator[PolicyRequest]:
     """Requests of four questions by 40 people in 12 projects, an hour apart: some allowed, some not."""
     catalogue = load(DATASET)
     queries = [compile_query(sql, catalogue, epsilon=Decimal(1)) for sql in QUESTIONS]
@@ -63,19 +73,19 @@ def requests(count: int, chance: random.Random, policy: Policy) -> Iterator[Poli
         yield PolicyRequest(
             federation=policy.federation,
             node=policy.trust,
-            project=f"project-{chance.randrange(12)}",
-            person=f"person-{chance.randrange(40)}",
-            role=chance.choice(("lead", "analyst")),
+            project=f"project-{picked(number, 'project', range(12))}",
+            person=f"person-{picked(number, 'person', range(40))}",
+            role=picked(number, "role", ("lead", "analyst")),
             organisation="University",
-            purpose=chance.choice(purposes),
-            key_kind=chance.choice(("file", "keyring", "file", "browser")),
-            opt_out_treatment=chance.choice(policy.queries.opt_out_treatments),
+            purpose=picked(number, "purpose", purposes),
+            key_kind=picked(number, "key kind", ("file", "keyring", "file", "browser")),
+            opt_out_treatment=picked(number, "opt-out", policy.queries.opt_out_treatments),
             disclosure_profile="none",
             released_minimum=released_minimum("none"),
-            min_trusts=chance.choice((2, 3, 4, 5)),
-            training_expires=now + chance.choice((-1, 30, 300)) * 24 * HOUR,
+            min_trusts=picked(number, "trusts", (2, 3, 4, 5)),
+            training_expires=now + picked(number, "training", (-1, 30, 300)) * 24 * HOUR,
             now=now,
-            **(chance.choice(facts) | {"rho_nano": chance.choice((10**6, 10**8, 4 * 10**8, 10**9))}),
+            **(picked(number, "query", facts) | {"rho_nano": picked(number, "rho", (10**6, 10**8, 4 * 10**8, 10**9))}),
         )
 
 

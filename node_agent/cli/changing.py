@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["activate", "history", "pending", "say_outcome", "sign", "when", "withdraw"]
 
 
+_FEWEST_DIGITS = 8
+
+
 def when(seconds: int) -> str:
     """A moment in UTC, as people write it."""
     found = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
@@ -127,20 +130,23 @@ def _waiting_row(found: Any) -> dict[str, Any]:
 
 def withdraw(
     context: typer.Context,
-    change: Annotated[str, typer.Argument(help="The change, as `tq-node policy pending` names it.")],
+    change: Annotated[str, typer.Argument(help="The change as `tq-node policy pending` names it, or its version.")],
     key: Annotated[Path, typer.Option(help="A governance person's key file; one is enough.")],
 ) -> None:
     """Take back a change that waits. One governance person may, whoever signed it.
 
-    Example: tq-node policy withdraw 3f9a0c1122334455 --key ~/keys/alice.pem
+    Example: tq-node policy withdraw 2 --key ~/keys/alice.pem
     """
     with reporting("policy withdraw"):
         from trustquery.identity import Order
 
         home = home_of(context)
         startup = startup_of(home)
-        found = [item.sha256 for item, _ in _waiting(home) if item.sha256.startswith(change.lower())]
-        if len(found) != 1 or not change:
+        rows = [item for item, _ in _waiting(home)]
+        found = [item.sha256 for item in rows if str(item.version) == change]
+        if len(change) >= _FEWEST_DIGITS:
+            found = [item.sha256 for item in rows if item.sha256.startswith(change.lower())]
+        if len(found) != 1:
             raise TrustQueryError("policy-not-waiting", change=change[:16])
         order = Order(federation=startup.federation, node=startup.node, act="withdraw", about=found[0])
         hand_in(home, "obey", order.sign(*keys_from([key])).encode())

@@ -10,6 +10,7 @@ import typer
 from node_agent.cli.changing import say_outcome
 from node_agent.cli.opening import hand_in, home_of, keys_from, policies_of, read_file, startup_of
 from node_agent.cli.output import Format, FormatOption, data, reporting, say
+from node_agent.config import Home
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def people(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     Example: tq-node keys people
     """
     with reporting("keys people", form) as reply:
-        listed = policies_of(home_of(context)).governance
+        listed = _listed(home_of(context))
         rows = [{"person": item.person, "name": item.name, "key": item.key} for item in listed.people]
         reply.rows(rows, {"person": "Person", "name": "Name", "key": "Public key"})
         say(f"version {listed.version}: {listed.threshold} of {len(listed.people)} sign; print of the list:")
@@ -155,6 +156,15 @@ def activate(
         outcome = hand_in(home_of(context), "activate", read_file(file))
         say_outcome(outcome, f"the list of people, version {outcome.version},")
         say("next: tq-node keys people")
+
+
+def _listed(home: Home) -> GovernanceList:
+    """The list in force; before the node is enrolled, the one that its home was made with."""
+    from node_agent.policy_store.governance import load_governance
+
+    if (home.startup / "coordinator.json").exists():
+        return policies_of(home).governance
+    return load_governance(home.startup / "governance.json")
 
 
 def _person(text: str) -> Person:

@@ -51,6 +51,7 @@ class RealNode:
         policy: what governance signs.
         answer: lines of ``[answer]``.
         program: what runs in place of ``tq-node … run``; ``HOME`` in it stands for the home.
+        governance: who is listed; the first two sign what the node starts with.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class RealNode:
     policy: str
     answer: str = ""
     program: Sequence[str] = ()
+    governance: Sequence[str] = GOVERNANCE
     home: Home = field(init=False)
     process: Process = field(init=False)
 
@@ -75,7 +77,7 @@ class RealNode:
             format="tq-startup-1", node=self.enrolled.ods, ods=self.enrolled.ods, grpc_address=self.address
         )
         save_startup(self.home, self.root, where, self.authority_pem, self.enrolled.certificate)
-        people = tuple(person(name) for name in GOVERNANCE)
+        people = tuple(person(name) for name in self.governance)
         listed = GovernanceList(format="tq-governance-1", people=people, threshold=2)
         save_governance(self.home.startup / "governance.json", listed)
         self._prepare()

@@ -141,6 +141,10 @@ def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -
     connection.close()
     ledger = SqliteLedger(path)
     assert (ledger.totals(), ledger.size(), ledger.head("here", ledger.size())) == before
+    # The policy that was seen last stays in force, under the first list of people.
+    pin = ledger.book.in_force("policy", "ash")
+    assert pin is not None
+    assert (pin.version, pin.sha256, pin.signed_under) == (1, print_of("policy"), 1)
     ledger.reserve(reservation("five", scopes=profile_scopes()), NOW)
     ledger.close()
     again = SqliteLedger(path)
