@@ -76,8 +76,8 @@ def _promises(policy: Policy) -> Iterator[tuple[str, str]]:
     worst = max(promised(policy), key=lambda promise: promise.guess)
     if worst.guess >= _LITTLE:
         words = (
-            "These caps promise a patient little: with all of them spent, a guess at even odds that they are in the data "
-            f"can be right {percent(worst.guess)} of the time."
+            "These caps promise a patient little: with all of them spent, a guess at even odds that they are in the "
+            f"data can be right {percent(worst.guess)} of the time."
         )
         yield "budget.node_wide", words
 
