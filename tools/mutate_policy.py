@@ -118,8 +118,8 @@ def mutants_of(target: Target) -> Iterator[tuple[str, FunctionType]]:
             ast.fix_missing_locations(mutated)
             space = target.function.__globals__
             made: dict[str, Any] = {}
-            code = compile(mutated, f"<mutant of {target.name}>", "exec", flags=_flags())
-            exec(code, space, made)  # noqa: S102 - our own source, one node changed
+            code = compile(mutated, "<mutant>", "exec", flags=_flags())  # rules: allow unsafe - our own source
+            exec(code, space, made)  # rules: allow unsafe - the same source  # noqa: S102
             line = first + getattr(node, "lineno", 1) - 1
             yield f"{target.name}, line {line}: {words}", _plain(made[definition.name])
 
