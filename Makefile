@@ -48,6 +48,10 @@ property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh example
 acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
+.PHONY: mutate-policy
+mutate-policy: venv-dev ## Break every branch of the policy's rules in turn: would policies/cases notice? (seconds)
+	@$(PY) -m tools.mutate_policy
+
 # Alone on a quiet machine: whatever else runs, runs in the measurement.
 .PHONY: timing
 timing: venv-dev ## Response times on the wire at full size (PRV-08): about 40 minutes

@@ -201,11 +201,9 @@ def why_review(policy: Policy, request: PolicyRequest) -> str:
         "sum": "sum" in request.aggregates,
         "histogram": "histogram" in request.aggregates,
     }
-    if review.every_query is not False:
+    if review.every_query is not False or not isinstance(review.of, tuple):
         return "every query"
-    named = [
-        kind for kind, is_one in kinds.items() if is_one and (kind in review.of or not isinstance(review.of, tuple))
-    ]
+    named = [kind for kind, is_one in kinds.items() if is_one and kind in review.of]
     if named:
         return f"queries of kind {named[0]}"
     if request.rho_nano > nano(review.above_rho):

@@ -123,7 +123,9 @@ def _hours(policy: Policy, request: PolicyRequest) -> Problem | None:
         return None
     if isinstance(hours, Hours):
         local = datetime.datetime.fromtimestamp(request.now, zoneinfo.ZoneInfo(hours.zone))
-        if among(DAYS[local.weekday()], hours.days) and hours.start <= f"{local:%H:%M}" < hours.end:
+        # Times compare as text only when both are written in full.
+        whole = len(hours.start) == len(hours.end) == len("08:00")
+        if whole and among(DAYS[local.weekday()], hours.days) and hours.start <= f"{local:%H:%M}" < hours.end:
             return None
         return refused(
             policy, "hours", f"ask on {listed(hours.days)}, from {hours.start} to {hours.end} ({hours.zone})"
