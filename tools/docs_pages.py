@@ -356,6 +356,7 @@ def policy() -> str:
 def documents() -> str:
     """Signed documents: their fields and their schemas."""
     from trustquery.identity import documents as kinds
+    from trustquery.identity import governance
     from trustquery.policy.schemas import schemas
 
     paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
@@ -375,6 +376,8 @@ def documents() -> str:
         kinds.Revocations,
         kinds.Permit,
         kinds.Acceptance,
+        governance.GovernanceList,
+        governance.Order,
         kinds.Intent,
         kinds.Answer,
     )
