@@ -152,6 +152,7 @@ class Service:
         desk = Desk(self.home.control / "desk", self.office)
         looked = -_DUE_SECONDS
         try:
+            desk.clear()
             while True:
                 # Once more at the end: a stop that ends this process is entered before it does.
                 last = self._governed.wait(_WATCH_SECONDS)

@@ -28,6 +28,14 @@ def when(seconds: int) -> str:
     return f"{found.day} {found:%B %Y, %H:%M} UTC"
 
 
+def _versions_waiting(context: typer.Context) -> list[str]:
+    """For the shell: versions that wait."""
+    try:
+        return [str(item.version) for item, _ in _waiting(home_of(context))]
+    except TrustQueryError:
+        return []
+
+
 def say_outcome(outcome: Outcome, what: str) -> None:
     """What became of a change, for people."""
     if outcome.state == "waiting":
@@ -130,7 +138,12 @@ def _waiting_row(found: Any) -> dict[str, Any]:
 
 def withdraw(
     context: typer.Context,
-    change: Annotated[str, typer.Argument(help="The change as `tq-node policy pending` names it, or its version.")],
+    change: Annotated[
+        str,
+        typer.Argument(
+            help="The change as `tq-node policy pending` names it, or its version.", autocompletion=_versions_waiting
+        ),
+    ],
     key: Annotated[Path, typer.Option(help="A governance person's key file; one is enough.")],
 ) -> None:
     """Take back a change that waits. One governance person may, whoever signed it.

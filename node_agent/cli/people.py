@@ -24,7 +24,20 @@ Keys = Annotated[
     list[Path], typer.Option(help="The key file of a person on the present list; give two, or sign in turn.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Where the signed list goes; else people-VERSION.dsse here.")]
-PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="The person, as `tq-node keys people` names them.")]
+
+
+def _known(context: typer.Context) -> list[str]:
+    """For the shell: who is listed."""
+    try:
+        return [item.person for item in _listed(home_of(context)).people]
+    except TrustQueryError:
+        return []
+
+
+PersonId = Annotated[
+    str,
+    typer.Argument(metavar="PERSON", help="The person, as `tq-node keys people` names them.", autocompletion=_known),
+]
 
 
 def init(

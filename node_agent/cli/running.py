@@ -71,6 +71,7 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     Example: tq-node status --format json
     """
     with reporting("status", form) as reply:
+        from node_agent.budget.book import BookReader
         from node_agent.enrolment.startup import certificate_days_left
         from node_agent.sources.store import Store
 
@@ -83,6 +84,7 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
             facts["policy_version"], facts["policy_sha256"] = policy.version, policy.sha256
         except TrustQueryError as error:
             facts["policy_version"], facts["policy_sha256"] = error.code, ""
+        facts["changes_waiting"] = len(BookReader.beside(home.ledger).waiting())
         try:
             store = Store.open(home.store)
             facts["data_version"], facts["datasets"] = store.data_version, sorted(store.dataset_tables)
@@ -100,6 +102,8 @@ def _next(facts: dict[str, Any]) -> str:
         return "tq-node policy activate FILE.dsse"
     if not isinstance(facts["data_version"], int):
         return "tq-node source refresh"
+    if facts["changes_waiting"]:
+        return "tq-node policy pending"
     return "tq-node ledger verify" if facts["running"] else "tq-node run"
 
 

@@ -56,6 +56,11 @@ class Desk:
     folder: Path
     office: Office
 
+    def clear(self) -> None:
+        """Drop replies that nobody came for. A request that lies here is still served: it holds what people signed."""
+        for path in self.folder.glob("*.reply"):
+            path.unlink(missing_ok=True)
+
     def serve(self) -> None:
         """Answer every request that lies there, oldest name first.
 

@@ -90,7 +90,6 @@ def test_a_policy_is_loosened_by_two_people_and_24_hours_and_tightened_by_one_at
         shift.write_text(str(seconds))
         lone.node.end()
         lone.node.start()
-        assert status_of(lone.ask()) in ("answer", "refused")
         assert in_force(lone) == (2, 90)
     shift.write_text(str(DAY))
     wait_for(lambda: in_force(lone) == (3, 96), 30, "the change to take effect by itself")
@@ -159,6 +158,8 @@ def test_a_person_is_added_after_24_hours_and_a_lost_key_removed_at_once(lone: L
                               "--out", folder / "people-3.dsse"))  # fmt: skip
     assert "is in force" in lost.stderr
     assert [row["person"] for row in json.loads(run(*listed).stdout)["data"]] == ["grace", "olu"]
+    # A day back, or the roster of this test has expired.
+    (lone.node.folder / "shift").write_text("0")
     # The policy that the lost key signed stays; the acceptance that it signed must be signed again.
     assert in_force(lone) == (1, 100)
     answer = Answer.from_payload(Envelope.decode(lone.ask().envelope, kind=Answer.KIND).payload)

@@ -79,7 +79,7 @@ class Order(Document):
 
     Attributes:
         act: ``resume`` answering after a stop, or ``withdraw`` a change that waits.
-        about: the hash of the ledger entry of that very stop, or of the change: an order works once.
+        about: the hash of the ledger entry of that very stop, so that an order to resume works once; or of the change.
     """
 
     KIND: ClassVar[str] = "order"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 from node_agent.budget import Book, SqliteLedger
 from node_agent.config import Home
 from node_agent.policy_store import Office, PolicyStore, save_governance
+from node_agent.policy_store.desk import Desk
+from node_agent.policy_store.files import replace_file
 from tests.factories.trust import NOW, key, person, policy_text
 from trustquery.errors import TrustQueryError
 from trustquery.identity import GovernanceList, Order, Person
@@ -178,7 +182,7 @@ def test_one_person_withdraws_a_change_that_waits(trust: Trust) -> None:
     trust.now += 2 * DAY
     assert trust.office.take_due() == ()
     assert (trust.store.policy().version, trust.kinds()[-1]) == (1, "withdrawn")
-    # The order was about that lodging; lodged again, the change waits its 24 hours again.
+    # Lodged again, the change waits its 24 hours again.
     again = trust.office.activate(signed("grace", "ivan", version="2", max_cells="101"))
     assert again.effective == trust.now + DAY
 
@@ -387,3 +391,43 @@ def test_every_version_is_kept_and_checked_by_its_hash(trust: Trust) -> None:
     first, second = trust.store.policy_versions()
     assert isinstance(first[1], TrustQueryError)
     assert isinstance(second[1], Policy)
+
+
+# -- the desk ----------------------------------------------------------------------------------------------------------
+
+
+def handed_in(trust: Trust, content: bytes) -> dict[str, Any]:
+    """What the running node's desk says to a request file."""
+    desk = Desk(trust.home.control / "desk", trust.office)
+    replace_file(desk.folder / "one.request", content)
+    desk.serve()
+    assert not (desk.folder / "one.request").exists()
+    found: dict[str, Any] = json.loads((desk.folder / "one.reply").read_bytes())
+    return found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b"\xff", b'{"format":"tq-desk-2","act":"note","document":""}',
+     b'{"format":"tq-desk-1","act":"activate","document":"!"}', b'{"format":"tq-desk-1","act":"format","document":""}'],
+)  # fmt: skip
+def test_a_request_that_is_none_is_answered_and_changes_nothing(trust: Trust, content: bytes) -> None:
+    before = trust.kinds()
+    assert handed_in(trust, content)["problems"][0]["code"] == "usage-invalid"
+    assert trust.kinds() == before
+
+
+def test_whoever_can_write_there_hands_in_no_more_than_was_signed(trust: Trust) -> None:
+    def request(act: str, document: bytes) -> bytes:
+        text = base64.b64encode(document).decode()
+        return json.dumps({"format": "tq-desk-1", "act": act, "document": text}).encode()
+
+    trust.office.activate(signed("grace", "ivan"))
+    alone = handed_in(trust, request("activate", signed("grace", version="2", max_cells="101")))
+    assert alone["problems"][0]["code"] == "policy-two-people"
+    forged = handed_in(trust, request("activate", signed("eve", "mo", version="2", max_cells="101")))
+    assert forged["problems"][0]["code"] == "policy-signature"
+    assert handed_in(trust, request("activate", b"{}"))["problems"][0]["code"] == "policy-signature"
+    done = handed_in(trust, request("activate", signed("grace", version="2", max_cells="99")))
+    assert done["outcome"]["state"] == "in force"
+    assert trust.store.policy().version == 2
