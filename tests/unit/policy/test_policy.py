@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,18 @@ def test_shipped_policies_load_and_survive_signing(path: Path) -> None:
     assert Policy.from_payload(found.payload()) == found
     schema = json.loads((ROOT / "policies/schema/policy.schema.json").read_text())
     Draft202012Validator(schema).validate(json.loads(found.payload()))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_an_editor_finds_the_schema_and_accepts_what_is_shipped(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    mark, _, name = text.partition("\n")[0].partition(" ")
+    assert mark == "#:schema"
+    schema = json.loads((path.parent / name).read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    validator.validate(tomllib.loads(text))
+    mistyped = tomllib.loads(text.replace("max_cells", "max_cels"))
+    assert not validator.is_valid(mistyped)
 
 
 def test_every_key_of_the_sample_is_in_the_schema_and_the_other_way_round() -> None:
