@@ -378,6 +378,11 @@ def test_a_refusal_names_the_trust_the_rule_and_what_would_change_it() -> None:
     assert reason.fix == "purposes answered: health-service-planning"
 
 
+def test_small_figures_are_written_out_in_full() -> None:
+    (reason,) = evaluate(policy(max_rho="0.000000001"), request(rho_nano=2)).reasons
+    assert reason.fix == "ask for a rho above 0 and of at most 0.000000001"
+
+
 def test_a_denied_table_wins_over_all_tables() -> None:
     denying = policy(deny__tables='["made-up/note"]')
     assert evaluate(denying, request()).allowed
