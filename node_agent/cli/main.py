@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, running, sources
+from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
+from trustquery.cli.policy_tools import PERMIT_OF
 
 __all__ = ["app", "main"]
 
@@ -32,6 +34,7 @@ def everything(
 ) -> None:
     """Choose the home folder."""
     context.obj = default_home(home)
+    context.meta[PERMIT_OF] = lambda project: permit_of(context, project)
 
 
 app.add_typer(configuring.app, name="config")

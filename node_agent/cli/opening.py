@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from node_agent.policy_store.desk import Act
     from trustquery.identity import SigningKey
 
-__all__ = ["documents_of", "hand_in", "home_of", "keys_from", "now", "policies_of", "read_file", "startup_of"]
+__all__ = [
+    "documents_of",
+    "hand_in",
+    "home_of",
+    "keys_from",
+    "now",
+    "permit_of",
+    "policies_of",
+    "read_file",
+    "startup_of",
+]
 
 
 def now() -> int:
@@ -69,6 +79,16 @@ def documents_of(home: Home) -> DocumentStore:
     from node_agent.policy_store import DocumentStore
 
     return DocumentStore(home.documents, startup_of(home).root)
+
+
+def permit_of(context: typer.Context, project: str) -> bytes:
+    """The envelope of the permit that the node was sent for a project.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``project-unknown``.
+    """
+    _, envelope = documents_of(home_of(context)).permit(project, now())
+    return envelope.encode()
 
 
 def keys_from(paths: Sequence[Path]) -> list[SigningKey]:

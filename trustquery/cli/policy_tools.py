@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from trustquery.cli.output import data, data_json, reporting, say
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from trustquery.policy import Policy
     from trustquery.policy.cases import Outcome
 
-__all__ = ["add_to"]
+__all__ = ["PERMIT_OF", "add_to"]
+
+PERMIT_OF = "trustquery.permit_of"
+"""Where a command line that keeps permits puts its way to one: a project's name in, an envelope's bytes out."""
 
 PolicyFile = Annotated[Path, typer.Argument(help="policy.toml, or a signed policy (.dsse).")]
 
@@ -139,6 +143,7 @@ def explain(
     permit: Annotated[
         Path | None, typer.Option(help="The project's permit (.dsse or .json): who asks, for what.")
     ] = None,
+    project: Annotated[str, typer.Option(help="The project whose permit the node keeps; `tq-node` only.")] = "",
     person: Annotated[str, typer.Option(help="The member of the permit who asks; else the first.")] = "",
     facts: Annotated[Path | None, typer.Option(help="A file of cases; its [base] says who asks, for what.")] = None,
     dataset: Annotated[str, typer.Option(help="The dataset that the SQL is about.")] = "",
@@ -157,7 +162,7 @@ def explain(
         from trustquery.policy.supposing import with_fields
 
         rules = _policy(policy)
-        asked = _asked(rules, query, permit, person, facts, dataset, epsilon, unknown_keys)
+        asked = _asked(rules, query, _permit(permit, project), person, facts, dataset, epsilon, unknown_keys)
         request = PolicyRequest.from_document(with_fields(asked, given or []))
         verdicts = explained(rules, request)
         against = [verdict for verdict in verdicts if not verdict.allows]
@@ -179,10 +184,27 @@ def explain(
         say(f"next: {_program()} policy render {policy}")
 
 
+def _permit(file: Path | None, project: str) -> bytes | None:
+    """The permit of a file, or the one that a node keeps for a project."""
+    from trustquery.errors import TrustQueryError
+
+    if file is not None:
+        return read_bytes(file)
+    if not project:
+        return None
+    permit_of = click.get_current_context().meta.get(PERMIT_OF)
+    if permit_of is None:
+        raise TrustQueryError(
+            "usage-invalid", place="--project", problem="only a node keeps permits: give --permit FILE"
+        )
+    found: bytes = permit_of(project)
+    return found
+
+
 def _asked(
     rules: Policy,
     query: str,
-    permit: Path | None,
+    permit: bytes | None,
     person: str,
     facts: Path | None,
     dataset: str,
@@ -203,13 +225,15 @@ def _asked(
     sql = _text(path) if path is not None and path.suffix == ".sql" else query
     who: dict[str, Any] = {}
     if permit is not None:
-        who = member_of(read_bytes(permit), person)
+        who = member_of(permit, person)
     elif facts is not None:
         from trustquery.policy.cases import Cases
 
         who = dict(Cases.from_toml(_text(facts), name=facts.name).base)
     else:
-        raise TrustQueryError("usage-invalid", place="--permit", problem="give --permit or --facts: who asks, for what")
+        raise TrustQueryError(
+            "usage-invalid", place="--permit", problem="give --permit, --project or --facts: who asks, for what"
+        )
     about = dataset or str(who.get("dataset", ""))
     return from_sql(sql, about, epsilon, rules, who, unknown_keys=unknown_keys, now=int(time.time()))
 
@@ -265,7 +289,5 @@ def render(
 
 def _program() -> str:
     """The command that people typed: ``tq`` or ``tq-node``."""
-    import click
-
     context = click.get_current_context(silent=True)
     return (context.find_root().info_name or "tq") if context is not None else "tq"

@@ -174,7 +174,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-case-invalid", "the cases cannot be run: {problem}", "docs/how-to/write-and-sign-a-policy.md shows a file of cases", exit=Exit.CONFIG, audience="governance"),
     _entry("policy-case-unknown-key", "a file of cases has no key {key}", "did you mean {nearest}?", exit=Exit.CONFIG, audience="governance"),
     _entry("policy-refused", "the policy of {trust} refuses this: rule {rule}", "{change}", audience="analyst"),
-    _entry("policy-rule-error", "a policy rule could not be evaluated, so the query is refused: rule {rule}", "tell the trust's governance officer", audience="governance"),
+    _entry("policy-rule-error", "a rule of the policy of {trust} could not be evaluated, so the query is refused: rule {rule}", "tell the trust's governance officer", audience="governance"),
     _entry("policy-mode-unavailable", "release mode {mode} is not available", "use mode local"),
     _entry("policy-witness-unavailable", "the policy of {trust} asks for witnesses and none are available: rule witnesses", "governance signs bootstrap = true until witnesses exist"),
     _entry("policy-bootstrap", "the trust runs without witnesses, so a restored backup of its ledger would not be noticed", "its governance names witnesses as soon as there are some"),

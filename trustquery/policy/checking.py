@@ -15,14 +15,14 @@ from trustquery.policy.places import nearest_place, places_of, syntax_place
 from trustquery.policy.promised import percent, promised
 from trustquery.policy.schema import Policy
 
-__all__ = ["Warning_", "check_text", "warnings_of"]
+__all__ = ["Notice", "check_text", "warnings_of"]
 
 _LITTLE = Decimal("0.9")
 """A guess that is right this often leaves a patient little."""
 
 
 @dataclass(frozen=True)
-class Warning_:
+class Notice:
     """Something that governance should know before it signs.
 
     Attributes:
@@ -38,7 +38,7 @@ class Warning_:
         return f"line {self.line}, column {self.column}, {self.place}: {self.words}"
 
 
-def check_text(text: str, *, name: str = "policy.toml") -> tuple[Policy, tuple[Warning_, ...]]:
+def check_text(text: str, *, name: str = "policy.toml") -> tuple[Policy, tuple[Notice, ...]]:
     """Read a policy; report all that is wrong with it, in the order of the lines.
 
     Raises:
@@ -55,7 +55,7 @@ def check_text(text: str, *, name: str = "policy.toml") -> tuple[Policy, tuple[W
             where = f"line {at[0]}, column {at[1]}{key}"
             found.append((at, dataclasses.replace(problem, place=where)))
         raise TrustQueryError.of([problem for _, problem in sorted(found, key=lambda item: item[0])]) from error
-    noted = [Warning_(place, *nearest_place(places, place), words) for place, words in warnings_of(policy)]
+    noted = [Notice(place, *nearest_place(places, place), words) for place, words in warnings_of(policy)]
     return policy, tuple(sorted(noted, key=lambda item: (item.line, item.column)))
 
 

@@ -38,7 +38,8 @@ def evaluate(policy: Policy, request: PolicyRequest, rules: tuple[Rule, ...] = R
         try:
             problem = rule.check(policy, request)
         except Exception:
-            problem = Problem("policy-rule-error", fields={"rule": rule.id})
+            trust = str(getattr(policy, "trust", "this trust"))
+            problem = Problem("policy-rule-error", fields={"trust": trust, "rule": rule.id})
         if problem is not None:
             found.append((rule.id, problem))
     return Decision(bool(rules) and not found, tuple(p for _, p in found), tuple(rule for rule, _ in found))

@@ -30,43 +30,55 @@ def decimal_text(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def parse_toml(text: str, *, invalid: str, name: str) -> dict[str, Any]:
+def parse_toml(text: str, *, invalid: str, name: str, found: list[Problem] | None = None) -> dict[str, Any]:
     """TOML as JSON-like data; decimals become their one decimal string.
 
     Args:
         text: the whole file.
         invalid: code of the problem to raise; it has the single field ``problem``.
         name: what to call the file in an error.
+        found: takes the problems of single values, so that others can be reported with them; such a value reads as
+            None. Without it they are raised.
 
     Raises:
-        TrustQueryError: ``invalid``: unreadable, too long, NaN, infinity, or a date.
+        TrustQueryError: ``invalid``: unreadable, too long; and NaN, infinity, or a date, where ``found`` is not given.
     """
     if len(text) > _MAX_BYTES:
         raise TrustQueryError(invalid, place=name, problem="it is longer than 1 MiB")
     try:
-        plain: dict[str, Any] = _plain(tomllib.loads(text, parse_float=Decimal), "", invalid)
+        problems: list[Problem] = []
+        plain: dict[str, Any] = _plain(tomllib.loads(text, parse_float=Decimal), "", invalid, problems)
     except tomllib.TOMLDecodeError as error:
         raise TrustQueryError(invalid, place=name, problem=f"it is not TOML: {error}") from error
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise TrustQueryError(invalid, place=name, problem="its nesting or a number is too long") from error
+    if found is None and problems:
+        raise TrustQueryError.of(problems)
+    if found is not None:
+        found += problems
     return plain
 
 
-def _plain(value: Any, place: str, invalid: str) -> Any:
+def _plain(value: Any, place: str, invalid: str, found: list[Problem]) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item, f"{place}.{key}" if place else key, invalid) for key, item in value.items()}
+        return {key: _plain(item, f"{place}.{key}" if place else key, invalid, found) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item, f"{place}[{number}]", invalid) for number, item in enumerate(value, 1)]
+        return [_plain(item, f"{place}[{number}]", invalid, found) for number, item in enumerate(value, 1)]
+    wrong = ""
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TrustQueryError(invalid, place=place, problem="NaN and infinity are not numbers here")
-        if abs(value.adjusted()) > MAX_DIGITS:  # 1e999999999 has a gigabyte of zeros
-            raise TrustQueryError(invalid, place=place, problem="the number is too large or too small")
-        return decimal_text(value)
-    if isinstance(value, int) and abs(value) >= 2**63:
-        raise TrustQueryError(invalid, place=place, problem="the number is too large")
-    if isinstance(value, datetime.date | datetime.time):
-        raise TrustQueryError(invalid, place=place, problem="dates are not used here")
+            wrong = "NaN and infinity are not numbers here"
+        elif abs(value.adjusted()) > MAX_DIGITS:  # 1e999999999 has a gigabyte of zeros
+            wrong = "the number is too large or too small"
+        else:
+            return decimal_text(value)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        wrong = "the number is too large"
+    elif isinstance(value, datetime.date | datetime.time):
+        wrong = "dates are not used here"
+    if wrong:
+        found.append(Problem(invalid, place[:200], {"problem": wrong}))
+        return None
     return value
 
 

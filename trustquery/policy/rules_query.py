@@ -7,6 +7,7 @@ from decimal import Decimal
 from trustquery.errors import Problem
 from trustquery.policy.asking import GRAINS
 from trustquery.policy.numbers import atto, nano
+from trustquery.policy.reading import decimal_text
 from trustquery.policy.request import PolicyRequest
 from trustquery.policy.ruling import Rule, among, listed, refused, rule
 from trustquery.policy.schema import Caps, Policy
@@ -85,7 +86,7 @@ def _rho(policy: Policy, request: PolicyRequest) -> Problem | None:
         caps.append(policy.queries.browser_max_rho or Decimal(0))
     if 0 < request.rho_nano <= nano(min(caps)):
         return None
-    return refused(policy, "rho-per-query", f"ask for a rho above 0 and of at most {min(caps)}")
+    return refused(policy, "rho-per-query", f"ask for a rho above 0 and of at most {decimal_text(min(caps))}")
 
 
 @rule("delta-per-query", "queries.max_delta")
@@ -93,7 +94,7 @@ def _delta(policy: Policy, request: PolicyRequest) -> Problem | None:
     """One query's delta stays under its cap."""
     if request.delta_atto <= atto(policy.queries.max_delta):
         return None
-    return refused(policy, "delta-per-query", f"ask for a delta of at most {policy.queries.max_delta}")
+    return refused(policy, "delta-per-query", f"ask for a delta of at most {decimal_text(policy.queries.max_delta)}")
 
 
 _SCOPES = ("rho_12_months", "rho_lifetime", "delta_12_months", "delta_lifetime")
@@ -207,7 +208,7 @@ def why_review(policy: Policy, request: PolicyRequest) -> str:
     if named:
         return f"queries of kind {named[0]}"
     if request.rho_nano > nano(review.above_rho):
-        return f"queries above rho {review.above_rho}"
+        return f"queries above rho {decimal_text(review.above_rho)}"
     return f"queries above {review.above_cells} cells" if request.cells > review.above_cells else ""
 
 
@@ -225,7 +226,9 @@ def _review(policy: Policy, request: PolicyRequest) -> Problem | None:
     why = why_review(policy, request)
     if not why:
         return None
-    change = f"{why} need a review here, which is not built yet; ask a question that governance has approved beforehand"
+    change = (
+        f"a review is needed for {why}, and is not built yet; ask a question that governance has approved beforehand"
+    )
     return refused(policy, "review", change)
 
 

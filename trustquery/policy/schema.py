@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from trustquery.errors import TrustQueryError
+from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import canonical
 from trustquery.identity.documents import Document, Name
 from trustquery.policy.asking import Deny, Hours, Queries, Review, Template, Who
@@ -127,8 +127,17 @@ class Policy(Document):
         Raises:
             TrustQueryError: ``policy-invalid``, ``policy-unknown-key``: one problem a fault.
         """
-        data = parse_toml(text, invalid="policy-invalid", name=name)
-        return read_model(cls, data, unknown="policy-unknown-key", invalid="policy-invalid")
+        values: list[Problem] = []
+        data = parse_toml(text, invalid="policy-invalid", name=name, found=values)
+        try:
+            policy = read_model(cls, data, unknown="policy-unknown-key", invalid="policy-invalid")
+        except TrustQueryError as error:
+            known = {problem.place for problem in values}
+            rest = [problem for problem in error.problems if problem.place not in known]
+            raise TrustQueryError.of([*values, *rest]) from error
+        if values:
+            raise TrustQueryError.of(values)
+        return policy
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:

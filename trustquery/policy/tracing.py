@@ -112,6 +112,8 @@ def _call(node: Call, parts: list[Trace]) -> Trace:
     if name in ("date_trunc", "last_day"):
         unit = _unit(node) if name == "date_trunc" else "month"
         return join(parts[1:] if name == "date_trunc" else parts).no_finer(unit).banded()
+    if name == "to_date":
+        return whole.no_finer("day")
     if name in ("date_diff", "age_years", "overlap_days"):
         return _duration(node, parts)
     if name in ("date_add", "timestamp_add"):

@@ -39,6 +39,8 @@ def committee(*names: str) -> Change:
     return lambda world: world.offer(permit=world.people.the_permit.sign(*map(key, names)).encode())
 
 
+SEX_IN_BANDS = '[{ name = "person", columns = { dimension = [], measure = ["sex"], join_only = [], forbidden = [] } }]'
+MONDAYS = '{ zone = "Europe/London", days = ["monday"], start = "08:00", end = "18:00" }'  # NOW is a Friday
 CASES: dict[str, tuple[Change, str]] = {
     "stopped": (lambda world: setattr(world, "marked", True), "policy-stopped"),
     "intent signed by somebody else": (lambda world: world.offer(signer=key("eve")), "auth-document"),
@@ -122,6 +124,13 @@ CASES: dict[str, tuple[Change, str]] = {
         people(policy={"tables": '[{ name = "event", columns = "all-by-catalogue-role" }]'}),
         "policy-refused",
     ),
+    "policy in which the key is a measure": (people(policy={"tables": SEX_IN_BANDS}), "policy-refused"),
+    "policy of other roles": (people(policy={"roles": '["lead"]'}), "policy-refused"),
+    "policy of other organisations": (people(policy={"organisations": '["Ash"]'}), "policy-refused"),
+    "policy of other projects": (people(policy={"who__projects": '["other"]'}), "policy-refused"),
+    "policy that wants small counts withheld": (people(policy={"min_released_count": "1"}), "policy-refused"),
+    "policy that wants a review": (people(policy={"every_query": "true"}), "policy-refused"),
+    "policy of other hours": (people(policy={"hours": MONDAYS}), "policy-refused"),
     "policy that denies the person": (people(policy={"people": '["ada"]'}), "policy-refused"),
     "policy without questions an hour": (people(policy={"max_queries_per_hour": "0"}), "policy-refused"),
     "data not prepared": (lambda world: setattr(world.engine, "data_version", 0), "data-not-prepared"),

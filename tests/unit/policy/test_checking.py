@@ -96,6 +96,17 @@ def test_all_problems_at_once_with_line_and_column() -> None:
     ]
 
 
+def test_values_that_are_no_numbers_are_told_with_the_rest() -> None:
+    with pytest.raises(TrustQueryError) as caught:
+        check_text(policy_text(max_rho="nan", rho_lifetime="inf", version="2026-01-01", max_cells="-1"))
+    assert [problem.place.split(", ")[2] for problem in caught.value.problems] == [
+        "version",
+        "budget.node_wide.rho_lifetime",
+        "queries.max_rho",
+        "queries.max_cells",
+    ]
+
+
 def test_a_key_that_is_missing_points_to_the_part_that_should_hold_it() -> None:
     text = policy_text().replace("max_cells = 100\n", "")
     with pytest.raises(TrustQueryError) as caught:

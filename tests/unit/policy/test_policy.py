@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,18 @@ def test_shipped_policies_load_and_survive_signing(path: Path) -> None:
     assert Policy.from_payload(found.payload()) == found
     schema = json.loads((ROOT / "policies/schema/policy.schema.json").read_text())
     Draft202012Validator(schema).validate(json.loads(found.payload()))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_an_editor_finds_the_schema_and_accepts_what_is_shipped(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    mark, _, name = text.partition("\n")[0].partition(" ")
+    assert mark == "#:schema"
+    schema = json.loads((path.parent / name).read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    validator.validate(tomllib.loads(text))
+    mistyped = tomllib.loads(text.replace("max_cells", "max_cels"))
+    assert not validator.is_valid(mistyped)
 
 
 def test_every_key_of_the_sample_is_in_the_schema_and_the_other_way_round() -> None:
@@ -363,6 +376,11 @@ def test_a_refusal_names_the_trust_the_rule_and_what_would_change_it() -> None:
     (reason,) = evaluate(policy(), request(purpose="clinical-audit")).reasons
     assert reason.reason == "the policy of ash refuses this: rule purpose"
     assert reason.fix == "purposes answered: health-service-planning"
+
+
+def test_small_figures_are_written_out_in_full() -> None:
+    (reason,) = evaluate(policy(max_rho="0.000000001"), request(rho_nano=2)).reasons
+    assert reason.fix == "ask for a rho above 0 and of at most 0.000000001"
 
 
 def test_a_denied_table_wins_over_all_tables() -> None:

@@ -128,6 +128,19 @@ def test_how_fine_the_dates_of_a_key_are(key: str, grains: set[str]) -> None:
     assert uses(f"SELECT {key} AS k, count(*) {SPELLS} {where} GROUP BY k").date_grains == grains
 
 
+def test_a_moment_is_finer_than_its_day() -> None:
+    def of_arrivals(key: str) -> frozenset[str]:
+        return uses(
+            f"SELECT {key} AS k, count(*) FROM emergency_attendance e WHERE CAST(e.arrival_at AS DATE) >= DATE "
+            "'2018-01-01' AND CAST(e.arrival_at AS DATE) < DATE '2018-02-01' GROUP BY k"
+        ).date_grains
+
+    assert of_arrivals("hour(e.arrival_at)") == {"time"}
+    assert of_arrivals("CASE WHEN CAST(e.arrival_at AS DATE) = DATE '2018-01-05' THEN 'then' ELSE 'not' END") == {"day"}
+    assert of_arrivals("year(e.arrival_at)") == {"year"}
+    assert of_arrivals("CASE WHEN e.arrival_at >= TIMESTAMP '2018-01-15 12:00:00' THEN 1 ELSE 0 END") == {"time"}
+
+
 EVASIONS = [
     # a constant under another name
     (
