@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,8 +50,9 @@ def replay(
             facts = _try(home, new, first)
         if form is Format.JSON:
             reply.facts(facts)
-        if facts.get("different") or facts.get("without_policy"):
-            raise TrustQueryError("policy-replay-differs", different=len(facts["different"]) + facts["without_policy"])  # type: ignore[arg-type, operator]
+        wrong = len(facts.get("different", ())) + facts.get("without_policy", 0)
+        if wrong:
+            raise TrustQueryError("policy-replay-differs", different=wrong)
 
 
 def _first_day(since: str) -> int:
@@ -61,7 +62,7 @@ def _first_day(since: str) -> int:
     return now() // _DAY - int(found[1]) if found else 0
 
 
-def _try(home: Home, new: Path, first: int) -> dict[str, object]:
+def _try(home: Home, new: Path, first: int) -> dict[str, Any]:
     from node_agent.budget.database import Database
     from node_agent.budget.decisions import DecisionReader
     from node_agent.replay import replay as take_again
@@ -83,7 +84,7 @@ def _try(home: Home, new: Path, first: int) -> dict[str, object]:
     return {"policy_version": policy.version, **found.document(), "would_have_run_out": rows}
 
 
-def _verify(home: Home, first: int) -> dict[str, object]:
+def _verify(home: Home, first: int) -> dict[str, Any]:
     from node_agent.budget.database import Database
     from node_agent.budget.decisions import DecisionReader
     from node_agent.replay import check

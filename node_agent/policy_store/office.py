@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from node_agent.budget.book import Book, Governed, Mark, Waiting
 from node_agent.policy_store.files import replace_file
@@ -49,9 +50,9 @@ class Outcome:
         return {**self.__dict__, "loosened": list(self.loosened)}
 
     @classmethod
-    def from_document(cls, data: Mapping[str, object]) -> Outcome:
+    def from_document(cls, data: Mapping[str, Any]) -> Outcome:
         """Read what ``document`` made."""
-        return cls(**{**data, "loosened": tuple(data.get("loosened", ()))})  # type: ignore[arg-type]
+        return cls(**{**data, "loosened": tuple(data.get("loosened", ()))})
 
 
 def kind_of(data: bytes) -> Governed:
