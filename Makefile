@@ -48,6 +48,10 @@ property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh example
 acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
+.PHONY: mutate-policy
+mutate-policy: venv-dev ## Break every branch of the policy's rules in turn: would policies/cases notice? (seconds)
+	@$(PY) -m tools.mutate_policy
+
 # Alone on a quiet machine: whatever else runs, runs in the measurement.
 .PHONY: timing
 timing: venv-dev ## Response times on the wire at full size (PRV-08): about 40 minutes
@@ -64,6 +68,10 @@ bench-accuracy: venv-dev smartnoise ## A dozen questions: error on chosen bounds
 bench-engine: venv-dev smartnoise ## A dozen questions: our time beside the plain query's, memory, and growth with size
 	@$(PY) -m benchmarks.engine --peer .smartnoise-venv/bin/python \
 	  $(if $(SIZE),--episodes $(SIZE) --largest 0,--page docs/reference/engine-benchmark.md) $(ARGS)
+
+.PHONY: bench-policy
+bench-policy: venv-dev ## 10,000 recorded decisions replayed under another policy, beside reading them alone
+	@$(PY) -m benchmarks.policy $(ARGS)
 
 .PHONY: audit-privacy
 audit-privacy: venv-dev accounting-tools ## The privacy audit: mechanisms, sampler, composition (ARGS=--full: at length, and write its page)

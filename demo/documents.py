@@ -62,11 +62,12 @@ def permit_json(analyst_key: str, now: int) -> str:
 def policy_toml(ods: str) -> str:
     """One trust's policy. Its caps are higher than real patients would get: the data are made up and few."""
     return f"""# The demonstration's policy of {ods}. policies/examples/ has one that is explained line by line.
-format = "tq-policy-1"
+format = "tq-policy-2"
 federation = "{FEDERATION}"
 trust = "{ods}"
 version = 1
 bootstrap = true
+hours = "any"
 
 [budget.node_wide]
 rho_12_months = 4
@@ -75,7 +76,9 @@ delta_12_months = 0.000001
 delta_lifetime = 0.000001
 
 [budget.project]
+rho_12_months = 2
 rho_lifetime = 2
+delta_12_months = 0.000001
 delta_lifetime = 0.000001
 
 [budget.analyst]
@@ -86,7 +89,7 @@ delta_lifetime = 0.000001
 
 [[dataset]]
 id = "omop-5.4"
-tables = "all"
+tables = "all-by-catalogue-role"
 
 [dataset.budget]
 rho_12_months = 4
@@ -98,20 +101,35 @@ delta_lifetime = 0.000001
 rho_90_days = 0.03
 rho_lifetime = 0.1
 
+[who]
+projects = "any-accepted"
+organisations = "any"
+roles = ["lead", "analyst"]
+purposes = ["health-service-planning"]
+key_kinds = ["file"]
+min_training_days = 0
+max_queries_per_hour = 600
+
 [queries]
 aggregates = ["count", "count_distinct_person", "sum", "histogram"]
 modes = ["local"]
-key_kinds = ["file"]
 max_rho = 0.5
+max_delta = 0.000001
 max_cells = 20000
+finest_date = "day"
+min_released_count = 0
 opt_out_treatments = ["synthetic-data"]
 disclosure_profiles = ["none"]
-purposes = ["health-service-planning"]
 min_trusts = 3
 unknown_keys = true
 per_trust_figures = true
+trust_key = true
 show_budget_left = true
-max_queries_per_hour = 600
-min_training_days = 0
-review = false
+
+[review]
+every_query = false
+of = []
+above_rho = 0.5
+above_cells = 20000
+template = []
 """

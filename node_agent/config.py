@@ -83,7 +83,7 @@ class AnswerConfig(_Part):
     allowance_ms: int = Field(default=2_000, ge=100, le=600_000)
     rows_per_second: int = Field(default=2_000_000, ge=1_000, le=10**10)
     draws_per_second: int = Field(default=40_000, ge=100, le=10**9)
-    parallel: int = Field(default=4, ge=1, le=64)
+    parallel: int = Field(default=4, ge=1, le=128)
     queue_ms: int = Field(default=10_000, ge=0, le=600_000)
 
 

@@ -27,8 +27,10 @@ from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
 from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
-from node_agent.policy_store import DocumentStore, PolicyStore
+from node_agent.policy_store import DocumentStore, Office, PolicyStore
+from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
+from node_agent.policy_store.marks import Marks
 from node_agent.sources.store import Store, store_key
 from trustquery.catalogue import Catalogue, load
 from trustquery.codelists import PublicTables
@@ -40,7 +42,8 @@ from trustquery.protocol.messages import AnswerMessage
 
 __all__ = ["Service", "run"]
 
-_WATCH_SECONDS = 0.5
+_WATCH_SECONDS = 0.1
+_DUE_SECONDS = 1.0
 
 
 def settings_of(config: AnswerConfig) -> Settings:
@@ -63,6 +66,7 @@ class Service:
     startup: Startup
     ledger: SqliteLedger
     policies: PolicyStore
+    office: Office
     documents: DocumentStore
     log: Callable[..., None]
     observer: Callable[[str], None] = nothing
@@ -70,6 +74,7 @@ class Service:
     processes: Processes = field(default_factory=Processes)
     link: Link | None = None
     failure: BaseException | None = None
+    _governed: threading.Event = field(default_factory=threading.Event)
 
     def catalogue(self, dataset: str) -> Catalogue:
         """The catalogue of a dataset in ``node.toml``.
@@ -142,6 +147,26 @@ class Service:
 
             threading.Thread(target=work, name="resume", daemon=True).start()
 
+    def govern(self, failed: Callable[[BaseException], None]) -> None:
+        """Take what people hand in, enter the marks they make, and put in force what has waited long enough."""
+        desk = Desk(self.home.control / "desk", self.office)
+        looked = -_DUE_SECONDS
+        try:
+            desk.clear()
+            while True:
+                # Once more at the end: a stop that ends this process is entered before it does.
+                last = self._governed.wait(_WATCH_SECONDS)
+                self.office.note_marks()
+                desk.serve()
+                if self.clock.monotonic() - looked >= _DUE_SECONDS:
+                    looked = self.clock.monotonic()
+                    self.office.take_due()
+                if last:
+                    return
+        except Exception as error:
+            # An office that cannot enter what people decide must not go on answering.
+            failed(error)
+
     def write_status(self, connected: bool) -> None:
         """``status.json``, for ``tq-node status``: the link, nothing about queries."""
         status = {"pid": os.getpid(), "connected": connected, "since": self.clock.wall(), "node": self.startup.node}
@@ -158,6 +183,9 @@ class Service:
             self.failure = self.failure or error
             ended.set()
 
+        def failed_anywhere(error: BaseException) -> None:
+            loop.call_soon_threadsafe(failed, error)
+
         def given_up(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and task.exception() is not None:
                 failed(task.exception() or SystemExit())
@@ -172,6 +200,8 @@ class Service:
         )
         self.write_status(False)
         self.resume(ports)
+        governing = threading.Thread(target=self.govern, args=(failed_anywhere,), name="office", daemon=True)
+        governing.start()
         dialling = asyncio.create_task(self.link.run())
         dialling.add_done_callback(given_up)
         try:
@@ -184,6 +214,8 @@ class Service:
                     continue
         finally:
             self.clock.stop()
+            self._governed.set()
+            await asyncio.to_thread(governing.join)
             await self.link.close()
             dialling.cancel()
             await asyncio.gather(dialling, return_exceptions=True)
@@ -210,20 +242,27 @@ def run(
     config = load_config(home)
     startup = load_startup(home)
     check_certificate(startup)
-    policies = PolicyStore(home, startup.federation, startup.node)
-    if policies.must_exit():
+    if Marks(home.control).found() == "stop":
         raise TrustQueryError("policy-stopped")
     # Before any thread or channel exists: loading a native library beside gRPC's start has crashed a node.
     warm_up()
     ledger, processes = SqliteLedger(home.ledger), Processes()
     try:
         documents = DocumentStore(home.documents, startup.root)
-        service = Service(home, config, startup, ledger, policies, documents, log, observer, processes=processes)
+        policies = PolicyStore(home, startup.federation, startup.node, ledger.book)
+        if policies.must_exit():
+            raise TrustQueryError("policy-stopped")
+        clock = SystemClock()
+        office = Office(policies, ledger.book, clock.wall, log)
+        service = Service(
+            home, config, startup, ledger, policies, office, documents, log, observer, clock, processes=processes
+        )
+        office.take_due()
         processes.start()
-        now = service.clock.wall()
+        now = clock.wall()
         ended = ledger.recover(now)
         log("started", entries=ledger.size(), interrupted=len(ended), data=_note_data(service, now))
-        _note_policy(policies, ledger, startup.node, now, log)
+        _say_policy(policies, ledger, log)
         ready()
         asyncio.run(service.main())
     finally:
@@ -245,10 +284,9 @@ def _note_data(service: Service, now: int) -> int:
     return version
 
 
-def _note_policy(policies: PolicyStore, ledger: SqliteLedger, node: str, now: int, log: Callable[..., None]) -> None:
+def _say_policy(policies: PolicyStore, ledger: SqliteLedger, log: Callable[..., None]) -> None:
     try:
         policy = policies.policy()
-        ledger.see("policy", node, policy.version, policy.sha256, now)
         log("policy", version=policy.version, sha256=policy.sha256)
     except TrustQueryError as error:
         if ledger.failed:

@@ -313,11 +313,27 @@ def configuration() -> str:
     )
 
 
+def _parts_of_a_policy() -> list[tuple[str, Any]]:
+    """Each part of the schema, under the place where it first stands; new parts come by themselves."""
+    from trustquery.policy.meaning import every_field, part_of
+    from trustquery.policy.schema import Policy
+
+    found: dict[Any, str] = {}
+    for place, model, name in every_field(Policy):
+        part = part_of(model.model_fields[name].annotation)
+        if part is not None:
+            found.setdefault(part, place)
+    return [(code(place), part) for part, place in found.items()]
+
+
 def policy() -> str:
     """The annotated sample policy, every key, and the rules."""
     from trustquery.policy import RULES, schema
 
-    rules = ([n, code(rule.id), doc(rule.check)] for n, rule in enumerate(RULES, 1))
+    rules = (
+        [n, code(rule.id), doc(rule.check), ", ".join(code(key) for key in rule.keys) or "-"]
+        for n, rule in enumerate(RULES, 1)
+    )
     return join(
         paragraphs(doc(schema)),
         f"""
@@ -331,24 +347,16 @@ def policy() -> str:
         fence((ROOT / POLICY_SAMPLE).read_text(encoding="utf-8"), "toml"),
         "## Rules",
         "A query is allowed only when none of these objects. Decisions, logs and refusals name a rule by its id.",
-        table(["#", "Rule id", "What it requires"], rules),
+        table(["#", "Rule id", "What it requires", "Keys it reads"], rules),
         "## Keys",
-        *_sections(
-            ("Top level", schema.Policy),
-            ("`[budget.…]`", schema.Budget),
-            ("Caps of one scope", schema.Caps),
-            ("Caps of a project", schema.ProjectCaps),
-            ("`[[dataset]]`", schema.DatasetRule),
-            ("`[profiles]`", schema.ProfileCaps),
-            ("`[queries]`", schema.Queries),
-            ("`[deny]`", schema.Deny),
-        ),
+        *_sections(("Top level", schema.Policy), *_parts_of_a_policy()),
     )
 
 
 def documents() -> str:
     """Signed documents: their fields and their schemas."""
     from trustquery.identity import documents as kinds
+    from trustquery.identity import governance
     from trustquery.policy.schemas import schemas
 
     paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
@@ -368,6 +376,8 @@ def documents() -> str:
         kinds.Revocations,
         kinds.Permit,
         kinds.Acceptance,
+        governance.GovernanceList,
+        governance.Order,
         kinds.Intent,
         kinds.Answer,
     )

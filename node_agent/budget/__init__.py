@@ -1,5 +1,7 @@
 """The trust's own record of privacy loss: durable, capped, hash-chained."""
 
+from node_agent.budget.book import Book, BookReader, Mark, Pin, Waiting
+from node_agent.budget.decisions import Charged, Decided, DecisionReader
 from node_agent.budget.ledger import SqliteLedger
 from node_agent.budget.port import (
     SHARED,
@@ -20,8 +22,15 @@ __all__ = [
     "SHARED",
     "VALID_TRANSITIONS",
     "WINDOW_DAYS",
+    "Book",
+    "BookReader",
+    "Charged",
+    "Decided",
+    "DecisionReader",
     "Ledger",
     "Limits",
+    "Mark",
+    "Pin",
     "Release",
     "Reservation",
     "ScopeLimit",
@@ -29,6 +38,7 @@ __all__ = [
     "Spent",
     "SqliteLedger",
     "State",
+    "Waiting",
     "pack",
     "unpack",
 ]

@@ -39,21 +39,26 @@ class Database:
     Args:
         path: the database file; made when it is absent and ``write`` is set.
         write: take the writer's lock. Only one process may hold it; readers need none.
+        check: read the whole file first; a writer always does.
+
+    Attributes:
+        version: of the tables; below ``SCHEMA_VERSION`` only for a reader, who takes an older file as it is.
     """
 
-    def __init__(self, path: Path, *, write: bool) -> None:
+    def __init__(self, path: Path, *, write: bool, check: bool = True) -> None:
         check_sqlite()
         self.failed = False
         self.path = path
         self.lock = threading.RLock()
+        self.version = 0
         self._guard = _writer_lock(path) if write else None
         try:
-            self.connection = self._open(path, write)
+            self.connection = self._open(path, write, check)
         except BaseException:
             self._release()
             raise
 
-    def _open(self, path: Path, write: bool) -> apsw.Connection:
+    def _open(self, path: Path, write: bool, check: bool) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
         try:
             connection = apsw.Connection(str(path), flags=flags)
@@ -68,7 +73,8 @@ class Database:
                 _sync_folder(path.parent)
             elif version not in (SCHEMA_VERSION, *MIGRATIONS):
                 raise TrustQueryError("ledger-corrupt", seq=0)
-            if self._value(connection, "PRAGMA integrity_check") != "ok":
+            self.version = self._value(connection, "PRAGMA user_version")
+            if (write or check) and self._value(connection, "PRAGMA integrity_check") != "ok":
                 raise TrustQueryError("ledger-corrupt", seq=0)
         except apsw.CantOpenError as error:
             raise TrustQueryError("config-missing", path=path, instead="the ledger is made by `tq-node run`") from error
@@ -172,9 +178,9 @@ def is_in_use(path: Path) -> bool:
 
 
 def _make(connection: apsw.Connection, version: int) -> None:
-    """Make the tables, or bring an older file's views up to date, in one durable transaction.
+    """Make the tables, or bring an older file up to date, in one durable transaction.
 
-    A reader takes an older file as it is: tables and entries are the same, views are for people.
+    A reader takes an older file as it is: entries are the same, and a table that it lacks is an empty one.
     """
     connection.execute("BEGIN IMMEDIATE")
     if version == 0:

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from node_agent.budget.book import Book
+from node_agent.budget.decisions import Decided, Decisions
 from node_agent.budget.entries import Transaction
 from node_agent.budget.port import SHARED, Release, Reservation, ScopeLimit
 from node_agent.budget.reader import DAY, LedgerReader
@@ -16,7 +18,6 @@ from trustquery.log.leaf import Kind
 __all__ = ["SqliteLedger"]
 
 _DOCUMENTS: dict[str, Kind] = {
-    "policy": "policy",
     "roster": "roster",
     "permit": "permit",
     "acceptance": "acceptance",
@@ -31,12 +32,25 @@ class SqliteLedger(LedgerReader):
     Args:
         path: the database file; made when it is absent.
 
+    Attributes:
+        book: what governance decided.
+
     Raises:
         TrustQueryError: ``config-sqlite-version``, ``ledger-corrupt``, ``ledger-locked``, ``ledger-unwritable``.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, write=True)
+        self.book = Book(self._entries)
+        self._decisions = Decisions(self._entries)
+
+    def record(self, decided: Decided, now: int) -> None:
+        """Keep the input of a decision of the policy, durably.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable``.
+        """
+        self._decisions.record(decided, now)
 
     def reserve(self, reservation: Reservation, now: int) -> tuple[Release, bool]:
         """Check every cap and charge, in one transaction; the flag says whether this call made the release.
@@ -178,7 +192,7 @@ class SqliteLedger(LedgerReader):
                 )
 
     def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
-        """Note the version of a signed document; a new one becomes an entry.
+        """Note the version of a roster, permit or acceptance; a new one becomes an entry. Policies are in the book.
 
         Raises:
             TrustQueryError: ``policy-document-stale``: older than one already seen, or another text of that version.
@@ -190,8 +204,7 @@ class SqliteLedger(LedgerReader):
             if row is not None and version <= row[0]:
                 raise TrustQueryError("policy-document-stale", document=kind)
             with self._entries.writing(now) as transaction:
-                about = {"policy_hash": sha256} if kind == "policy" else {}
-                transaction.append(_DOCUMENTS[kind], intent_hash=sha256, **about)
+                transaction.append(_DOCUMENTS[kind], intent_hash=sha256)
                 transaction.run(
                     "INSERT INTO seen_version (kind, name, version, sha256) VALUES (?, ?, ?, ?)"
                     " ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256",

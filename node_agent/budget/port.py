@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from node_agent.budget.decisions import Decided
 from node_agent.budget.states import State
 from trustquery.log import Checkpoint
 
@@ -227,6 +228,10 @@ class Ledger(Protocol):
 
     def no_answers(self, analyst: str, now: int) -> int:
         """Number of the person's releases that died in the last 30 days."""
+        ...
+
+    def record(self, decided: Decided, now: int) -> None:
+        """Keep the input of a decision of the policy, before anything is said of it."""
         ...
 
     def note_refusal(self, release_id: str, intent_hash: str, policy_hash: str, now: int) -> None:

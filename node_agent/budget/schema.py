@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["DDL", "MIGRATIONS", "SCHEMA_VERSION"]
 
-SCHEMA_VERSION = 2
-"""2: the scope ``profiles``. A program that knows only 1 would not add it up, so it must not open the file."""
+SCHEMA_VERSION = 3
+"""2: the scope ``profiles``. 3: what governance decided, and the input of every decision of the policy. A program that
+knows only an older version would not see them, so it must not open the file."""
 
 MIGRATIONS = {
     1: """
@@ -15,6 +16,47 @@ CREATE VIEW budget_90_days AS
   WHERE refunded = 0 AND scope = 'profiles' AND day > (SELECT value / 86400 FROM meta WHERE name = 'last_time') - 90
   GROUP BY scope, subject;
 PRAGMA user_version = 2;
+""",
+    2: """
+CREATE TABLE governed (
+  kind TEXT NOT NULL CHECK (kind IN ('policy', 'governance')),
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  signed_under INTEGER NOT NULL,
+  seq INTEGER NOT NULL REFERENCES leaf (seq),
+  PRIMARY KEY (kind, name, version)
+) STRICT;
+
+CREATE TABLE lodged (
+  sha256 TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('policy', 'governance')),
+  version INTEGER NOT NULL,
+  lodged INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'in force', 'withdrawn')),
+  seq INTEGER NOT NULL REFERENCES leaf (seq)
+) STRICT;
+
+CREATE INDEX leaf_mark ON leaf (seq) WHERE kind IN ('paused', 'stopped', 'resumed');
+
+CREATE TABLE decision (
+  seq INTEGER PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  input BLOB NOT NULL,
+  allowed INTEGER NOT NULL CHECK (allowed IN (0, 1)),
+  rules TEXT NOT NULL,
+  policy_version INTEGER NOT NULL,
+  policy_hash TEXT NOT NULL,
+  day INTEGER NOT NULL
+) STRICT;
+CREATE INDEX decision_day ON decision (day);
+
+INSERT INTO governed (kind, name, version, sha256, signed_under, seq)
+  SELECT seen.kind, seen.name, seen.version, seen.sha256, 1, max(leaf.seq)
+  FROM seen_version AS seen
+  JOIN leaf ON leaf.kind = 'policy' AND CAST(leaf.payload AS TEXT) LIKE '%"intent_hash":"' || seen.sha256 || '"%'
+  WHERE seen.kind = 'policy' GROUP BY seen.kind, seen.name;
+PRAGMA user_version = 3;
 """,
 }
 """By a file's version: what makes it the next version. No entry is ever rewritten."""

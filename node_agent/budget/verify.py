@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from node_agent.budget.database import Database
 from node_agent.budget.states import State
+from node_agent.budget.verify_book import GOVERNING, check_book
 from trustquery.errors import TrustQueryError
 from trustquery.log import FIRST_PREV_HASH, Leaf, Tree, commitment
 from trustquery.log.tree import leaf_hash
@@ -45,6 +46,7 @@ def verify(db: Database) -> Tree:
     """
     with db.lock:
         tree = Tree()
+        governing: list[Leaf] = []
         entries: dict[str, list[Leaf]] = defaultdict(list)
         previous = FIRST_PREV_HASH
         for seq, prev_hash, kind, release_id, payload, stored_hash in db.rows(
@@ -64,7 +66,10 @@ def verify(db: Database) -> Tree:
             previous = stored_hash
             if leaf.release_id and leaf.kind != "refused":
                 entries[leaf.release_id].append(leaf)
+            if leaf.kind in GOVERNING:
+                governing.append(leaf)
         _check_releases(db, entries)
+        check_book(db, governing)
         return tree
 
 

@@ -64,7 +64,8 @@ def init(
     """
     with reporting("config init"):
         from node_agent.config import parse_config
-        from node_agent.policy_store.governance import GovernanceList, save_governance
+        from node_agent.policy_store.governance import save_governance
+        from trustquery.identity import GovernanceList
 
         home = home_of(context)
         if home.config_file.exists():

@@ -14,7 +14,7 @@ from trustquery.errors import TrustQueryError
 
 __all__ = ["enrol", "keys_app"]
 
-keys_app = typer.Typer(help="This node's keys. The private halves never leave the home folder.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keys: this node's own, and the people's who sign for this trust.", no_args_is_help=True)
 _POLL_SECONDS = 1.0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,86 +11,23 @@ import typer
 
 from node_agent.cli.opening import documents_of, home_of, keys_from, now, policies_of, read_file, startup_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
+from trustquery.cli.policy_tools import add_to
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
     from trustquery.identity import Permit
-    from trustquery.policy import Policy
 
 __all__ = ["policy_app", "project_app"]
 
-policy_app = typer.Typer(help="What this trust answers: check, sign, activate, show.", no_args_is_help=True)
+policy_app = typer.Typer(
+    help="What this trust answers: see what a policy would do, sign, activate, show.", no_args_is_help=True
+)
 project_app = typer.Typer(help="Projects that ask to use this trust's data.", no_args_is_help=True)
 
 Keys = Annotated[list[Path], typer.Option(help="A governance person's key file; give two.")]
 
 
-def _policy(path: Path) -> Policy:
-    from trustquery.policy import Policy
-
-    try:
-        return Policy.from_toml(read_file(path).decode("utf-8"), name=path.name)
-    except UnicodeDecodeError as error:
-        raise TrustQueryError("policy-invalid", place=path.name, problem="it is not UTF-8 text") from error
-
-
-@policy_app.command("check")
-def check(file: Annotated[Path, typer.Argument(help="policy.toml.")]) -> None:
-    """Read a policy, report everything that is wrong with it, and say what its caps promise a patient.
-
-    Example: tq-node policy check policy.toml
-    """
-    with reporting("policy check"):
-        from trustquery.policy.promised import in_words
-
-        policy = _policy(file)
-        for line in in_words(policy):
-            say(line)
-        say(
-            f"version {policy.version} for {policy.trust} is in order. next: tq-node policy sign {file} --key … --key …"
-        )
-
-
-@policy_app.command("sign")
-def sign(
-    file: Annotated[Path, typer.Argument(help="policy.toml, or an envelope that a colleague has signed.")],
-    key: Keys,
-    out: Annotated[Path | None, typer.Option(help="Where the envelope goes; else the same name with .dsse.")] = None,
-) -> None:
-    """Read a policy out as it will be signed, add signatures, write the envelope.
-
-    Example: tq-node policy sign policy.toml --key ~/keys/alice.pem --key ~/keys/bob.pem
-    """
-    with reporting("policy sign"):
-        from trustquery.identity import Envelope
-        from trustquery.policy import Policy
-
-        if file.suffix == ".toml":
-            policy = _policy(file)
-            envelope = Envelope(Policy.KIND, policy.payload(), ())
-        else:
-            envelope = Envelope.decode(read_file(file), kind=Policy.KIND)
-            policy = Policy.from_payload(envelope.payload)
-        say(json.dumps(policy.summary(), indent=2, ensure_ascii=False))
-        for personal in keys_from(key):
-            envelope = envelope.with_signature(personal)
-        target = out or file.with_suffix(".dsse")
-        target.write_bytes(envelope.encode())
-        say(f"wrote {target} with {len(envelope.signatures)} signatures. next: tq-node policy activate {target}")
-
-
-@policy_app.command("activate")
-def activate(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="The signed policy, FILE.dsse.")]
-) -> None:
-    """Put a policy in force that two governance people have signed. A running node takes it up at once.
-
-    Example: tq-node policy activate policy.dsse
-    """
-    with reporting("policy activate"):
-        policy = policies_of(home_of(context)).activate(read_file(file))
-        say(f"policy version {policy.version} of {policy.trust} is in force; hash {policy.sha256}")
-        say("next: tq-node project list")
+add_to(policy_app, "tq-node")
 
 
 @policy_app.command("show")

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from node_agent.cli import configuring, enrolling, governing, running, sources
+from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, running, sources
+from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
+from trustquery.cli.policy_tools import PERMIT_OF
 
 __all__ = ["app", "main"]
 
@@ -32,6 +34,7 @@ def everything(
 ) -> None:
     """Choose the home folder."""
     context.obj = default_home(home)
+    context.meta[PERMIT_OF] = lambda project: permit_of(context, project)
 
 
 app.add_typer(configuring.app, name="config")
@@ -39,9 +42,15 @@ app.command("enrol")(enrolling.enrol)
 app.command("run")(running.run)
 app.command("status")(running.status)
 app.add_typer(sources.app, name="source")
+_CHANGES = (changing.sign, changing.activate, changing.pending, changing.withdraw, changing.history, replaying.replay)
+for command in _CHANGES:
+    governing.policy_app.command()(command)
 app.add_typer(governing.policy_app, name="policy")
 app.add_typer(governing.project_app, name="project")
 app.add_typer(running.ledger_app, name="ledger")
+_PEOPLE = (people.init, people.people, people.add, people.rotate, people.lost, people.sign, people.activate)
+for act in _PEOPLE:
+    enrolling.keys_app.command()(act)
 app.add_typer(enrolling.keys_app, name="keys")
 app.command("pause")(running.pause)
 app.command("resume")(running.resume)

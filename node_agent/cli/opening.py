@@ -14,10 +14,21 @@ from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
     from node_agent.enrolment.startup import Startup
-    from node_agent.policy_store import DocumentStore, PolicyStore
+    from node_agent.policy_store import DocumentStore, Outcome, PolicyStore
+    from node_agent.policy_store.desk import Act
     from trustquery.identity import SigningKey
 
-__all__ = ["documents_of", "home_of", "keys_from", "now", "policies_of", "read_file", "startup_of"]
+__all__ = [
+    "documents_of",
+    "hand_in",
+    "home_of",
+    "keys_from",
+    "now",
+    "permit_of",
+    "policies_of",
+    "read_file",
+    "startup_of",
+]
 
 
 def now() -> int:
@@ -43,11 +54,24 @@ def startup_of(home: Home) -> Startup:
 
 
 def policies_of(home: Home) -> PolicyStore:
-    """The node's own decisions."""
+    """The node's own decisions, to read."""
+    from node_agent.budget.book import BookReader
     from node_agent.policy_store import PolicyStore
 
     startup = startup_of(home)
-    return PolicyStore(home, startup.federation, startup.node)
+    return PolicyStore(home, startup.federation, startup.node, BookReader.beside(home.ledger))
+
+
+def hand_in(home: Home, act: Act, document: bytes = b"") -> Outcome:
+    """Have the node's office do something: the running node's, or one opened here.
+
+    Raises:
+        TrustQueryError: whatever the office refuses; ``node-silent``.
+    """
+    from node_agent.policy_store import desk
+
+    startup = startup_of(home)
+    return desk.hand_in(home, startup.federation, startup.node, act, document)
 
 
 def documents_of(home: Home) -> DocumentStore:
@@ -57,11 +81,21 @@ def documents_of(home: Home) -> DocumentStore:
     return DocumentStore(home.documents, startup_of(home).root)
 
 
-def keys_from(paths: Sequence[Path]) -> list[SigningKey]:
-    """Personal keys from files of mode 0600."""
-    from trustquery.identity import SigningKey
+def permit_of(context: typer.Context, project: str) -> bytes:
+    """The envelope of the permit that the node was sent for a project.
 
-    return [SigningKey.load(path) for path in paths]
+    Raises:
+        TrustQueryError: ``config-missing``, ``project-unknown``.
+    """
+    _, envelope = documents_of(home_of(context)).permit(project, now())
+    return envelope.encode()
+
+
+def keys_from(paths: Sequence[Path]) -> list[SigningKey]:
+    """Personal keys from files of mode 0600; a passphrase is asked for where a file has one."""
+    from trustquery.cli.signing import load_key
+
+    return [load_key(path) for path in paths]
 
 
 def read_file(path: Path) -> bytes:

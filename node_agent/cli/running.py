@@ -9,11 +9,11 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from node_agent.cli.opening import home_of, keys_from, now, policies_of, startup_of
+from node_agent.cli.opening import hand_in, home_of, keys_from, now, policies_of, startup_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
 from node_agent.config import Home
 from trustquery.errors import TrustQueryError
@@ -71,6 +71,7 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     Example: tq-node status --format json
     """
     with reporting("status", form) as reply:
+        from node_agent.budget.book import BookReader
         from node_agent.enrolment.startup import certificate_days_left
         from node_agent.sources.store import Store
 
@@ -83,6 +84,7 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
             facts["policy_version"], facts["policy_sha256"] = policy.version, policy.sha256
         except TrustQueryError as error:
             facts["policy_version"], facts["policy_sha256"] = error.code, ""
+        facts["changes_waiting"] = len(BookReader.beside(home.ledger).waiting())
         try:
             store = Store.open(home.store)
             facts["data_version"], facts["datasets"] = store.data_version, sorted(store.dataset_tables)
@@ -100,6 +102,8 @@ def _next(facts: dict[str, Any]) -> str:
         return "tq-node policy activate FILE.dsse"
     if not isinstance(facts["data_version"], int):
         return "tq-node source refresh"
+    if facts["changes_waiting"]:
+        return "tq-node policy pending"
     return "tq-node ledger verify" if facts["running"] else "tq-node run"
 
 
@@ -140,8 +144,30 @@ def pause(context: typer.Context) -> None:
     Example: tq-node pause
     """
     with reporting("pause"):
-        policies_of(home_of(context)).mark("pause")
-        say("paused: nothing is answered. next: tq-node resume --key FILE --key FILE")
+        home = home_of(context)
+        _mark(home, "pause")
+        say("paused: nothing is answered from now on")
+        _enter(home)
+        say("next: tq-node resume --key FILE --key FILE")
+
+
+def _mark(home: Home, kind: Literal["pause", "stop"]) -> None:
+    """The mark needs nothing but this folder: no ledger, no running node, no coordinator, no key."""
+    from node_agent.policy_store.marks import Marks
+
+    # A mark in a folder that is no node's home would stop nothing and say that it did.
+    if not home.config_file.exists():
+        raise TrustQueryError("config-missing", path=home.config_file, instead="name the home: tq-node --home FOLDER …")
+    Marks(home.control).put(kind)
+
+
+def _enter(home: Home) -> None:
+    """Have the mark entered in the ledger. It holds either way, also where the ledger cannot be written."""
+    try:
+        hand_in(home, "note")
+        say("it is entered in the ledger")
+    except TrustQueryError as error:
+        say(f"it holds, but could not be entered in the ledger yet ({error.code}); the next start enters it")
 
 
 def stop(
@@ -153,15 +179,19 @@ def stop(
     Example: tq-node stop
     """
     with reporting("stop"):
+        home = home_of(context)
+        _mark(home, "stop")
+        say("stopped: nothing is answered from now on")
         from node_agent.budget.database import is_in_use
 
-        home = home_of(context)
-        policies_of(home).mark("stop")
-        say("stopped: nothing is answered from now on")
         ends = time.monotonic() + wait
         while is_in_use(home.ledger) and time.monotonic() < ends:
             time.sleep(0.1)
-        say("the process still runs; it ends by itself" if is_in_use(home.ledger) else "no process runs")
+        if is_in_use(home.ledger):
+            say("the process still runs; it ends by itself, and enters the stop in the ledger")
+        else:
+            say("no process runs")
+            _enter(home)
         say("next: tq-node resume --key FILE --key FILE; then tq-node run")
 
 
@@ -171,10 +201,21 @@ def resume(
 ) -> None:
     """Answer again under the policy that was paused. It takes two governance people.
 
+    What a stop held back stays here for good: analysts ask again.
+
     Example: tq-node resume --key ~/keys/alice.pem --key ~/keys/bob.pem
     """
     with reporting("resume"):
-        policies = policies_of(home_of(context))
-        policies.governance.require(keys_from(key), "resume answering")
-        say("answering again" if policies.clear_marks() else "it was not stopped")
+        from trustquery.identity import Order
+
+        home = home_of(context)
+        startup, keys = startup_of(home), keys_from(key)
+        policies_of(home).governance.require(keys, "resume answering")
+        mark = hand_in(home, "note")
+        if mark.state != "marked":
+            say("it was not stopped")
+        else:
+            order = Order(federation=startup.federation, node=startup.node, act="resume", about=mark.sha256)
+            hand_in(home, "obey", order.sign(*keys).encode())
+            say("answering again")
         say("next: tq-node status")

@@ -10,7 +10,7 @@ from trustquery.codelists import PublicTables
 from trustquery.identity import Acceptance, Envelope, Intent, Member, Permit
 from trustquery.model import Query
 from trustquery.planning import Plan
-from trustquery.policy import Policy
+from trustquery.policy import Policy, PolicyRequest
 from trustquery.protocol.messages import Offer
 
 __all__ = ["Asked", "Case", "KnownReleaseError", "Peer", "Project", "WithheldError"]
@@ -84,6 +84,7 @@ class Case:
     inputs: PublicTables = field(init=False)  # model
     plan: Plan = field(init=False)  # plan
     policy: Policy = field(init=False)  # policy
+    request: PolicyRequest = field(init=False)  # policy: what was judged
     is_profile: bool = False  # policy
     policy_hash: str = ""  # policy
     opt_out_list: str = field(init=False)  # optouts

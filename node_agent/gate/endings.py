@@ -80,13 +80,16 @@ def no_answer(case: Case, ports: Ports) -> None:
     case.seated = False
     ports.heads.slot(case.release_id)
     ports.clock.wait_until(case.slot(2, slot_ms))
-    if not ports.governance.stopped():
+    if not ports.governance.stopped_after(release.reserved_seq):
         send_release(case.release_id, ports)
 
 
 def repeat(release_id: str, ports: Ports) -> None:
     """The same bytes once more, for a release whose bytes have left before; others wait for their slot."""
-    if ports.ledger.has_left(release_id) and not ports.governance.stopped():
+    release = ports.ledger.find(release_id)
+    if release is None or ports.governance.stopped_after(release.reserved_seq):
+        return
+    if ports.ledger.has_left(release_id):
         ports.send(message_of(release_id, ports))
 
 
@@ -99,12 +102,12 @@ def resume(release: Release, ports: Ports) -> None:
     clock.wait_until(clock.monotonic() + wait_ms / 1_000)
     ports.heads.slot(release.release_id)
     if release.state in (State.DEAD, State.EXPIRED):
-        if not ports.governance.stopped():
+        if not ports.governance.stopped_after(release.reserved_seq):
             send_release(release.release_id, ports)
         return
     if release.state is not State.WITNESSED:
         ports.ledger.witnessed(release.release_id, clock.wall())
-    if not may_leave(release.project, release.project_ends, release.not_after, ports):
+    if not may_leave(release.project, release.project_ends, release.not_after, release.reserved_seq, ports):
         ports.ledger.withhold(release.release_id, clock.wall())
         return
     send_release(release.release_id, ports)

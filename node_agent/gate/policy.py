@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from node_agent.budget.decisions import Decided
 from node_agent.gate.case import Asked, Case, Project
 from node_agent.gate.ports import Ports
 from trustquery.catalogue import Catalogue
 from trustquery.errors import TrustQueryError
 from trustquery.forecast.questions import is_profile
+from trustquery.identity import canonical
 from trustquery.model import Query
-from trustquery.model.trusts import trusts_of
 from trustquery.planning import Plan
 from trustquery.policy import Policy, PolicyRequest, evaluate
+from trustquery.policy.facts import request_of
 
 __all__ = ["NO_ANSWER_LIMIT", "decide", "is_everybodys", "run"]
 
@@ -18,44 +20,51 @@ NO_ANSWER_LIMIT = 3
 """This many no-answers in 30 days suspend a person: an outcome that could be forced to tell one bit is rationed."""
 
 
-def decide(asked: Asked, project: Project, query: Query, plan: Plan, ports: Ports, now: int) -> Policy:
-    """The policy in force, when it allows this query.
+def decide(
+    asked: Asked,
+    project: Project,
+    query: Query,
+    catalogue: Catalogue,
+    plan: Plan,
+    ports: Ports,
+    now: int,
+    *,
+    release_id: str = "",
+) -> tuple[Policy, PolicyRequest]:
+    """The policy in force and what it judged, when it allows this query.
+
+    Args:
+        release_id: of an offer: its decision is recorded, durably, before anything is said of it; "" for a preview.
 
     Raises:
-        TrustQueryError: ``policy-…``, one problem for each rule that objects.
+        TrustQueryError: ``policy-…``, one problem for each rule that objects; ``ledger-unwritable``.
     """
     policy = ports.governance.policy()
-    ports.ledger.see("policy", ports.node, policy.version, policy.sha256, now)
     member = project.member
-    request = PolicyRequest(
+    request = request_of(
+        query,
+        plan,
+        catalogue,
+        project.permit,
+        member,
         federation=ports.federation,
         node=ports.node,
-        project=project.permit.project,
-        person=member.person,
-        organisation=member.organisation,
-        purpose=project.permit.purpose,
-        dataset=query.catalogue_id,
-        tables=query.tables(),
-        aggregates=tuple(aggregate.kind for aggregate in query.aggregates),
-        mode=query.mode,
         key_kind=asked.key_kind,
-        rho_nano=plan.rho_nano,
-        delta_atto=query.delta_atto,
-        cells=plan.cells,
         opt_out_treatment=asked.opt_out_treatment,
         disclosure_profile=asked.disclosure_profile,
         min_trusts=asked.min_trusts,
-        unknown_keys=query.has_unknown_keys,
-        trust_key=bool(trusts_of(query)),
-        training_expires=member.training_expires,
         now=now,
     )
     decision = evaluate(policy, request)
+    if release_id:
+        seen = canonical.encode(request.document())
+        taken = Decided(release_id, seen, decision.allowed, decision.rules, policy.version, policy.sha256)
+        ports.ledger.record(taken, now)
     if not decision.allowed:
         raise TrustQueryError.of(decision.reasons)
     if ports.ledger.no_answers(member.person, now) >= NO_ANSWER_LIMIT:
         raise TrustQueryError("policy-analyst-suspended")
-    return policy
+    return policy, request
 
 
 def is_everybodys(policy: Policy, query: Query, catalogue: Catalogue) -> bool:
@@ -69,10 +78,13 @@ def run(case: Case, ports: Ports) -> None:
     Raises:
         TrustQueryError: as ``decide``, and ``node-rate``.
     """
-    case.policy = decide(case.asked, case.project, case.query, case.plan, ports, ports.clock.wall())
+    now = ports.clock.wall()
+    case.policy, case.request = decide(
+        case.asked, case.project, case.query, case.catalogue, case.plan, ports, now, release_id=case.release_id
+    )
     case.policy_hash = case.policy.sha256
     # A fresh draw of what is there already is its asker's to pay: else one person could use up what everybody shares.
     case.is_profile = case.intent.reuse == "stored" and is_everybodys(case.policy, case.query, case.catalogue)
-    person, per_hour = case.project.member.person, case.policy.queries.max_queries_per_hour
+    person, per_hour = case.project.member.person, case.policy.who.max_queries_per_hour
     if not ports.rates.allows_person(person, per_hour, ports.clock.monotonic()):
         raise TrustQueryError("node-rate")

@@ -83,6 +83,10 @@ class Governance(Protocol):
         """Whether the trust has paused or stopped answering."""
         ...
 
+    def stopped_after(self, seq: int) -> bool:
+        """Whether it has, or had at any time since the ledger entry with this number: also where it resumed since."""
+        ...
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -46,7 +46,7 @@ def _decide(message: Preview, peer: Peer, ports: Ports) -> tuple[tuple[Problem, 
         project.permit.disclosure_profile,
     ) or asked.min_trusts < project.permit.min_trusts:
         raise TrustQueryError("auth-document", document="preview", problem="it does not fit the permit")
-    found = policy.decide(asked, project, query, plan, ports, now)
+    found, _ = policy.decide(asked, project, query, read.catalogue, plan, ports, now)
     optouts.check(asked.opt_out_treatment)
     reasons: list[Problem] = []
     shares: list[ScopeShare] = []

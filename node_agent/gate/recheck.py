@@ -9,10 +9,10 @@ from trustquery.errors import TrustQueryError
 __all__ = ["may_leave", "run"]
 
 
-def may_leave(project: str, project_ends: int, not_after: int, ports: Ports) -> bool:
-    """Whether an answer may still leave the trust."""
+def may_leave(project: str, project_ends: int, not_after: int, reserved_seq: int, ports: Ports) -> bool:
+    """Whether an answer may still leave the trust. What a stop held back stays here, also after the trust resumed."""
     now = ports.clock.wall()
-    if ports.governance.stopped() or now >= project_ends or now >= not_after:
+    if ports.governance.stopped_after(reserved_seq) or now >= project_ends or now >= not_after:
         return False
     try:
         return now < ports.governance.acceptance(project).expires
@@ -27,6 +27,6 @@ def run(case: Case, ports: Ports) -> None:
         WithheldError: nothing leaves.
         TrustQueryError: ``ledger-unwritable``.
     """
-    if not may_leave(case.project.permit.project, case.project.ends, case.intent.not_after, ports):
+    if not may_leave(case.project.permit.project, case.project.ends, case.intent.not_after, case.ledger_seq, ports):
         ports.ledger.withhold(case.release_id, ports.clock.wall())
         raise WithheldError

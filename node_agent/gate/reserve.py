@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from node_agent.budget.port import Limits, Reservation, ScopeLimit
+from node_agent.budget.port import Limits, Reservation, ScopeLimit, ScopeName
 from node_agent.gate.case import Case, KnownReleaseError, Project
 from node_agent.gate.ports import Ports
 from node_agent.gate.slots import needed_ms, planned_slot
@@ -12,7 +12,7 @@ from trustquery.errors import TrustQueryError
 from trustquery.policy import Policy
 from trustquery.policy.schema import Caps, atto, nano
 
-__all__ = ["run", "scopes"]
+__all__ = ["policy_limits", "run", "scopes"]
 
 
 def _limits(caps: Caps) -> Limits:
@@ -58,12 +58,29 @@ def scopes(
     whole_project = Limits(
         min(nano(allowed.rho_lifetime), permit.rho_nano, acceptance.rho_nano),
         min(atto(allowed.delta_lifetime), permit.delta_atto),
+        nano(allowed.rho_12_months),
+        atto(allowed.delta_12_months),
     )
     return (
         *everyones,
         ScopeLimit("project", permit.project, whole_project),
         ScopeLimit("analyst", project.member.person, _limits(policy.budget.analyst)),
     )
+
+
+def policy_limits(policy: Policy, scope: ScopeName, subject: str) -> Limits | None:
+    """The caps that a policy alone sets for a scope and subject; None where it has none, so that nothing is paid.
+
+    Permit and acceptance may lower a project's.
+    """
+    if scope == "dataset":
+        rules = [policy.dataset_rule(name) for name in subject.split("+")]
+        return _smallest([_limits(rule.budget) for rule in rules if rule is not None]) if any(rules) else None
+    if scope == "profiles":
+        caps = policy.profiles
+        return Limits(nano(caps.rho_lifetime), 0, nano(caps.rho_90_days), 0) if caps is not None else None
+    by_scope = {"node-wide": policy.budget.node_wide, "project": policy.budget.project}
+    return _limits(by_scope.get(scope, policy.budget.analyst))
 
 
 def run(case: Case, ports: Ports) -> None:

@@ -1,10 +1,11 @@
-"""Step 17: people look at the release, where policy asks. Not built: a policy that asks is refused when it is read."""
+"""Step 17: people look at the release, where policy asks. Not built: the policy refused what needs it, unread."""
 
 from __future__ import annotations
 
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
+from trustquery.policy.rules_query import why_review
 
 __all__ = ["run"]
 
@@ -15,5 +16,5 @@ def run(case: Case, ports: Ports) -> None:
     Raises:
         TrustQueryError: ``usage-not-built``: never without review where the policy wants it.
     """
-    if case.policy.queries.review:
-        raise TrustQueryError("usage-not-built", what="review", instead="set review = false")
+    if why_review(case.policy, case.request):
+        raise TrustQueryError("usage-not-built", what="review", instead="ask for what the policy lets through unseen")

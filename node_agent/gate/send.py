@@ -6,9 +6,24 @@ from node_agent.budget.port import unpack
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
+from trustquery.identity import Answer, Envelope
 from trustquery.protocol.messages import AnswerMessage
 
-__all__ = ["message_of", "run", "send_release"]
+__all__ = ["holds_release", "message_of", "run", "send_release"]
+
+
+def holds_release(message: AnswerMessage) -> bool:
+    """Whether a message may hold anything of a release: all do but a readable refusal without a vector.
+
+    A refusal was decided before data were read, so it may be said while the trust has stopped.
+    """
+    if message.vector:
+        return True
+    try:
+        answer = Answer.from_payload(Envelope.decode(message.envelope, kind=Answer.KIND).payload)
+    except TrustQueryError:
+        return True
+    return answer.status != "refused"
 
 
 def message_of(release_id: str, ports: Ports) -> AnswerMessage:

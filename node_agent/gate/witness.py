@@ -26,6 +26,6 @@ def run(case: Case, ports: Ports) -> None:
     case.seated = False
     ports.heads.slot(case.release_id)
     if not case.policy.bootstrap:
-        raise TrustQueryError("policy-witness-unavailable")
+        raise TrustQueryError("policy-witness-unavailable", trust=case.policy.trust)
     ports.ledger.witnessed(case.release_id, ports.clock.wall())
     ports.clock.wait_until(case.slot(2, slot_ms))

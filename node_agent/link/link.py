@@ -20,6 +20,7 @@ from node_agent.gate.endings import repeat
 from node_agent.gate.gate import pass_offer
 from node_agent.gate.ports import Ports
 from node_agent.gate.preview import answer_preview
+from node_agent.gate.send import holds_release
 from node_agent.link.backoff import delays
 from node_agent.link.channel import open_channel
 from node_agent.link.session import Session
@@ -27,6 +28,7 @@ from node_agent.policy_store import DocumentStore
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.messages import (
     Ack,
+    AnswerMessage,
     Cosignature,
     Documents,
     Goodbye,
@@ -39,7 +41,7 @@ from trustquery.protocol.messages import (
 
 __all__ = ["Link"]
 
-OFFERS_AT_ONCE = 64
+OFFERS_AT_ONCE = 128
 REPEAT_SECONDS = 7 * 86_400
 """How long after its intent ended an unacknowledged answer is still repeated."""
 _AUTHENTICATED = Peer(authenticated=True)
@@ -118,6 +120,10 @@ class Link:
         except TrustQueryError:
             policy_hash = ""
         return Heartbeat(self._ports.heads.note, policy_hash)
+
+    def withheld(self, message: Message) -> bool:
+        """The last look at the stop mark, before bytes go to the stream: whatever way they came here."""
+        return isinstance(message, AnswerMessage) and holds_release(message) and self._ports.governance.stopped()
 
     def deliver(self, message: Message) -> None:
         """Put a message on the stream, from any thread."""

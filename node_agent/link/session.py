@@ -21,6 +21,8 @@ __all__ = ["Handler", "Session"]
 
 HELLO_SECONDS = 10.0
 _QUIET_BEATS = 4
+_STOP_SECONDS = 0.05
+"""How often a write that hangs looks at the stop mark again."""
 _Call = grpc.aio.StreamStreamCall[bytes, bytes]
 
 
@@ -41,6 +43,10 @@ class Handler(Protocol):
 
     def heartbeat(self) -> Heartbeat:
         """The next heartbeat: the ledger head of the last slot, never a figure of load."""
+        ...
+
+    def withheld(self, message: Message) -> bool:
+        """Whether a message may not leave now: it holds bytes of a release, and the trust has stopped."""
         ...
 
 
@@ -98,8 +104,27 @@ class Session:
             call.cancel()
 
     async def _frames(self, call: _Call, message: Message) -> None:
-        for frame in self._outbound.frames(message):
-            await call.write(frame)
+        """Write a message, looking at the stop mark before each frame and while a frame waits for the peer.
+
+        A release that is held back before its first frame is dropped; the ledger has it. Where part of it has gone, or
+        waits in a buffer of the transport, only the end of the stream keeps the rest here.
+
+        Raises:
+            TrustQueryError: ``node-unreachable``: the trust stopped in the middle of a message.
+        """
+        if self._handler.withheld(message):
+            return
+        for number, frame in enumerate(self._outbound.frames(message)):
+            if number and self._handler.withheld(message):
+                raise _unreachable("stopped in the middle of an answer")
+            writing = asyncio.ensure_future(call.write(frame))
+            try:
+                while not (await asyncio.wait((writing,), timeout=_STOP_SECONDS))[0]:
+                    if self._handler.withheld(message):
+                        raise _unreachable("stopped in the middle of an answer")
+                await writing
+            finally:
+                writing.cancel()
 
     async def _next(self, call: _Call) -> bytes:
         frame = await call.read()

@@ -1,56 +1,25 @@
-"""Who decides for this trust: the listed personal keys that sign policies and acceptances.
+"""The lists of governance people on a node's disk: the first as it was made, each later one as it was signed.
 
-``startup/governance.json`` is written once, by ``tq-node config init``. At least two people must sign.
+``startup/governance.json`` is written once, by ``tq-node config init``; later lists are ``policy/people/*.dsse``. Which
+of them is in force the ledger says, by hash, so a file that somebody puts in its place counts for nothing.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
+from node_agent.budget.book import BookReader, Pin
+from node_agent.policy_store.files import replace_file
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Person, SigningKey, canonical, key_id
+from trustquery.identity import Envelope, GovernanceList, canonical
 
-__all__ = ["GovernanceList", "load_governance", "save_governance"]
-
-
-class GovernanceList(BaseModel):
-    """The people whose signatures count, and how many of them are needed (at least 2)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    format: Literal["tq-governance-1"]
-    people: tuple[Person, ...] = Field(min_length=2)
-    threshold: int = Field(ge=2)
-
-    @model_validator(mode="after")
-    def _coherent(self) -> GovernanceList:
-        if len({item.key for item in self.people}) != len(self.people):
-            raise ValueError("each person has a key of their own")
-        if len({item.person for item in self.people}) != len(self.people) or self.threshold > len(self.people):
-            raise ValueError("distinct people, no fewer than the threshold")
-        return self
-
-    @property
-    def ring(self) -> dict[str, bytes]:
-        """Key id to public key."""
-        return {key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in self.people}
-
-    def require(self, keys: list[SigningKey], action: str) -> None:
-        """Refuse unless enough different listed people hold out their keys.
-
-        Raises:
-            TrustQueryError: ``auth-not-allowed``.
-        """
-        if len({key.key_id for key in keys} & set(self.ring)) < self.threshold:
-            raise TrustQueryError(
-                "auth-not-allowed", action=f"{action}: it takes the keys of {self.threshold} governance people"
-            )
+__all__ = ["Lists", "load_governance", "save_governance"]
 
 
 def save_governance(path: Path, listed: GovernanceList) -> None:
-    """Write the list; an existing one is never overwritten.
+    """Write the first list; an existing one is never overwritten.
 
     Raises:
         TrustQueryError: ``config-exists``.
@@ -61,7 +30,7 @@ def save_governance(path: Path, listed: GovernanceList) -> None:
 
 
 def load_governance(path: Path) -> GovernanceList:
-    """Read the list.
+    """Read the first list.
 
     Raises:
         TrustQueryError: ``config-missing``, ``config-invalid``.
@@ -72,7 +41,73 @@ def load_governance(path: Path) -> GovernanceList:
         raise TrustQueryError(
             "config-missing", path=path, instead="name two governance people: `tq-node config init --governance …`"
         ) from error
-    except ValidationError as error:
+    except (OSError, ValidationError) as error:
         raise TrustQueryError(
             "config-invalid", place=str(path.name), problem="the governance list is not valid"
         ) from error
+
+
+class Lists:
+    """Every list there ever was at one node, each as the ledger knows it.
+
+    Args:
+        first: the first list's file.
+        folder: where later ones are.
+        node: this node's name.
+        book: what is in force.
+    """
+
+    def __init__(self, first: Path, folder: Path, node: str, book: BookReader) -> None:
+        self._first = first
+        self._folder = folder
+        self._node = node
+        self._book = book
+
+    def file(self, version: int) -> Path:
+        """Where a list is kept."""
+        return self._first if version == 1 else self._folder / f"{version:08d}.dsse"
+
+    def keep(self, listed: GovernanceList, data: bytes) -> None:
+        """Keep a signed list; it counts once the ledger names it."""
+        replace_file(self.file(listed.version), data)
+
+    def present(self) -> GovernanceList:
+        """The list in force.
+
+        Before the ledger has seen any, the one that the home was made with: it is trusted on first use.
+
+        Raises:
+            TrustQueryError: ``config-missing``, ``config-invalid``, ``policy-signature``.
+        """
+        pin = self._book.in_force("governance", self._node)
+        return self._read(pin) if pin is not None else load_governance(self._first)
+
+    def version(self, version: int) -> GovernanceList:
+        """A list that is or was in force.
+
+        Raises:
+            TrustQueryError: as ``present``.
+        """
+        for pin in self._book.versions("governance", self._node):
+            if pin.version == version:
+                return self._read(pin)
+        if version == 1:
+            # A ledger from before lists were entered in it.
+            return load_governance(self._first)
+        raise TrustQueryError("policy-signature", document="governance list", problem="the ledger does not know it")
+
+    def _read(self, pin: Pin) -> GovernanceList:
+        if pin.version == 1:
+            found = load_governance(self._first)
+        else:
+            try:
+                found = GovernanceList.from_payload(
+                    Envelope.decode(self.file(pin.version).read_bytes(), kind=GovernanceList.KIND).payload
+                )
+            except OSError as error:
+                raise TrustQueryError("config-missing", path=self.file(pin.version), instead="restore it") from error
+        if found.sha256 != pin.sha256:
+            raise TrustQueryError(
+                "policy-signature", document="governance list", problem="it is not the one that the ledger names"
+            )
+        return found

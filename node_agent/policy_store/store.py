@@ -1,20 +1,22 @@
-"""What the trust itself decided, on disk: the signed policy, its acceptances of projects, stop and pause.
+"""What the trust itself decided: the policy in force, its acceptances of projects, stop and pause.
 
-Every read verifies the signatures again (cached while the bytes stay the same), so a file that somebody edits, or puts
-back from an old copy, answers nothing.
+The documents are files; which of them is in force the ledger's book says, by hash. Every read compares and verifies
+again (cached while the bytes stay the same), so a file that somebody edits, or puts back from an old copy, answers
+nothing. Changes are made in ``office``.
 """
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Literal
 
+from node_agent.budget.book import BookReader, Pin, Waiting
 from node_agent.config import Home
 from node_agent.policy_store.files import replace_file, safe_name
-from node_agent.policy_store.governance import GovernanceList, load_governance
+from node_agent.policy_store.governance import Lists
+from node_agent.policy_store.marks import Marks
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Acceptance, Envelope
+from trustquery.identity import Acceptance, Envelope, GovernanceList
 from trustquery.policy import Policy
 
 __all__ = ["PolicyStore"]
@@ -27,98 +29,113 @@ class PolicyStore:
         home: the node's home.
         federation: name of the federation.
         node: this node's name.
+        book: the ledger's book.
     """
 
-    def __init__(self, home: Home, federation: str, node: str) -> None:
-        self._home = home
-        self._federation = federation
-        self._node = node
+    def __init__(self, home: Home, federation: str, node: str, book: BookReader) -> None:
+        self.home = home
+        self.federation = federation
+        self.node = node
+        self.marks = Marks(home.control)
+        self.lists = Lists(home.startup / "governance.json", home.policy / "people", node, book)
+        self._book = book
         self._lock = threading.Lock()
-        self._policy: tuple[bytes, Policy] | None = None
-        self._acceptances: dict[str, tuple[bytes, Acceptance]] = {}
+        self._policy: tuple[Pin, bytes, Policy] | None = None
+        self._acceptances: dict[str, tuple[bytes, str, Acceptance]] = {}
+        self.look_at_mark()
 
     @property
     def governance(self) -> GovernanceList:
         """The people whose signatures count."""
-        return load_governance(self._home.startup / "governance.json")
+        return self.lists.present()
 
     # -- policy --------------------------------------------------------------------------------------------------
 
-    @property
-    def policy_file(self) -> Path:
-        """The signed policy in force."""
-        return self._home.policy / "policy.dsse"
+    def policy_file(self, version: int) -> Path:
+        """Where a version of the policy is kept, for ever."""
+        return self.home.policy / "history" / f"{version:08d}.dsse"
 
-    def verify_policy(self, data: bytes) -> Policy:
-        """Read a signed policy and check that it is for this node.
-
-        Raises:
-            TrustQueryError: ``policy-signature``, ``policy-invalid``, ``policy-unknown-key``.
-        """
-        listed = self.governance
-        try:
-            envelope = Envelope.decode(data, kind=Policy.KIND)
-            envelope.require(listed.ring, listed.threshold)
-        except TrustQueryError as error:
-            problem = error.problem.fields.get("problem", "it cannot be read")
-            raise TrustQueryError("policy-signature", document="policy", problem=problem) from error
-        policy = Policy.from_payload(envelope.payload)
-        if (policy.federation, policy.trust) != (self._federation, self._node):
-            raise TrustQueryError("policy-invalid", place="trust", problem="it is for another trust or federation")
-        return policy
+    def waiting_file(self, change: Waiting) -> Path:
+        """Where a change that waits is kept."""
+        return self.home.policy / "waiting" / f"{change.sha256}.dsse"
 
     def policy(self) -> Policy:
         """The policy in force.
 
         Raises:
-            TrustQueryError: ``policy-absent`` and as ``verify_policy``.
+            TrustQueryError: ``policy-absent``, ``policy-signature``, ``policy-invalid``.
         """
+        pin = self._book.in_force("policy", self.node)
+        if pin is None:
+            raise TrustQueryError("policy-absent")
+        return self._pinned(pin)
+
+    def policy_versions(self) -> tuple[tuple[Pin, Policy | TrustQueryError], ...]:
+        """Every policy that was ever in force, oldest first, each checked by its hash; or why it cannot be read."""
+        found: list[tuple[Pin, Policy | TrustQueryError]] = []
+        for pin in self._book.versions("policy", self.node):
+            try:
+                found.append((pin, self._pinned(pin)))
+            except TrustQueryError as error:
+                found.append((pin, error))
+        return tuple(found)
+
+    def _pinned(self, pin: Pin) -> Policy:
         try:
-            data = self.policy_file.read_bytes()
+            data = self.policy_file(pin.version).read_bytes()
         except OSError as error:
             raise TrustQueryError("policy-absent") from error
         with self._lock:
-            if self._policy is None or self._policy[0] != data:
-                self._policy = data, self.verify_policy(data)
-            return self._policy[1]
+            if self._policy is not None and self._policy[:2] == (pin, data):
+                return self._policy[2]
+        policy = self.read_policy(data, self.lists.version(pin.signed_under), 1)
+        if policy.sha256 != pin.sha256:
+            raise TrustQueryError(
+                "policy-signature", document="policy", problem="it is not the one that the ledger names"
+            )
+        with self._lock:
+            self._policy = pin, data, policy
+        return policy
 
-    def activate(self, data: bytes) -> Policy:
-        """Put a signed policy in force.
+    def read_policy(self, data: bytes, listed: GovernanceList, threshold: int) -> Policy:
+        """Read a signed policy and check that it is for this node.
 
         Raises:
-            TrustQueryError: as ``verify_policy``, and ``policy-document-stale`` when it is not newer.
+            TrustQueryError: ``policy-signature``, ``policy-invalid``, ``policy-unknown-key``.
         """
-        policy = self.verify_policy(data)
-        if self.policy_file.exists():
-            current = self.policy()
-            if policy.version < current.version or (policy.version == current.version and policy != current):
-                raise TrustQueryError("policy-document-stale", document="policy")
-        replace_file(self._home.policy / "history" / f"{policy.version:08d}.dsse", data)
-        replace_file(self.policy_file, data)
+        try:
+            envelope = Envelope.decode(data, kind=Policy.KIND)
+            envelope.require(listed.ring, threshold)
+        except TrustQueryError as error:
+            problem = error.problem.fields.get("problem", "it cannot be read")
+            raise TrustQueryError("policy-signature", document="policy", problem=problem) from error
+        policy = Policy.from_payload(envelope.payload)
+        if (policy.federation, policy.trust) != (self.federation, self.node):
+            raise TrustQueryError("policy-invalid", place="trust", problem="it is for another trust or federation")
         return policy
 
     # -- acceptances ---------------------------------------------------------------------------------------------
 
     def _acceptance_file(self, project: str) -> Path:
-        return self._home.policy / "acceptances" / f"{safe_name(project)}.dsse"
+        return self.home.policy / "acceptances" / f"{safe_name(project)}.dsse"
 
     def acceptance(self, project: str) -> Acceptance:
-        """The trust's yes to a project.
+        """The trust's yes to a project. Signatures by keys that are no longer listed do not count any more.
 
         Raises:
             TrustQueryError: ``policy-not-accepted``.
         """
         try:
             data = self._acceptance_file(project).read_bytes()
+            listed = self.governance
             with self._lock:
                 known = self._acceptances.get(project)
-                if known is None or known[0] != data:
-                    listed = self.governance
+                if known is None or known[:2] != (data, listed.sha256):
                     found, _, _ = Acceptance.verify(data, listed.ring, listed.threshold)
-                    known = self._acceptances[project] = data, found
+                    known = self._acceptances[project] = data, listed.sha256, found
         except (OSError, ValueError, TrustQueryError) as error:
             raise TrustQueryError("policy-not-accepted", project=project) from error
-        return known[1]
+        return known[2]
 
     def accept(self, envelope: Envelope) -> Acceptance:
         """Keep a signed acceptance.
@@ -145,21 +162,20 @@ class PolicyStore:
 
     # -- stop and pause ------------------------------------------------------------------------------------------
 
-    def mark(self, kind: Literal["pause", "stop"]) -> None:
-        """Answer nothing from now on. Anybody who can write here may: it only tightens."""
-        replace_file(self._home.control / kind, b"")
-
-    def clear_marks(self) -> bool:
-        """Answer again; returns whether anything was marked. The caller has checked two people's keys."""
-        found = self.stopped()
-        for kind in ("pause", "stop"):
-            (self._home.control / kind).unlink(missing_ok=True)
-        return found
+    def look_at_mark(self) -> None:
+        """Take over the ledger's last word on stopping: a mark whose file somebody removed still holds."""
+        mark = self._book.mark()
+        self._entered = mark.kind if mark is not None else "resumed"
+        self._stopped_at = mark.seq if mark is not None else 0
 
     def stopped(self) -> bool:
-        """Whether the trust has paused or stopped answering."""
-        return any((self._home.control / kind).exists() for kind in ("pause", "stop"))
+        """Whether the trust has paused or stopped answering: by a mark, by the ledger, or because it cannot be seen."""
+        return self._entered != "resumed" or self.marks.found() != ""
 
     def must_exit(self) -> bool:
         """Whether the running process is to end as well (``stop``)."""
-        return (self._home.control / "stop").exists()
+        return self._entered == "stopped" or self.marks.found() == "stop"
+
+    def stopped_after(self, seq: int) -> bool:
+        """Whether it has, or had at any time since the ledger entry with this number: also where it resumed since."""
+        return self.stopped() or seq < self._stopped_at

@@ -291,12 +291,12 @@ def test_a_restart_refunds_what_was_not_started_and_buries_what_was(ledger: Ledg
 
 
 def test_versions_of_documents_never_go_backwards(ledger: Ledger) -> None:
-    ledger.see("policy", "ash", 3, print_of("three"), NOW)
+    ledger.see("permit", "ash", 3, print_of("three"), NOW)
     size = ledger.size()
-    ledger.see("policy", "ash", 3, print_of("three"), NOW)
+    ledger.see("permit", "ash", 3, print_of("three"), NOW)
     assert ledger.size() == size
-    assert code(ledger.see, "policy", "ash", 2, print_of("two"), NOW) == "policy-document-stale"
-    assert code(ledger.see, "policy", "ash", 3, print_of("other three"), NOW) == "policy-document-stale"
-    ledger.see("policy", "birch", 1, print_of("one"), NOW)
-    ledger.see("policy", "ash", 4, print_of("four"), NOW)
+    assert code(ledger.see, "permit", "ash", 2, print_of("two"), NOW) == "policy-document-stale"
+    assert code(ledger.see, "permit", "ash", 3, print_of("other three"), NOW) == "policy-document-stale"
+    ledger.see("permit", "birch", 1, print_of("one"), NOW)
+    ledger.see("permit", "ash", 4, print_of("four"), NOW)
     assert ledger.size() == size + 2

@@ -67,6 +67,8 @@ def question(*, rho_nano: int = 1_000_000, groups: int = 1, **changes: Any) -> Q
 def policy_text(*, profiles: str = "", **changes: str) -> str:
     """A policy in TOML; ``changes`` replaces the value of a key where it first stands.
 
+    ``deny__projects`` is the key ``projects`` where it first stands from ``[deny]`` on.
+
     ``profiles``: caps in 90 days and for life, separated by a blank; "" for no such section.
     """
     lines = POLICY.splitlines()
@@ -74,17 +76,20 @@ def policy_text(*, profiles: str = "", **changes: str) -> str:
         quarter, lifetime = profiles.split()
         lines += ["[profiles]", f"rho_90_days = {quarter}", f"rho_lifetime = {lifetime}"]
     for name, value in changes.items():
-        place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} ="))
+        section, _, name = name.rpartition("__")
+        start = lines.index(f"[{section}]") if section else 0
+        place = next(number for number, line in enumerate(lines) if number >= start and line.startswith(f"{name} ="))
         lines[place] = f"{name} = {value}"
     return "\n".join(lines)
 
 
 POLICY = """
-format = "tq-policy-1"
+format = "tq-policy-2"
 federation = "test"
 trust = "ash"
 version = 1
 bootstrap = true
+hours = "any"
 
 [budget.node_wide]
 rho_12_months = 0.5
@@ -93,7 +98,9 @@ delta_12_months = 0
 delta_lifetime = 0
 
 [budget.project]
+rho_12_months = 0.3
 rho_lifetime = 0.3
+delta_12_months = 0
 delta_lifetime = 0
 
 [budget.analyst]
@@ -104,7 +111,7 @@ delta_lifetime = 0
 
 [[dataset]]
 id = "made-up"
-tables = "all"
+tables = "all-by-catalogue-role"
 
 [dataset.budget]
 rho_12_months = 0.4
@@ -112,28 +119,45 @@ rho_lifetime = 2
 delta_12_months = 0
 delta_lifetime = 0
 
+[who]
+projects = "any-accepted"
+organisations = "any"
+roles = ["lead", "analyst"]
+purposes = ["health-service-planning"]
+key_kinds = ["file"]
+min_training_days = 0
+max_queries_per_hour = 100
+
 [queries]
 aggregates = ["count", "count_distinct_person", "sum", "histogram"]
 modes = ["local"]
-key_kinds = ["file"]
 max_rho = 0.1
+max_delta = 0
 max_cells = 100
+finest_date = "time"
+min_released_count = 0
 opt_out_treatments = ["synthetic-data"]
 disclosure_profiles = ["none"]
-purposes = ["health-service-planning"]
 min_trusts = 2
 unknown_keys = false
 per_trust_figures = true
+trust_key = true
 show_budget_left = true
-max_queries_per_hour = 100
-min_training_days = 0
-review = false
+
+[review]
+every_query = false
+of = []
+above_rho = 1000
+above_cells = 1000000
+template = []
 
 [deny]
 projects = []
 people = []
 organisations = []
 tables = []
+columns = []
+queries = []
 """
 
 

@@ -53,6 +53,7 @@ class Strings:
         sessions: one list a stream of what the node said.
         quiet: do not answer heartbeats.
         echo: change the nonce that is repeated.
+        deaf: greet, then read nothing, so that what the node writes waits in buffers.
     """
 
     def __init__(self, authority: Authority) -> None:
@@ -63,6 +64,7 @@ class Strings:
         self.say: list[Message] = []
         self.hang_up_after: type[object] | None = None
         self.acknowledge = True
+        self.deaf = False
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -100,6 +102,9 @@ class Strings:
                 await tell(Hello((1,), "coordinator", bytes(32), self.echo(message.nonce)))
                 for line in self.say:
                     await tell(line)
+                while self.deaf:
+                    await tell(Heartbeat())
+                    await asyncio.sleep(0.05)
             elif isinstance(message, Heartbeat) and not self.quiet:
                 await tell(Heartbeat())
             elif isinstance(message, AnswerMessage) and self.acknowledge:
@@ -201,6 +206,54 @@ def test_what_is_not_acknowledged_is_repeated_in_the_same_bytes(tmp_path: Path) 
     assert len(set(fixture.strings.said(AnswerMessage))) == 1
     assert len(fixture.strings.sessions) >= 2
     assert fixture.world.engine.runs == 1
+
+
+def test_while_the_trust_has_stopped_refusals_leave_and_releases_do_not(tmp_path: Path) -> None:
+    """Whatever way they came to the stream: this is the last look, and it knows nothing of how a message was made."""
+    fixture = Fixture(tmp_path)
+    fixture.world.ask()
+    release = fixture.world.sent[0]
+    empty = replace(release, vector=b"")  # an answer may hold no cells, and says so
+    fixture.world.marked = True
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: it.connected)
+        for message in (release, empty, replace(empty, envelope=b"{}")):
+            it.link.deliver(message)
+        it.strings.say = [it.world.offer(it.world.people.the_intent("two"))]
+        await it.strings.stop()
+        await it.strings.start()
+        await it.until(lambda: it.strings.said(AnswerMessage))
+        await asyncio.sleep(0.3)
+
+    asyncio.run(fixture.run(story))
+    (message,) = fixture.strings.said(AnswerMessage)
+    assert isinstance(message, AnswerMessage)
+    assert fixture.world.codes(fixture.world.read(message)) == ["policy-stopped"]
+
+
+def test_a_stop_in_the_middle_of_an_answer_ends_the_stream(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    fixture.world.ask()
+    large = replace(fixture.world.sent[0], vector=bytes(24 * 1024 * 1024))
+    fixture.strings.deaf = True
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: it.connected)
+        it.link.deliver(large)
+        # The peer reads nothing: part of the answer waits in buffers, the rest has not been written.
+        await asyncio.sleep(0.5)
+        assert len(it.strings.sessions) == 1
+        it.world.marked = True
+        await it.until(lambda: any(event == "link down" for event, _ in it.world.logged))
+        it.strings.deaf = False
+        await it.until(lambda: len(it.strings.sessions) >= 2 and it.strings.said(Heartbeat))
+        await asyncio.sleep(0.3)
+
+    asyncio.run(fixture.run(story))
+    assert fixture.strings.said(AnswerMessage) == []
+    places = [facts["place"] for event, facts in fixture.world.logged if event == "link down"]
+    assert places[0] == "stopped in the middle of an answer"
 
 
 def test_the_greeting_must_repeat_the_nonce(tmp_path: Path) -> None:

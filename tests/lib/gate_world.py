@@ -157,6 +157,9 @@ class World:
     def stopped(self) -> bool:
         return self.marked
 
+    def stopped_after(self, seq: int) -> bool:
+        return self.marked
+
     # -- asking --------------------------------------------------------------------------------------------------
 
     def offer(self, asked: Intent | None = None, signer: SigningKey | None = None, **changes: bytes) -> Offer:

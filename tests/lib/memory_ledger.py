@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
-from node_agent.budget import VALID_TRANSITIONS, Release, Reservation, ScopeName, Spent, State
+from node_agent.budget import VALID_TRANSITIONS, Decided, Release, Reservation, ScopeName, Spent, State
 from trustquery.errors import TrustQueryError
 from trustquery.log import Checkpoint
 
@@ -35,6 +35,7 @@ class MemoryLedger:
         self.vectors: dict[str, bytes] = {}
         self.days: dict[str, int] = {}
         self.versions: dict[tuple[str, str], tuple[int, str]] = {}
+        self.decided: list[Decided] = []
         self.events: list[tuple[str, str]] = []
         self.clock = 0
 
@@ -176,6 +177,10 @@ class MemoryLedger:
             release.state is State.DEAD and release.analyst == analyst and self.days[release.release_id] > since
             for release in self.releases.values()
         )
+
+    def record(self, decided: Decided, now: int) -> None:
+        self._write("record", decided.release_id, now)
+        self.decided.append(decided)
 
     def note_refusal(self, release_id: str, intent_hash: str, policy_hash: str, now: int) -> None:
         self._write("refused", release_id, now)

@@ -53,6 +53,7 @@ class Observer:
 
     Attributes:
         documents: what every node is sent after its greeting.
+        arrived: every answer there was, with the wall-clock time of its last byte, seconds since 1970.
     """
 
     def __init__(self, federation: str) -> None:
@@ -60,6 +61,7 @@ class Observer:
         self.federation = federation
         self.authority = Authority.generate(federation, now)
         self.documents = Documents()
+        self.arrived: list[tuple[float, AnswerMessage]] = []
         self._outgoing: dict[str, queue.Queue[Message]] = {}
         self._greeted: dict[str, threading.Event] = {}
         self._waiting: dict[tuple[str, str], queue.SimpleQueue[tuple[float, tuple[int, ...], AnswerMessage]]] = {}
@@ -107,6 +109,7 @@ class Observer:
                 lengths.append(len(frame) - varint_length(number))
                 message = inbound.receive(frame)
                 if isinstance(message, AnswerMessage):
+                    self.arrived.append((time.time(), message))
                     self._outgoing[node].put(Ack(message.release_id))
                     waiting = self._waiting.get((node, message.release_id))
                     if waiting is not None:
@@ -129,6 +132,10 @@ class Observer:
         now, lengths, message = found.get(timeout=PATIENCE)
         del self._waiting[node, release_id]
         return Seen(now - began, lengths, message)
+
+    def offer(self, node: str, offer: Offer) -> None:
+        """Offer, without waiting."""
+        self._outgoing[node].put(offer)
 
     def stop(self) -> None:
         """Hang up on everybody."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from node_agent.budget.book import BookReader
 from node_agent.config import Home, parse_config
 from node_agent.enrolment.startup import IDENTITY_KEY, TLS_KEY, Coordinator, save_startup
-from node_agent.policy_store import PolicyStore, save_governance
-from node_agent.policy_store.governance import GovernanceList
+from node_agent.policy_store import Outcome, PolicyStore, save_governance
+from node_agent.policy_store.desk import hand_in
 from node_agent.sources.prepare import refresh
 from node_agent.sources.store import store_key
 from tests.factories.trust import key, person
@@ -22,7 +23,7 @@ from tests.lib.coordinator import EnrolledNode
 from tests.lib.prepared import Rows, write_parquet
 from tests.lib.processes import Process, command
 from trustquery.catalogue import Catalogue, load
-from trustquery.identity import Acceptance, Permit, Root, SigningKey, write_private_file
+from trustquery.identity import Acceptance, GovernanceList, Permit, Root, SigningKey, write_private_file
 from trustquery.policy import Policy
 
 __all__ = ["RealNode", "whole_rows"]
@@ -50,6 +51,7 @@ class RealNode:
         policy: what governance signs.
         answer: lines of ``[answer]``.
         program: what runs in place of ``tq-node … run``; ``HOME`` in it stands for the home.
+        governance: who is listed; the first two sign what the node starts with.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class RealNode:
     policy: str
     answer: str = ""
     program: Sequence[str] = ()
+    governance: Sequence[str] = GOVERNANCE
     home: Home = field(init=False)
     process: Process = field(init=False)
 
@@ -74,18 +77,23 @@ class RealNode:
             format="tq-startup-1", node=self.enrolled.ods, ods=self.enrolled.ods, grpc_address=self.address
         )
         save_startup(self.home, self.root, where, self.authority_pem, self.enrolled.certificate)
-        people = tuple(person(name) for name in GOVERNANCE)
+        people = tuple(person(name) for name in self.governance)
         listed = GovernanceList(format="tq-governance-1", people=people, threshold=2)
         save_governance(self.home.startup / "governance.json", listed)
         self._prepare()
-        self._policies.activate(Policy.from_toml(self.policy).sign(*self._keys).encode())
+        self.put_in_force(self.policy, *GOVERNANCE)
         home = str(self.home.path)
         arguments = [word.replace("HOME", home) for word in self.program] or self.cli("run")
         self.process = Process(arguments, self.folder / "node.log")
 
     @property
     def _policies(self) -> PolicyStore:
-        return PolicyStore(self.home, self.root.federation, self.enrolled.ods)
+        return PolicyStore(self.home, self.root.federation, self.enrolled.ods, BookReader.beside(self.home.ledger))
+
+    def put_in_force(self, policy: str, *people: str) -> Outcome:
+        """Hand in a policy that these people signed."""
+        signed = Policy.from_toml(policy).sign(*map(key, people)).encode()
+        return hand_in(self.home, self.root.federation, self.enrolled.ods, "activate", signed)
 
     @property
     def _keys(self) -> list[SigningKey]:

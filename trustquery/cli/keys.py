@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trustquery.cli.output import data, reporting, say
+from trustquery.cli.signing import load_key
+from trustquery.errors import TrustQueryError
 
-__all__ = ["app"]
+if TYPE_CHECKING:
+    from trustquery.identity import SigningKey
+
+__all__ = ["app", "ask_passphrase", "make_key"]
 
 app = typer.Typer(help="Personal signing keys of committee members and governance people.", no_args_is_help=True)
 
@@ -17,20 +22,47 @@ app = typer.Typer(help="Personal signing keys of committee members and governanc
 Paths = Annotated[list[Path], typer.Argument(help="Where to keep the private key; give several for several keys.")]
 
 
+SHORTEST_PASSPHRASE = 12
+
+
+def make_key(place: Path, passphrase: bytes | None) -> SigningKey:
+    """A new key in a file that only its owner can read."""
+    from trustquery.identity import SigningKey
+
+    key = SigningKey.generate()
+    key.save(place, passphrase)
+    say(f"private key in {place}, readable by you alone; key id {key.key_id}")
+    return key
+
+
+def ask_passphrase() -> bytes:
+    """A new passphrase, typed twice.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``: it is too short.
+    """
+    found: str = typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    if len(found) < SHORTEST_PASSPHRASE:
+        problem = f"a passphrase has at least {SHORTEST_PASSPHRASE} characters: four words that you do not say together"
+        raise TrustQueryError("usage-invalid", place="passphrase", problem=problem)
+    return found.encode()
+
+
 @app.command()
-def new(path: Paths) -> None:
+def new(
+    path: Paths,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for a passphrase, which encrypts the file.")
+    ] = False,
+) -> None:
     """Make a personal Ed25519 key; print its public half on stdout.
 
-    Example: tq key new ~/keys/casey.pem
+    Example: tq key new ~/keys/casey.pem --passphrase
     """
     with reporting():
-        from trustquery.identity import SigningKey
-
+        secret = ask_passphrase() if passphrase else None
         for place in path:
-            key = SigningKey.generate()
-            key.save(place)
-            data(key.public.hex())
-            say(f"private key in {place}, readable by you alone; key id {key.key_id}")
+            data(make_key(place, secret).public.hex())
 
 
 @app.command()
@@ -40,8 +72,6 @@ def show(path: Annotated[Path, typer.Argument(help="The private key's file.")]) 
     Example: tq key show ~/keys/casey.pem
     """
     with reporting():
-        from trustquery.identity import SigningKey
-
-        key = SigningKey.load(path)
+        key = load_key(path)
         data(key.public.hex())
         say(f"key id {key.key_id}")

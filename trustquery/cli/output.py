@@ -16,7 +16,7 @@ from trustquery.errors import Problem, TrustQueryError
 
 __all__ = ["Format", "data", "data_json", "reporting", "say"]
 
-_PLACE = re.compile(r"line (\d+), column (\d+)")
+_PLACE = re.compile(r"line (\d+), column (\d+)(, .*)?")
 
 
 class Format(StrEnum):

@@ -17,6 +17,7 @@ from trustquery.identity.documents import (
     words_for,
 )
 from trustquery.identity.envelope import Envelope
+from trustquery.identity.governance import GovernanceList, Order
 from trustquery.identity.keys import (
     SigningKey,
     key_id,
@@ -31,11 +32,13 @@ __all__ = [
     "Answer",
     "Document",
     "Envelope",
+    "GovernanceList",
     "Input",
     "Intent",
     "LawfulBasis",
     "Member",
     "NodeEntry",
+    "Order",
     "Permit",
     "Person",
     "Revocations",

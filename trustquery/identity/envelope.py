@@ -36,7 +36,7 @@ class Envelope:
     """One signed document as it travels: opaque bytes to every layer but this one.
 
     Attributes:
-        kind: roster, revocations, permit, acceptance, policy, intent, answer, checkpoint or review.
+        kind: roster, revocations, permit, acceptance, policy, governance, order, intent, answer, checkpoint or review.
         payload: canonical JSON bytes.
         signatures: pairs of key id and 64 signature bytes, sorted by key id.
     """

@@ -102,27 +102,35 @@ class SigningKey:
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
-    def load(cls, path: Path) -> SigningKey:
+    def load(cls, path: Path, passphrase: bytes | None = None) -> SigningKey:
         """Read a PKCS#8 PEM file of mode 0600.
 
+        Args:
+            passphrase: what the file is encrypted with; None for one that is not.
+
         Raises:
-            TrustQueryError: ``config-missing``, ``config-key-file``.
+            TrustQueryError: ``config-missing``, ``config-key-file``; ``auth-passphrase``: it has another one.
         """
+        content = read_private_file(path)
+        encrypted = content.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        if encrypted and not passphrase:
+            raise TrustQueryError("auth-passphrase", path=path, problem="none was given")
         try:
-            private = serialization.load_pem_private_key(read_private_file(path), password=None)
+            private = serialization.load_pem_private_key(content, password=passphrase if encrypted else None)
         except (ValueError, TypeError) as error:
+            if encrypted:
+                raise TrustQueryError("auth-passphrase", path=path, problem="this is not it") from error
             raise TrustQueryError("config-key-file", path=path, problem="it is not a private key") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise TrustQueryError("config-key-file", path=path, problem="it is not an Ed25519 key")
         return cls(private)
 
-    def save(self, path: Path) -> None:
-        """Write the key as PKCS#8 PEM, mode 0600; never overwrites."""
+    def save(self, path: Path, passphrase: bytes | None = None) -> None:
+        """Write the key as PKCS#8 PEM, mode 0600, encrypted where there is a passphrase; never overwrites."""
+        sealed = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
         write_private_file(
             path,
-            self._private.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ),
+            self._private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed),
         )
 
     @property

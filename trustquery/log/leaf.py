@@ -35,10 +35,17 @@ Kind = Literal[
     "permit",
     "acceptance",
     "refresh",
+    "governance",
+    "lodged",
+    "withdrawn",
+    "paused",
+    "stopped",
+    "resumed",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 FIRST_PREV_HASH = "0" * 64
-_LATER = "profiles_commitment"
+_LATER = ("profiles_commitment", "facts_commitment")
+"""Fields that came later. An entry without one is written without it: entries from before keep their hash."""
 _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Whole = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -50,10 +57,10 @@ class Leaf(BaseModel):
         seq: counts from 1; the leaf's position in the tree is one less.
         prev_hash: leaf hash of the entry before; 64 zeros for the first.
         intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, roster,
-            permit and acceptance that document.
+            permit, acceptance, governance, lodged and withdrawn that document.
         dataset_commitments: one for each dataset charged, sorted.
-        profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own. An
-            entry without it is written without the field: entries from before there was one keep their hash.
+        profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own.
+        facts_commitment: what the node keeps beside a ``lodged`` entry: the change's hash and when it was lodged.
         rho_sum_nano: loss at this trust in the federation's sum, 1e-9 rho; in local mode the same as the next.
         rho_local_nano: loss of this trust's share alone.
         outbox_hash: SHA-256 of the exact bytes to send (``committed``).
@@ -79,10 +86,12 @@ class Leaf(BaseModel):
     outbox_hash: _Hash = ""
     policy_hash: _Hash = ""
     planned_slot: _Whole = 0
+    facts_commitment: _Hash = ""
 
     def payload(self) -> bytes:
         """Canonical bytes: what is hashed."""
-        return canonical.encode(self.model_dump(mode="json", exclude=None if self.profiles_commitment else {_LATER}))
+        absent = {name for name in _LATER if not getattr(self, name)}
+        return canonical.encode(self.model_dump(mode="json", exclude=absent))
 
     @property
     def hash(self) -> bytes:

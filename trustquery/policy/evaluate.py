@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trustquery.errors import Problem
-from trustquery.policy.rules import RULES, PolicyRequest, Rule
+from trustquery.policy.request import PolicyRequest
+from trustquery.policy.rules import RULES, Rule
 from trustquery.policy.schema import Policy
 
 __all__ = ["Decision", "evaluate"]
@@ -37,7 +38,8 @@ def evaluate(policy: Policy, request: PolicyRequest, rules: tuple[Rule, ...] = R
         try:
             problem = rule.check(policy, request)
         except Exception:
-            problem = Problem("policy-rule-error", fields={"rule": rule.id})
+            trust = str(getattr(policy, "trust", "this trust"))
+            problem = Problem("policy-rule-error", fields={"trust": trust, "rule": rule.id})
         if problem is not None:
             found.append((rule.id, problem))
     return Decision(bool(rules) and not found, tuple(p for _, p in found), tuple(rule for rule, _ in found))

@@ -30,43 +30,55 @@ def decimal_text(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def parse_toml(text: str, *, invalid: str, name: str) -> dict[str, Any]:
+def parse_toml(text: str, *, invalid: str, name: str, found: list[Problem] | None = None) -> dict[str, Any]:
     """TOML as JSON-like data; decimals become their one decimal string.
 
     Args:
         text: the whole file.
         invalid: code of the problem to raise; it has the single field ``problem``.
         name: what to call the file in an error.
+        found: takes the problems of single values, so that others can be reported with them; such a value reads as
+            None. Without it they are raised.
 
     Raises:
-        TrustQueryError: ``invalid``: unreadable, too long, NaN, infinity, or a date.
+        TrustQueryError: ``invalid``: unreadable, too long; and NaN, infinity, or a date, where ``found`` is not given.
     """
     if len(text) > _MAX_BYTES:
         raise TrustQueryError(invalid, place=name, problem="it is longer than 1 MiB")
     try:
-        plain: dict[str, Any] = _plain(tomllib.loads(text, parse_float=Decimal), "", invalid)
+        problems: list[Problem] = []
+        plain: dict[str, Any] = _plain(tomllib.loads(text, parse_float=Decimal), "", invalid, problems)
     except tomllib.TOMLDecodeError as error:
         raise TrustQueryError(invalid, place=name, problem=f"it is not TOML: {error}") from error
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise TrustQueryError(invalid, place=name, problem="its nesting or a number is too long") from error
+    if found is None and problems:
+        raise TrustQueryError.of(problems)
+    if found is not None:
+        found += problems
     return plain
 
 
-def _plain(value: Any, place: str, invalid: str) -> Any:
+def _plain(value: Any, place: str, invalid: str, found: list[Problem]) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item, f"{place}.{key}" if place else key, invalid) for key, item in value.items()}
+        return {key: _plain(item, f"{place}.{key}" if place else key, invalid, found) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item, f"{place}[{number}]", invalid) for number, item in enumerate(value, 1)]
+        return [_plain(item, f"{place}[{number}]", invalid, found) for number, item in enumerate(value, 1)]
+    wrong = ""
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TrustQueryError(invalid, place=place, problem="NaN and infinity are not numbers here")
-        if abs(value.adjusted()) > MAX_DIGITS:  # 1e999999999 has a gigabyte of zeros
-            raise TrustQueryError(invalid, place=place, problem="the number is too large or too small")
-        return decimal_text(value)
-    if isinstance(value, int) and abs(value) >= 2**63:
-        raise TrustQueryError(invalid, place=place, problem="the number is too large")
-    if isinstance(value, datetime.date | datetime.time):
-        raise TrustQueryError(invalid, place=place, problem="dates are not used here")
+            wrong = "NaN and infinity are not numbers here"
+        elif abs(value.adjusted()) > MAX_DIGITS:  # 1e999999999 has a gigabyte of zeros
+            wrong = "the number is too large or too small"
+        else:
+            return decimal_text(value)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        wrong = "the number is too large"
+    elif isinstance(value, datetime.date | datetime.time):
+        wrong = "dates are not used here"
+    if wrong:
+        found.append(Problem(invalid, place[:200], {"problem": wrong}))
+        return None
     return value
 
 
@@ -80,20 +92,42 @@ def read_model(model: type[Model], data: dict[str, Any], *, unknown: str, invali
         # Through JSON text: pydantic's strict mode takes arrays for tuples only from there.
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        raise TrustQueryError.of(list(faults(error, model, unknown=unknown, invalid=invalid))) from error
+        raise TrustQueryError.of(list(faults(error, model, data, unknown=unknown, invalid=invalid))) from error
 
 
-def faults(error: ValidationError, model: type[BaseModel], *, unknown: str, invalid: str) -> Iterator[Problem]:
-    """The problems in a validation error, in the order of the file; none repeats a value."""
+def faults(
+    error: ValidationError, model: type[BaseModel], data: object, *, unknown: str, invalid: str
+) -> Iterator[Problem]:
+    """The problems in a validation error, in the order of the schema; none repeats a value.
+
+    Args:
+        data: what was read; it tells the keys of a place from the names that pydantic gives to alternatives.
+    """
     for fault in error.errors(include_url=False, include_input=False):
-        place = _place(fault["loc"])
+        steps = _steps(fault["loc"], data)
+        place = _place(steps)
         if fault["type"] == "extra_forbidden":
-            names = _fields_at(model, fault["loc"][:-1])
-            key = str(fault["loc"][-1])[:64]
+            names = _fields_at(model, steps[:-1])
+            key = str(steps[-1])[:64]
             yield Problem(unknown, place, {"key": key, "nearest": nearest(key, names) or ", ".join(sorted(names))})
         else:
             words = "it is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
             yield Problem(invalid, place, {"problem": words})
+
+
+def _steps(loc: tuple[int | str, ...], data: object) -> tuple[int | str, ...]:
+    """A fault's place without the names of alternatives, which stand in no file."""
+    found: list[int | str] = []
+    for number, step in enumerate(loc, 1):
+        if isinstance(data, dict) and isinstance(step, str):
+            if step not in data and number < len(loc):
+                continue
+            found.append(step)
+            data = data.get(step)
+        elif isinstance(data, list | tuple) and isinstance(step, int) and step < len(data):
+            found.append(step)
+            data = data[step]
+    return tuple(found)
 
 
 def _place(steps: tuple[int | str, ...]) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from trustquery.identity.documents import Acceptance, Answer, Document, Intent, Permit, Revocations, Root, Roster
+from trustquery.identity.governance import GovernanceList, Order
 from trustquery.policy.schema import Policy
 
 __all__ = ["schemas"]
@@ -15,7 +16,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "policies/schema/policy.schema.json": Policy,
     **{
         f"trustquery/identity/schema/{model.KIND}.schema.json": model
-        for model in (Root, Roster, Revocations, Permit, Acceptance, Intent, Answer)
+        for model in (Root, Roster, Revocations, Permit, Acceptance, Intent, Answer, GovernanceList, Order)
     },
 }
 

@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
     """A closed ledger with a sent release, one withheld, one refunded, a policy and a refusal."""
     path = tmp_path / "ledger" / "ledger.sqlite"
     ledger = SqliteLedger(path)
-    ledger.see("policy", "ash", 1, print_of("policy"), NOW)
+    ledger.book.put_in_force("policy", "ash", 1, print_of("policy"), 1, NOW)
     for name in ("one", "two", "three"):
         ledger.reserve(reservation(name), NOW)
     for release_id in (ONE, TWO):
@@ -123,7 +123,11 @@ def test_an_entry_that_charges_no_profile_has_no_such_field(path: Path, tmp_path
 def older(path: Path) -> None:
     """Make the file what version 1 of the ledger's tables left behind."""
     with sqlite3.connect(path) as connection:
-        connection.executescript("DROP VIEW budget_90_days; PRAGMA user_version = 1")
+        connection.executescript(
+            "DROP VIEW budget_90_days; DROP TABLE governed; DROP TABLE lodged; DROP TABLE decision;"
+            "DROP INDEX leaf_mark;"
+            "PRAGMA user_version = 1"
+        )
     connection.close()
 
 
@@ -137,6 +141,10 @@ def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -
     connection.close()
     ledger = SqliteLedger(path)
     assert (ledger.totals(), ledger.size(), ledger.head("here", ledger.size())) == before
+    # The policy that was seen last stays in force, under the first list of people.
+    pin = ledger.book.in_force("policy", "ash")
+    assert pin is not None
+    assert (pin.version, pin.sha256, pin.signed_under) == (1, print_of("policy"), 1)
     ledger.reserve(reservation("five", scopes=profile_scopes()), NOW)
     ledger.close()
     again = SqliteLedger(path)
@@ -144,13 +152,13 @@ def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -
     again.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT spent_rho_nano FROM budget_90_days").fetchall() == [(30,)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     connection.close()
 
 
 def test_a_ledger_of_a_later_version_does_not_open(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 4")
     connection.close()
     assert code(lambda: SqliteLedger(path)) == "ledger-corrupt"
     assert code(lambda: LedgerReader(path)) == "ledger-corrupt"

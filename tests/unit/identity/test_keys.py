@@ -1,6 +1,7 @@
 """Keys in files: read only by their owner, written once, never shown."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,12 @@ def test_a_key_is_not_shown_and_secrets_differ() -> None:
     assert repr(key) == f"SigningKey({key.key_id[:16]}…)"
     assert len({new_secret() for _ in range(100)}) == 100
     assert len(new_secret()) == 32
+
+
+def test_a_key_with_a_passphrase_needs_it(tmp_path: Path) -> None:
+    path, made = tmp_path / "key.pem", SigningKey.generate()
+    made.save(path, b"four words nobody says")
+    assert b"ENCRYPTED" in path.read_bytes()
+    assert SigningKey.load(path, b"four words nobody says").public == made.public
+    for wrong in (None, b"", b"four words nobody said"):
+        assert code_of(partial(SigningKey.load, path, wrong)) == "auth-passphrase"

@@ -17,7 +17,10 @@ from trustquery.identity.envelope import payload_type, sign
 
 ANN, BOB, EVE = key("ann"), key("bob"), key("eve")
 RING = {person.key_id: person.public for person in (ANN, BOB)}
-KINDS = ("root", "roster", "revocations", "permit", "acceptance", "policy", "intent", "answer", "checkpoint", "review")
+KINDS = (
+    *("root", "roster", "revocations", "permit", "acceptance", "policy", "governance", "order", "intent", "answer"),
+    *("checkpoint", "review"),
+)
 
 
 def verify(data: bytes, kind: str = "permit") -> frozenset[str]:

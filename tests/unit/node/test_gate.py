@@ -388,18 +388,21 @@ def test_an_exhausted_budget_names_its_scope(change: dict[str, str], scope: str)
     assert world.ledger.totals() == {}
 
 
-@pytest.mark.parametrize("who", ["policy", "permit", "acceptance"])
+@pytest.mark.parametrize("who", ["policy", "policy in 12 months", "permit", "acceptance"])
 def test_a_projects_cap_is_the_least_of_the_three(who: str) -> None:
     people = People(permit={"rho_nano": 2_000_000} if who == "permit" else {})
     if who == "acceptance":
         people.acceptance["rho_nano"] = 2_000_000
-    if who == "policy":
+    if who.startswith("policy"):
         people.the_policy = people.the_policy.model_copy(
             update={
                 "budget": people.the_policy.budget.model_copy(
                     update={
                         "project": type(people.the_policy.budget.project)(
-                            rho_lifetime=Decimal("0.002"), delta_lifetime=Decimal(0)
+                            rho_12_months=Decimal("0.002"),
+                            rho_lifetime=Decimal("0.002" if who == "policy" else "1"),
+                            delta_12_months=Decimal(0),
+                            delta_lifetime=Decimal(0),
                         )
                     }
                 )

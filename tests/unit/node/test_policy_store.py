@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from node_agent.budget import Book, SqliteLedger
 from node_agent.config import Home
-from node_agent.policy_store import DocumentStore, GovernanceList, PolicyStore, load_governance, save_governance
+from node_agent.policy_store import DocumentStore, Office, PolicyStore, load_governance, save_governance
 from node_agent.policy_store.files import replace_file, safe_name
 from tests.factories.trust import NOW, People, key, person, policy_text
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.errors import TrustQueryError
+from trustquery.identity import GovernanceList
 from trustquery.policy import Policy
 from trustquery.protocol.messages import Documents
 
@@ -21,11 +24,23 @@ LISTED = GovernanceList(format="tq-governance-1", people=(person("grace"), perso
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> PolicyStore:
+def store(tmp_path: Path, book: Book) -> PolicyStore:
     home = Home(tmp_path)
     home.create()
     save_governance(home.startup / "governance.json", LISTED)
-    return PolicyStore(home, "test", "ash")
+    return PolicyStore(home, "test", "ash", book)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    ledger = SqliteLedger(tmp_path / "ledger" / "ledger.sqlite")
+    yield ledger.book
+    ledger.close()
+
+
+@pytest.fixture
+def office(store: PolicyStore, book: Book) -> Office:
+    return Office(store, book, lambda: NOW)
 
 
 @pytest.fixture
@@ -47,38 +62,46 @@ def test_without_a_policy_nothing_is_in_force(store: PolicyStore) -> None:
     assert code(store.policy) == "policy-absent"
 
 
-def test_two_governance_people_put_a_policy_in_force(store: PolicyStore) -> None:
-    assert store.activate(signed("grace", "olu")).version == 1
+def test_two_governance_people_put_a_policy_in_force(store: PolicyStore, office: Office) -> None:
+    assert office.activate(signed("grace", "olu")).state == "in force"
     assert store.policy().version == 1
-    store.activate(signed("grace", "ivan", version="2"))
-    assert store.policy().version == 2
 
 
-@pytest.mark.parametrize("names", [(), ("grace",), ("grace", "grace"), ("grace", "eve"), ("eve", "mallory")])
-def test_anything_less_does_not(store: PolicyStore, names: tuple[str, ...]) -> None:
-    assert code(store.activate, signed(*names)) == "policy-signature"
+@pytest.mark.parametrize("names", [(), ("eve", "mallory")])
+def test_nobody_listed_is_nobody(store: PolicyStore, office: Office, names: tuple[str, ...]) -> None:
+    assert code(office.activate, signed(*names)) == "policy-signature"
     assert code(store.policy) == "policy-absent"
 
 
-def test_a_policy_for_somebody_else_is_refused(store: PolicyStore) -> None:
-    assert code(store.activate, signed("grace", "ivan", trust='"birch"')) == "policy-invalid"
-    assert code(store.activate, signed("grace", "ivan", federation='"other"')) == "policy-invalid"
+@pytest.mark.parametrize("names", [("grace",), ("grace", "grace"), ("grace", "eve")])
+def test_the_first_policy_takes_two_different_people(
+    store: PolicyStore, office: Office, names: tuple[str, ...]
+) -> None:
+    assert code(office.activate, signed(*names)) == "policy-two-people"
+    assert code(store.policy) == "policy-absent"
 
 
-def test_versions_go_forwards(store: PolicyStore) -> None:
-    store.activate(signed("grace", "ivan", version="2"))
-    assert code(store.activate, signed("grace", "ivan", version="1")) == "policy-document-stale"
-    assert code(store.activate, signed("grace", "ivan", version="2", max_cells="99")) == "policy-document-stale"
-    store.activate(signed("grace", "olu", version="2"))  # the same text, signed again
+def test_a_policy_for_somebody_else_is_refused(office: Office) -> None:
+    assert code(office.activate, signed("grace", "ivan", trust='"birch"')) == "policy-invalid"
+    assert code(office.activate, signed("grace", "ivan", federation='"other"')) == "policy-invalid"
 
 
-def test_a_file_that_somebody_edited_answers_nothing(store: PolicyStore) -> None:
-    store.activate(signed("grace", "ivan"))
+def test_versions_go_forwards(store: PolicyStore, office: Office) -> None:
+    office.activate(signed("grace", "ivan", version="2"))
+    assert code(office.activate, signed("grace", "ivan", version="1")) == "policy-document-stale"
+    assert code(office.activate, signed("grace", "ivan", version="2", max_cells="99")) == "policy-document-stale"
+    assert office.activate(signed("grace", "olu", version="2")).state == "in force"  # the same text, signed again
+    assert store.policy().version == 2
+
+
+def test_a_file_that_somebody_edited_answers_nothing(store: PolicyStore, office: Office) -> None:
+    office.activate(signed("grace", "ivan"))
     store.policy()
-    store.policy_file.write_bytes(signed("eve", "mallory", max_rho="100"))
-    assert code(store.policy) == "policy-signature"
-    store.policy_file.write_bytes(b"{}")
-    assert code(store.policy) == "policy-signature"
+    for text in (signed("eve", "mallory", max_rho="0.01"), b"{}", signed("grace", "ivan", max_rho="0.01")):
+        store.policy_file(1).write_bytes(text)
+        assert code(store.policy) == "policy-signature"
+    store.policy_file(1).unlink()
+    assert code(store.policy) == "policy-absent"
 
 
 def test_an_acceptance_takes_two_people_and_can_be_taken_back(store: PolicyStore) -> None:
@@ -93,15 +116,28 @@ def test_an_acceptance_takes_two_people_and_can_be_taken_back(store: PolicyStore
     assert code(store.acceptance, "stays") == "policy-not-accepted"
 
 
-def test_stop_and_pause_last_until_both_are_cleared(store: PolicyStore) -> None:
+def test_stop_and_pause_last_until_they_are_resumed(store: PolicyStore, office: Office) -> None:
     assert (store.stopped(), store.must_exit()) == (False, False)
-    store.mark("pause")
+    store.marks.put("pause")
     assert (store.stopped(), store.must_exit()) == (True, False)
-    store.mark("stop")
+    store.marks.put("stop")
     assert (store.stopped(), store.must_exit()) == (True, True)
-    assert store.clear_marks()
-    assert (store.stopped(), store.must_exit()) == (False, False)
-    assert not store.clear_marks()
+    office.note_marks()
+    # A file that somebody removes lifts nothing: the ledger knows.
+    store.marks.clear()
+    assert (store.stopped(), store.must_exit()) == (True, True)
+
+
+def test_a_control_folder_that_cannot_be_read_stops(store: PolicyStore, office: Office) -> None:
+    folder = store.home.control
+    folder.rmdir()
+    assert (store.stopped(), store.must_exit()) == (True, False)
+    folder.write_bytes(b"")
+    assert store.stopped()
+    assert office.note_marks() is None  # nobody decided anything
+    folder.unlink()
+    folder.mkdir()
+    assert not store.stopped()
 
 
 def test_resuming_takes_the_keys_of_two_different_people() -> None:

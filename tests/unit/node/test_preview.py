@@ -50,6 +50,7 @@ def test_an_acceptable_query_shows_what_it_would_leave() -> None:
     )
     assert world.engine.runs == 0
     assert world.ledger.totals() == {}
+    assert world.ledger.decided == []
 
 
 def test_what_is_left_can_be_kept_private() -> None:

@@ -151,8 +151,8 @@ def test_the_caps_for_patients_hold_for_profiles_too() -> None:
     [
         ({"max_rho": "0.00001"}, "rho-per-query"),
         ({"aggregates": '["count"]'}, "aggregate"),
-        ({"tables": '["person"]'}, "table"),
-        ({"projects": '["stays"]'}, "denied"),
+        ({"tables": '[{ name = "person", columns = "all-by-catalogue-role" }]'}, "table"),
+        ({"deny__projects": '["stays"]'}, "denied"),
         ({"purposes": '["clinical-audit"]'}, "purpose"),
         ({"max_cells": "0"}, "cells"),
     ],

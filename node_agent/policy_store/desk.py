@@ -1,0 +1,131 @@
+"""How a command reaches the office of a node that runs: a file in, a file back, in the home's ``control/desk/``.
+
+The node listens nowhere, so there is no socket, and one process writes the ledger, so a command does not. What comes in
+is believed for its signatures alone: whoever can write here can do no more than hand in what governance people signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from node_agent.budget import SqliteLedger
+from node_agent.budget.database import is_in_use
+from node_agent.config import Home
+from node_agent.policy_store.files import replace_file
+from node_agent.policy_store.office import Office, Outcome
+from node_agent.policy_store.store import PolicyStore
+from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity import new_secret
+
+__all__ = ["Act", "Desk", "hand_in"]
+
+Act = Literal["activate", "obey", "note"]
+_FORMAT = "tq-desk-1"
+_MAX_BYTES = 4 * 1024 * 1024
+_LOOK_SECONDS = 0.05
+PATIENCE_SECONDS = 15.0
+
+
+def _do(office: Office, act: str, document: bytes) -> Outcome:
+    if act == "activate":
+        return office.activate(document)
+    if act == "obey":
+        return office.obey(document)
+    if act == "note":
+        mark = office.note_marks()
+        return Outcome("answering" if mark is None or mark.kind == "resumed" else "marked", mark.sha256 if mark else "")
+    raise TrustQueryError("usage-invalid", place="desk", problem="there is no such act")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The running node's side.
+
+    Args:
+        folder: ``control/desk/``.
+    """
+
+    folder: Path
+    office: Office
+
+    def clear(self) -> None:
+        """Drop replies that nobody came for. A request that lies here is still served: it holds what people signed."""
+        for path in self.folder.glob("*.reply"):
+            path.unlink(missing_ok=True)
+
+    def serve(self) -> None:
+        """Answer every request that lies there, oldest name first.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable``: then the node must end.
+        """
+        for path in sorted(self.folder.glob("*.request")):
+            try:
+                request = _read(path)
+                answer: dict[str, Any] = {"outcome": _do(self.office, *request).document()}
+            except (OSError, ValueError, KeyError, TypeError, binascii.Error):
+                answer = {"problems": [Problem("usage-invalid", "desk", {"problem": "unreadable request"}).document()]}
+            except TrustQueryError as error:
+                answer = {"problems": [problem.document() for problem in error.problems]}
+            path.unlink(missing_ok=True)
+            replace_file(path.with_suffix(".reply"), json.dumps(answer).encode())
+
+
+def _read(path: Path) -> tuple[str, bytes]:
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError("too long")
+    data = json.loads(path.read_bytes())
+    if data["format"] != _FORMAT:
+        raise ValueError("another format")
+    return str(data["act"]), base64.b64decode(data["document"], validate=True)
+
+
+def hand_in(home: Home, federation: str, node: str, act: Act, document: bytes = b"") -> Outcome:
+    """Have the office do something: the running node's, or one opened here for as long as it takes.
+
+    Raises:
+        TrustQueryError: whatever the office refuses, and ``node-silent`` when the running node does not answer.
+    """
+    if is_in_use(home.ledger):
+        return _ask(home.control / "desk", act, document)
+    with _own(home, federation, node) as office:
+        return _do(office, act, document)
+
+
+@contextlib.contextmanager
+def _own(home: Home, federation: str, node: str) -> Iterator[Office]:
+    ledger = SqliteLedger(home.ledger)
+    try:
+        store = PolicyStore(home, federation, node, ledger.book)
+        office = Office(store, ledger.book, lambda: int(time.time()))
+        office.take_due()
+        yield office
+    finally:
+        ledger.close()
+
+
+def _ask(folder: Path, act: Act, document: bytes) -> Outcome:
+    name = new_secret(16).hex()
+    request = {"format": _FORMAT, "act": act, "document": base64.b64encode(document).decode()}
+    replace_file(folder / f"{name}.request", json.dumps(request).encode())
+    reply, ends = folder / f"{name}.reply", time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends:
+        try:
+            found = json.loads(reply.read_bytes())
+        except FileNotFoundError:
+            time.sleep(_LOOK_SECONDS)
+            continue
+        reply.unlink(missing_ok=True)
+        if "problems" in found:
+            raise TrustQueryError.of([Problem.from_document(item) for item in found["problems"]])
+        return Outcome.from_document(found["outcome"])
+    (folder / f"{name}.request").unlink(missing_ok=True)
+    raise TrustQueryError("node-silent")

@@ -1,0 +1,114 @@
+"""One real node, the other end of its TLS, and as many signed offers as a test wants."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.factories.trust import People, key, policy_text
+from tests.lib.observer import Observer
+from tests.lib.prepared import Rows
+from tests.lib.processes import wait_for
+from tests.lib.real_gate import epsilon_at
+from tests.lib.real_node import RealNode
+from trustquery.catalogue import load
+from trustquery.identity import Answer, Envelope, Intent, Member, NodeEntry, Permit, Roster
+from trustquery.language import compile_query
+from trustquery.planning import PLAN_FORMAT, compile_plan
+from trustquery.protocol.messages import AnswerMessage, Documents, Offer
+
+__all__ = ["ODS", "LoneNode", "lone_node", "status_of"]
+
+ODS = "RX1"
+DATASET = "nhs-episodes"
+_HOUR = 3_600
+
+
+def status_of(message: AnswerMessage) -> str:
+    """What an answer says of itself."""
+    return Answer.from_payload(Envelope.decode(message.envelope, kind=Answer.KIND).payload).status
+
+
+@dataclass
+class LoneNode:
+    """The node and its coordinator's end of the link."""
+
+    observer: Observer
+    node: RealNode
+    permit: Permit
+    sql: str
+    made: int = 0
+
+    def offers(self, count: int, *, reuse: str = "fresh", rho_nano: int = 1_000) -> list[tuple[str, Offer]]:
+        """Release ids and signed offers, none like another."""
+        catalogue = load(DATASET)
+        query = compile_query(self.sql, catalogue, epsilon=epsilon_at(rho_nano))
+        plan = compile_plan(query, catalogue)
+        permit = self.permit.sign(key("ann"), key("bob")).encode()
+        found = []
+        for number in range(self.made, self.made + count):
+            release_id = hashlib.sha256(b"lone %d" % number).hexdigest()
+            intent = Intent.model_validate({
+                "federation": "test", "release_id": release_id, "project": "stays",
+                "permit_hash": self.permit.sha256, "query_hash": query.sha256, "plan_hash": plan.sha256,
+                "plan_format": PLAN_FORMAT, "catalogue_hash": catalogue.sha256, "inputs": (),
+                "rho_nano": plan.rho_nano, "delta_atto": 0, "mode": "local", "nodes": (ODS, "RX2"), "min_trusts": 2,
+                "reuse": reuse, "opt_out_treatment": "synthetic-data", "disclosure_profile": "none",
+                "as_of": query.as_of, "not_after": int(time.time()) + 3 * _HOUR, "key_id": key("ada").key_id,
+                "key_kind": "file",
+            })  # fmt: skip
+            found.append((release_id, Offer(intent.sign(key("ada")).encode(), permit, query.payload())))
+        self.made += count
+        return found
+
+    def ask(self) -> AnswerMessage:
+        """One answer to one offer."""
+        return self.observer.ask(ODS, *self.offers(1)[0]).message
+
+    def releases(self) -> list[tuple[float, AnswerMessage]]:
+        """Every message so far that holds an answer, with the wall-clock time at which its last byte came."""
+        return [(when, message) for when, message in self.observer.arrived if status_of(message) == "answer"]
+
+    def states(self) -> dict[str, int]:
+        """Number of releases in each state."""
+        return dict(self.node.ledger("SELECT state, count(*) FROM release GROUP BY state"))
+
+
+@contextmanager
+def lone_node(
+    folder: Path, tables: Rows, sql: str, answer: str, *, policy: dict[str, str] | None = None,
+    program: Sequence[str] = (),
+) -> Iterator[LoneNode]:  # fmt: skip
+    """A running node that is connected and has its documents.
+
+    Args:
+        answer: lines of ``[answer]``.
+        policy: changes to the policy's text.
+        program: what runs in place of ``tq-node … run``.
+    """
+    now = int(time.time())
+    observer, people = Observer("test"), People()
+    enrolled = observer.enrol(ODS)
+    entry = NodeEntry(node=ODS, ods=ODS, name=ODS, key=enrolled.key.public.hex(), tls_key_sha256="0" * 64)
+    roster = people.the_roster.model_dump() | {"issued": now - 60, "expires": now + 10 * _HOUR, "nodes": (entry,)}
+    observer.documents = Documents(Roster(**roster).sign(key("root0"), key("root1")).encode())
+    member = people.the_permit.members[0].model_dump() | {"training_expires": now + 10 * _HOUR}
+    lives = {"members": (Member(**member),), "datasets": (DATASET,), "valid_from": now - 60, "expires": now + 9 * _HOUR}
+    permit = Permit(**(people.the_permit.model_dump() | lives))
+    rules = {"trust": f'"{ODS}"', "id": f'"{DATASET}"', "max_queries_per_hour": "100000"} | (policy or {})
+    node = RealNode(
+        folder, enrolled, people.root, observer.authority.certificate_pem, observer.address, DATASET, tables,
+        policy_text(**rules), answer, program,
+    )  # fmt: skip
+    node.accept(permit, now)
+    try:
+        node.start()
+        wait_for((node.home.documents / "roster.dsse").exists, 10, "the roster")
+        yield LoneNode(observer, node, permit, sql)
+    finally:
+        node.end()
+        observer.stop()
