@@ -14,15 +14,14 @@ from pathlib import Path
 
 from benchmarks.accuracy.arms import Federation
 from benchmarks.engine import data
+from benchmarks.engine.link import offer_to_answer
 from benchmarks.engine.measure import answer, memory, time_both, time_parts
 from benchmarks.engine.peer import peer_seconds
 from benchmarks.engine.questions import QUESTIONS, Question
 from benchmarks.engine.report import Finding, Run, Ways, page, result, table
-from node_agent.config import AnswerConfig, EngineConfig
+from node_agent.config import EngineConfig
 from node_agent.engines.routes import Way, routes
 from node_agent.engines.task import task_of
-from node_agent.gate.ports import Settings
-from node_agent.gate.slots import needed_ms, planned_slot
 from trustquery.forecast.choose import choose_terms
 from trustquery.forecast.profiles import Profiles
 from trustquery.language import compile_query
@@ -66,15 +65,8 @@ def find(
         else:
             engine.vector(query, plan)
         walls.append(time.perf_counter() - started)
-    answer = AnswerConfig()
-    settings = Settings(
-        slot_ms=answer.slot_ms, allowance_ms=answer.allowance_ms, rows_per_second=answer.rows_per_second,
-        draws_per_second=answer.draws_per_second,
-    )  # fmt: skip
-    wanted = needed_ms(query, hospital.catalogue, shelf, plan, settings)
-    slot = (planned_slot(0, wanted, settings) + 1) * answer.slot_ms / 1_000
     return Finding(
-        question, seconds, parts, touched, grown, statistics.median(walls), slot,
+        question, seconds, parts, touched, grown, statistics.median(walls),
         len(task.job.plain), len(task.job.bounded), ways,
     )  # fmt: skip
 
@@ -159,6 +151,9 @@ def _measure(folder: Path, questions: Sequence[Question], limits: EngineConfig, 
         found = find(question, hospital, queries[question.id], limits, arguments)
         _say(f"{question.words}: {found.seconds.ours / found.seconds.raw:.2f}x")
         findings.append(found)
+    _say("asking a node over its link")
+    (folder / "node").mkdir()
+    waits = offer_to_answer(folder / "node", hospital, {question.id: queries[question.id] for question in questions})
     _say("writing and reading the store, encrypted and plain")
     (folder / "files").mkdir()
     files = data.files(hospital, folder / "files")
@@ -173,7 +168,7 @@ def _measure(folder: Path, questions: Sequence[Question], limits: EngineConfig, 
         times = scale(folder / "large", queries, limits, arguments)
     hospital.processes.close()
     return Run(arguments.episodes, arguments.seed, arguments.threads, tuple(findings), version, peer, times,
-               exponent(times), files)  # fmt: skip
+               exponent(times), files, waits)  # fmt: skip
 
 
 def _say(text: str) -> None:

@@ -28,7 +28,7 @@ from trustquery.codelists import PublicColumn, PublicTable, PublicTables, shippe
 from trustquery.identity import new_secret
 from trustquery.synthetic import generate
 
-__all__ = ["AREAS", "CATALOGUE", "Files", "Hospital", "files", "make", "public"]
+__all__ = ["AREAS", "CATALOGUE", "Files", "Hospital", "areas", "files", "make", "public"]
 
 CATALOGUE = "nhs-episodes"
 TABLES = ("person", "admission", "diagnosis")
@@ -37,11 +37,16 @@ MEASURED = ("admission_date", "discharge_date", "admission_method", "treatment_f
 FURTHER = "0123456789ABC"
 
 
-def public() -> PublicTables:
-    """The tables that ship, and as many small areas as England has; the made-up patients live in some of them."""
+def areas() -> PublicTable:
+    """As many small areas as England has; the made-up patients live in some of them."""
     codes = tuple((f"E01{1000 + place:06}",) for place in range(AREAS))
     column = PublicColumn("code", ColumnType.TEXT, "code of the area")
-    return shipped().with_more([PublicTable("areas", 1, "Small areas", "made up", (column,), codes)])
+    return PublicTable("areas", 1, "Small areas", "made up", (column,), codes)
+
+
+def public() -> PublicTables:
+    """The tables that ship, and the small areas."""
+    return shipped().with_more([areas()])
 
 
 @dataclass

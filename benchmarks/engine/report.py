@@ -32,7 +32,6 @@ class Finding:
         touched: bytes of the columns that are read.
         grown: bytes beside them, at the peak.
         wall: seconds from the node's call to the exact vector, a process of its own included.
-        slot: seconds from offer to answer, as the default settings plan it from declared sizes.
         ways: where the planner could choose.
         plain, bounded: statements without bounding, and statistics that go through the kernel.
     """
@@ -43,7 +42,6 @@ class Finding:
     touched: int
     grown: int
     wall: float
-    slot: float
     plain: int
     bounded: int
     ways: Ways | None
@@ -61,7 +59,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the benchmark; ``peer`` has the peer's seconds by question, ``times`` ours by rows."""
+    """One run of the benchmark; ``peer`` has the peer's seconds by question, ``times`` ours by rows, ``waits`` seconds
+    from offer to answer over a node's link."""
 
     episodes: int
     seed: int
@@ -72,6 +71,7 @@ class Run:
     times: Mapping[int, float]
     exponent: float
     files: Files
+    waits: Mapping[str, float]
 
     @property
     def rate(self) -> float:
@@ -101,7 +101,7 @@ def _rows(run: Run) -> Iterator[tuple[str, ...]]:
             f"{peer[found.question.id]:.0f}" if found.question.id in peer else "—",
             f"{found.memory:.2f}",
             f"{found.wall * 1000:,.0f}",
-            f"{found.slot:.0f}",
+            f"{run.waits[found.question.id]:.2f}",
         )
 
 

@@ -145,7 +145,7 @@ def explain(
     ] = None,
     project: Annotated[str, typer.Option(help="The project whose permit the node keeps; `tq-node` only.")] = "",
     person: Annotated[str, typer.Option(help="The member of the permit who asks; else the first.")] = "",
-    facts: Annotated[Path | None, typer.Option(help="A file of cases; its [base] says who asks, for what.")] = None,
+    facts: Annotated[Path | None, typer.Option(help="A file of cases; its table base says who asks, for what.")] = None,
     dataset: Annotated[str, typer.Option(help="The dataset that the SQL is about.")] = "",
     epsilon: Annotated[str, typer.Option(help="What the SQL may cost.")] = "0.5",
     unknown_keys: Annotated[bool, typer.Option("--unknown-keys", help="Codes may be found in the data.")] = False,
