@@ -50,7 +50,7 @@ acceptance: venv-dev venv-demo scan-tools ## The acceptance tests by id: passing
 
 .PHONY: mutate-policy
 mutate-policy: venv-dev ## Break every branch of the policy's rules in turn: would policies/cases notice? (seconds)
-	@$(PY) -m tools.mutate_policy
+	@$(PY) -m tests.policies.mutants
 
 # Alone on a quiet machine: whatever else runs, runs in the measurement.
 .PHONY: timing

@@ -109,6 +109,8 @@ def test_first_query(checkout: Path) -> None:
     refused = next(found for text, found in said.items() if "exit status" in text)
     assert "query-identifier-in-output" in refused.stderr
     assert "exit status 10" in refused.stdout
+    checked = next(found for text, found in said.items() if "query check" in text and found is not refused)
+    assert re.search(r"its hash.*\b[0-9a-f]{64}\b", " ".join(checked.stderr.lower().split()))
 
     runs = [found for line, found in done.items() if blocks[line].startswith("tq query run")]
     assert len(runs) == 2

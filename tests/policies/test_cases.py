@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutate_policy import CASES, LEAST, ready_cases, run
+from tests.policies.mutants import CASES, LEAST, ready_cases, run
 from trustquery.policy import RULES, Policy, cases, evaluate
 
 POLICIES = CASES.parent

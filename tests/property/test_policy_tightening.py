@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from decimal import Decimal
 
-from tools.mutate_policy import ready_cases
+from tests.policies.mutants import ready_cases
 from trustquery.policy import Policy, evaluate
 from trustquery.policy.difference import compare
 

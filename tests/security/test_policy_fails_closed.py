@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from tools.mutate_policy import ready_cases
+from tests.policies.mutants import ready_cases
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import canonical
 from trustquery.policy import RULES, Policy, PolicyRequest, cases, evaluate

@@ -36,6 +36,7 @@ def check(asked: Reading) -> None:
         with connect() as connection:
             query = wanted.compile(connection, otherwise="1")
         show_plan(query)
+        say(f"Its hash, by which a trust's policy can approve this very question beforehand: {query.model.sha256}")
         say("The query is one that can be asked. next: tq query cost")
 
 
