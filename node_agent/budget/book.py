@@ -189,6 +189,21 @@ class Book(BookReader):
         transaction.append("withdrawn", intent_hash=sha256)
         transaction.run("UPDATE lodged SET state = 'withdrawn' WHERE sha256 = ?", (sha256,))
 
+    def decline(self, project: str, accepted: int, sha256: str, now: int) -> None:
+        """An acceptance of a project counts no more, nor does an older one: not from a copy either.
+
+        Args:
+            accepted: when it was given, which orders acceptances of a project.
+        """
+        with self._lock, self._entries.writing(now) as transaction:
+            transaction.append("declined", intent_hash=sha256)
+            # Seen is another text of that time, so the very one that was declined is refused as well.
+            transaction.run(
+                "INSERT INTO seen_version (kind, name, version, sha256) VALUES ('acceptance', ?, ?, '')"
+                " ON CONFLICT (kind, name) DO UPDATE SET version = max(version, excluded.version), sha256 = ''",
+                (project, min(accepted, transaction.now)),
+            )
+
     def note(self, kind: MarkKind, now: int) -> Mark:
         """Enter a stop, a pause or the end of one."""
         with self._entries.writing(now) as transaction:

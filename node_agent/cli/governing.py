@@ -151,6 +151,16 @@ def decline(context: typer.Context, project: Annotated[str, typer.Argument(help=
     Example: tq-node project decline bedcare
     """
     with reporting("project decline"):
-        was = policies_of(home_of(context)).decline(project)
-        say(f"{project} is refused from now on" + (" (it had been accepted)" if was else ""))
+        from node_agent.policy_store.desk import hand_in
+
+        home = home_of(context)
+        startup = startup_of(home)
+        try:
+            state = hand_in(home, startup.federation, startup.node, "decline", project.encode()).state
+        except TrustQueryError as error:
+            if error.code != "node-silent":
+                raise
+            state = "declined" if policies_of(home).remove_acceptance(project) else "not accepted"
+            say("the node does not answer: its file is gone, but the ledger does not know yet. Decline again later")
+        say(f"{project} is refused from now on" + (" (it had been accepted)" if state == "declined" else ""))
         say("next: tq-node project list")

@@ -115,7 +115,7 @@ class Job:
         cells: cells of one block.
         spans: by block, of a histogram whose values come the plain way: its span and cuts.
         mapped: how to compute all of it by value, where it is of that kind; the other ways are for many values.
-        rows_at_a_time: rows in one part of the people: what a processor's own memory holds.
+        rows_at_a_time: as ``routes.Routes.part_rows``.
     """
 
     plain: Sequence[str]

@@ -35,6 +35,8 @@ __all__ = ["Routes", "Way", "routes"]
 Way = Literal["cheapest", "by-value", "by-row", "in-sql"]
 Limit = tuple[str, int]
 """What counts the plain way: rows where ``_n`` or ``_r`` is at most so much."""
+PART, PART_JOINED = 320_000, 1_280_000
+"""Rows of one part of the people: what a processor's own memory holds. A join costs something each time it begins."""
 FEWEST = 2
 """People with at most so few rows are not worth a way of their own."""
 
@@ -51,7 +53,9 @@ class Routes:
         ranked: blocks that are bounded in SQL.
         mapped: how to compute all of it by value, where that can be.
         reads: by name in SQL, the columns that are read of each table about people.
-        apart: whether plain statements too are run on some people after others: they hold something of each person.
+        apart: whether plain statements too are run on some people after others: they hold something of each person,
+            such as the other side of a join.
+        part_rows: rows in one part of the people.
         forecasts: where both are possible, what computing by value is forecast to cost, and by row (``costs``).
     """
 
@@ -63,6 +67,7 @@ class Routes:
     mapped: Mapped | None
     reads: dict[str, tuple[str, ...]]
     apart: bool
+    part_rows: int
     forecasts: tuple[float, float] | None
 
 
@@ -78,6 +83,7 @@ def routes(query: Query, plan: Plan, tables: Tables, way: Way = "cheapest") -> R
     steady = same_for_all_rows(query.relation, tables)
     one_cell = _are(steady, (key.expression for key in query.keys))
     dear = any(isinstance(node, Windows | PerPerson | UnionAll) for node in relations(query.relation))
+    joined = sum(tables.open(scan.table) is None for scan in query.scans) > 1
     if dear:
         # What is dear to compute is computed once.
         source = None
@@ -126,7 +132,8 @@ def routes(query: Query, plan: Plan, tables: Tables, way: Way = "cheapest") -> R
         ranked,
         by_value,
         _reads([*plain, *([rows] if bounded or ranked else [])]),
-        dear,
+        dear or joined,
+        PART_JOINED if joined and not dear else PART,
         forecasts,
     )
 

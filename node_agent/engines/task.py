@@ -62,6 +62,7 @@ def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, way:
         },
         ways.mapped,
         ways.apart,
+        ways.part_rows,
     )
     reads = {}
     for name, columns in ways.reads.items():

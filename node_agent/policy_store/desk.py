@@ -27,7 +27,7 @@ from trustquery.identity import new_secret
 
 __all__ = ["Act", "Desk", "hand_in"]
 
-Act = Literal["activate", "obey", "note"]
+Act = Literal["activate", "obey", "note", "decline"]
 _FORMAT = "tq-desk-1"
 _MAX_BYTES = 4 * 1024 * 1024
 _LOOK_SECONDS = 0.05
@@ -39,6 +39,8 @@ def _do(office: Office, act: str, document: bytes) -> Outcome:
         return office.activate(document)
     if act == "obey":
         return office.obey(document)
+    if act == "decline":
+        return office.decline(document.decode("utf-8"))
     if act == "note":
         mark = office.note_marks()
         return Outcome("answering" if mark is None or mark.kind == "resumed" else "marked", mark.sha256 if mark else "")

@@ -33,7 +33,7 @@ class Outcome:
     """What became of a change.
 
     Attributes:
-        state: ``in force``, ``waiting``, ``withdrawn``, ``answering`` or ``marked``.
+        state: ``in force``, ``waiting``, ``withdrawn``, ``answering``, ``marked``, ``declined`` or ``not accepted``.
         version: of the document, 0 where there is none.
         effective: when a waiting change takes effect, seconds since 1970; 0 otherwise.
         loosened: in plain English, what it loosens.
@@ -273,6 +273,19 @@ class Office:
         self.store.look_at_mark()
         self.log("resumed")
         return Outcome("answering")
+
+    def decline(self, project: str) -> Outcome:
+        """Take back a yes to a project: its file goes, and the ledger keeps a copy of it from counting again.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable``: the file is gone, but a copy of it would count.
+        """
+        given = self.store.given(project)
+        found = self.store.remove_acceptance(project)
+        if given is not None:
+            self.book.decline(project, *given, self.wall())
+            self.log("acceptance declined", project=project)
+        return Outcome("declined" if found else "not accepted")
 
     def note_marks(self) -> Mark | None:
         """Enter a mark that somebody made since; returns the last word on stopping.

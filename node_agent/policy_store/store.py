@@ -153,9 +153,21 @@ class PolicyStore:
         replace_file(self._acceptance_file(acceptance.project), data)
         return acceptance
 
-    def decline(self, project: str) -> bool:
-        """Take back a yes; from now on the project is refused. Returns whether there was one."""
-        path = self._acceptance_file(project)
+    def given(self, project: str) -> tuple[int, str] | None:
+        """When the acceptance that lies there was given, and its hash; None where none can be read."""
+        try:
+            envelope = Envelope.decode(self._acceptance_file(project).read_bytes(), kind=Acceptance.KIND)
+            found = Acceptance.from_payload(envelope.payload)
+        except (OSError, ValueError, TrustQueryError):
+            return None
+        return found.accepted, found.sha256
+
+    def remove_acceptance(self, project: str) -> bool:
+        """Take the file away; from now on the project is refused. Returns whether there was one."""
+        try:
+            path = self._acceptance_file(project)
+        except ValueError:
+            return False
         found = path.exists()
         path.unlink(missing_ok=True)
         return found

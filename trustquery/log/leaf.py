@@ -38,6 +38,7 @@ Kind = Literal[
     "governance",
     "lodged",
     "withdrawn",
+    "declined",
     "paused",
     "stopped",
     "resumed",
@@ -57,7 +58,7 @@ class Leaf(BaseModel):
         seq: counts from 1; the leaf's position in the tree is one less.
         prev_hash: leaf hash of the entry before; 64 zeros for the first.
         intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, roster,
-            permit, acceptance, governance, lodged and withdrawn that document.
+            permit, acceptance, declined (the acceptance), governance, lodged and withdrawn that document.
         dataset_commitments: one for each dataset charged, sorted.
         profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own.
         facts_commitment: what the node keeps beside a ``lodged`` entry: the change's hash and when it was lodged.

@@ -33,10 +33,14 @@ def _belongs(policy: Policy, request: PolicyRequest) -> Problem | None:
     return refused(policy, "belongs-here", "the trust's governance activates a policy written for this node")
 
 
-@rule("witnesses", "bootstrap")
+@rule("witnesses", "bootstrap", "witnesses", "witnesses.names", "witnesses.quorum")
 def _witnesses(policy: Policy, request: PolicyRequest) -> Problem | None:
-    """Witnesses are not built, so the policy must say that it does without."""
-    if policy.bootstrap is True:
+    """Witnesses are not built, so the policy must say that it does without; what it says of them makes sense."""
+    named = policy.witnesses
+    sound = named is None or (
+        isinstance(named.names, tuple) and type(named.quorum) is int and 1 <= named.quorum <= len(named.names)
+    )
+    if policy.bootstrap is True and sound:
         return None
     return Problem("policy-witness-unavailable", fields={"trust": policy.trust})
 

@@ -24,6 +24,7 @@ from trustquery.identity import canonical
 from trustquery.identity.documents import Document, Name
 from trustquery.policy.asking import Deny, Hours, Queries, Review, Template, Who
 from trustquery.policy.budgets import Budget, Caps, ProfileCaps
+from trustquery.policy.countersigning import Witnesses
 from trustquery.policy.data import ColumnRoles, DatasetRule, TableRule
 from trustquery.policy.meaning import Means, Tighter
 from trustquery.policy.numbers import atto, nano
@@ -43,6 +44,7 @@ __all__ = [
     "TableRule",
     "Template",
     "Who",
+    "Witnesses",
     "atto",
     "nano",
 ]
@@ -64,6 +66,7 @@ class Policy(Document):
         version: counts up; an older one is refused for ever.
         bootstrap: true says that the trust answers before there are witnesses, so that a restored backup of the
             ledger would go unnoticed; every result then says "no rollback protection".
+        witnesses: who must have countersigned the ledger's head; left out, nobody is named.
         budget: caps by scope.
         dataset: what may be asked about; nothing else may.
         profiles: own caps for profiles; left out, they are queries like any other.
@@ -80,6 +83,7 @@ class Policy(Document):
     trust: Annotated[Name, Means("Trust", Tighter.NEVER)]
     version: Annotated[int, Field(ge=1), Means("Version", Tighter.SILENT)]
     bootstrap: Annotated[bool, Means("The trust answers without witnesses", Tighter.OFF)]
+    witnesses: Annotated[Witnesses | None, Means("Witnesses of the ledger", Tighter.PARTS)] = None
     budget: Annotated[Budget, Means("Privacy budget", Tighter.PARTS)]
     dataset: Annotated[tuple[DatasetRule, ...], Means("Datasets answered", Tighter.ENTRIES)]
     profiles: Annotated[ProfileCaps | None, Means("Caps of profiles", Tighter.PARTS)] = None
@@ -97,8 +101,9 @@ class Policy(Document):
     def _as_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A section that is left out is left out of the bytes as well."""
         found: dict[str, Any] = handler(self)
-        if self.profiles is None:
-            del found["profiles"]
+        for name in ("profiles", "witnesses"):
+            if getattr(self, name) is None:
+                del found[name]
         return found
 
     @field_validator("format", mode="before")

@@ -16,9 +16,9 @@ from node_agent.config import Home
 from node_agent.policy_store import Office, PolicyStore, save_governance
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
-from tests.factories.trust import NOW, key, person, policy_text
+from tests.factories.trust import NOW, People, key, person, policy_text
 from trustquery.errors import TrustQueryError
-from trustquery.identity import GovernanceList, Order, Person
+from trustquery.identity import Acceptance, GovernanceList, Order, Person
 from trustquery.identity.governance import loosenings, successor, without
 from trustquery.policy import Policy
 
@@ -310,8 +310,6 @@ def test_a_waiting_change_that_a_removed_key_signed_is_withdrawn(trust: Trust) -
 
 
 def test_an_acceptance_that_a_removed_key_signed_must_be_signed_again(trust: Trust) -> None:
-    from tests.factories.trust import People
-
     acceptance = People().the_acceptance
     trust.store.accept(acceptance.sign(key("grace"), key("olu")))
     assert trust.store.acceptance("stays") == acceptance
@@ -319,6 +317,36 @@ def test_an_acceptance_that_a_removed_key_signed_must_be_signed_again(trust: Tru
     assert code(trust.store.acceptance, "stays") == "policy-not-accepted"
     trust.store.accept(acceptance.sign(key("grace"), key("ivan")))
     assert trust.store.acceptance("stays") == acceptance
+
+
+def test_an_acceptance_that_was_declined_does_not_come_back_from_a_copy(trust: Trust) -> None:
+    people = People(acceptance={"accepted": NOW - 10})
+    accepted = people.the_acceptance.sign(key("grace"), key("ivan"))
+
+    def seen(acceptance: Acceptance) -> None:
+        trust.ledger.see("acceptance", "stays", acceptance.accepted, acceptance.sha256, trust.now)
+
+    trust.store.accept(accepted)
+    seen(trust.store.acceptance("stays"))
+    assert trust.office.decline("stays").state == "declined"
+    assert code(trust.store.acceptance, "stays") == "policy-not-accepted"
+    assert trust.kinds()[-1] == "declined"
+    # Somebody puts the file back.
+    trust.store.accept(accepted)
+    trust.restart()
+    assert code(seen, trust.store.acceptance("stays")) == "policy-document-stale"
+    # Two people say yes again.
+    trust.store.accept(People(acceptance={"accepted": NOW - 5}).the_acceptance.sign(key("grace"), key("ivan")))
+    seen(trust.store.acceptance("stays"))
+    assert trust.office.decline("other").state == "not accepted"
+
+
+def test_declining_what_was_never_seen_holds_as_well_and_no_file_blocks_the_future(trust: Trust) -> None:
+    late = People(acceptance={"accepted": NOW + 10**6, "expires": NOW + 10**7}).the_acceptance
+    trust.store.accept(late.sign(key("grace"), key("ivan")))
+    trust.office.decline("stays")
+    assert code(trust.ledger.see, "acceptance", "stays", NOW, "0" * 64, NOW) == "policy-document-stale"
+    trust.ledger.see("acceptance", "stays", NOW + 1, "0" * 64, NOW + 1)
 
 
 @pytest.mark.parametrize(

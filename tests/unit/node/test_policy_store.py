@@ -111,8 +111,11 @@ def test_an_acceptance_takes_two_people_and_can_be_taken_back(store: PolicyStore
     assert code(store.acceptance, "stays") == "policy-not-accepted"
     store.accept(acceptance.sign(key("grace"), key("ivan")))
     assert store.acceptance("stays") == acceptance
-    assert store.decline("stays")
-    assert not store.decline("stays")
+    assert store.given("stays") == (acceptance.accepted, acceptance.sha256)
+    assert store.remove_acceptance("stays")
+    assert not store.remove_acceptance("stays")
+    assert not store.remove_acceptance("../policy")
+    assert store.given("stays") is None
     assert code(store.acceptance, "stays") == "policy-not-accepted"
 
 
