@@ -21,6 +21,7 @@ from node_agent.engines.sql import (
     H,
     U,
     call,
+    column_of,
     fill,
     fixed_point,
     inline,
@@ -29,7 +30,7 @@ from node_agent.engines.sql import (
     stored_name,
 )
 from trustquery.catalogue.schema import ColumnType
-from trustquery.model.facts import infer
+from trustquery.model.facts import infer, unreported
 from trustquery.model.multiplicity import Cap, join_caps, most_rows
 from trustquery.model.nodes import Call, ColumnRef, Expression, Literal, walk
 from trustquery.model.relations import (
@@ -67,10 +68,6 @@ def public_name(table: str) -> str:
 def rank_columns(count: int) -> list[str]:
     """Names of the columns that order a person's rows."""
     return [U, *(f"{H}{place}" for place in range(count))]
-
-
-def _of(table: str, name: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True))
 
 
 def _named(name: str) -> exp.Column:
@@ -250,24 +247,24 @@ class _Writer:
         public = left.public and right.public
         items: list[exp.Expr] = []
         if not public:
-            sides = [_of(name, PERSON) for name, side in ((LEFT, left), (RIGHT, right)) if not side.public]
+            sides = [column_of(name, PERSON) for name, side in ((LEFT, left), (RIGHT, right)) if not side.public]
             both = len(sides) == 2 and node.kind in ("right", "full")
             items.append(_as(fill("COALESCE(:0, :1)", *sides) if both else sides[0], PERSON))
         rank = fill(
-            "(COALESCE(:0, 0) * :1 + COALESCE(:2, 0)) % :3", _of(LEFT, U), number(MULTIPLIER), _of(RIGHT, U),
-            number(MODULUS),
+            "(COALESCE(:0, 0) * :1 + COALESCE(:2, 0)) % :3",
+            column_of(LEFT, U), number(MULTIPLIER), column_of(RIGHT, U), number(MODULUS),
         )  # fmt: skip
         items.append(_as(rank, U))
         for place in range(left.ties + right.ties):
             name, at = (LEFT, place) if place < left.ties else (RIGHT, place - left.ties)
-            items.append(_as(fill("COALESCE(:0, 0)", _of(name, f"{H}{at}")), f"{H}{place}"))
+            items.append(_as(fill("COALESCE(:0, 0)", column_of(name, f"{H}{at}")), f"{H}{place}"))
         for mark in left.marks or right.marks:
-            found = _of(LEFT if left.marks else RIGHT, mark)
+            found = column_of(LEFT if left.marks else RIGHT, mark)
             # A row that the join keeps without one of the scan's is the person's only one.
             items.append(_as(found if node.kind == "inner" else fill("COALESCE(:0, 1)", found), mark))
         columns = {ref: physical(ref) for ref in _in_order(needed)}
         for ref, name in columns.items():
-            items.append(_as(_of(LEFT if ref in left.columns else RIGHT, name), name))
+            items.append(_as(column_of(LEFT if ref in left.columns else RIGHT, name), name))
         kind = {"inner": "INNER", "left": "LEFT", "right": "RIGHT", "full": "FULL"}[node.kind]
         select = exp.select(*items).from_(left.below(LEFT))
         select = select.join(right.below(RIGHT), on=on, join_type=kind, copy=False)
@@ -293,10 +290,10 @@ class _Writer:
     def _condition(self, left: Selected, right: Selected, condition: Expression | None) -> exp.Expr:
         parts: list[exp.Expr] = []
         if not left.public and not right.public:
-            parts.append(exp.EQ(this=_of(LEFT, PERSON), expression=_of(RIGHT, PERSON)))
+            parts.append(exp.EQ(this=column_of(LEFT, PERSON), expression=column_of(RIGHT, PERSON)))
         if condition is not None:
-            where = {ref: _of(LEFT, name) for ref, name in left.columns.items()}
-            where |= {ref: _of(RIGHT, name) for ref, name in right.columns.items()}
+            where = {ref: column_of(LEFT, name) for ref, name in left.columns.items()}
+            where |= {ref: column_of(RIGHT, name) for ref, name in right.columns.items()}
             parts.append(exp.Paren(this=inline(condition, where)))
         if not parts:
             return exp.true()
@@ -321,8 +318,8 @@ class _Writer:
         right = _Writer(self.dataset, self.tables, None, alone=is_alone(node.rows)).relation(node.rows, asked)
         inner = exp.select("1").from_(right.below(RIGHT)).where(self._condition(left, right, node.condition))
         columns = {ref: left.columns.get(ref, physical(ref)) for ref in _in_order(needed)}
-        items = [_of(LEFT, name) for name in left.carried]
-        items += [_of(LEFT, name) for ref, name in columns.items() if ref != found]
+        items = [column_of(LEFT, name) for name in left.carried]
+        items += [column_of(LEFT, name) for ref, name in columns.items() if ref != found]
         mark = [_as(exp.Exists(this=inner), physical(found))] if found in needed else []
         select = exp.select(*items, *mark).from_(left.below(LEFT))
         return Selected(select, left.ties, left.public, columns, left.marks)
@@ -398,12 +395,12 @@ class _Writer:
         own = {ColumnRef(node.alias, window.name) for window in node.columns}
         below = self.relation(node.source, (needed - own) | references(asked))
         layers = Layers(below.columns)
-        scope = rows_of(node, self.tables, lambda *_, **__: None).scope
+        scope = rows_of(node, self.tables, unreported).scope
         items = []
         for window in kept:
             field = scope[node.alias].column(window.name)
             kind = field.info.type if field is not None else None
-            by = infer(window.order[0].expression, scope, lambda *_, **__: None).type if window.order else None
+            by = infer(window.order[0].expression, scope, unreported).type if window.order else None
             items.append(_as(_window(window, layers, below, kind, by), f"{node.alias}.{window.name}"))
         columns = {ref: below.columns.get(ref, physical(ref)) for ref in _in_order(needed)}
         raw = [name for ref, name in columns.items() if ref not in own]

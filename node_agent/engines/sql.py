@@ -43,6 +43,7 @@ __all__ = [
     "U",
     "call",
     "cell_of",
+    "column_of",
     "fill",
     "fixed_point",
     "inline",
@@ -99,8 +100,9 @@ def is_stored(name: str) -> bool:
     return "/" in name and not name.startswith("_")
 
 
-def _column(alias: str, name: str) -> exp.Column:
-    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True))
+def column_of(table: str, name: str) -> exp.Column:
+    """A column of a table, or of a subquery, by its alias."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True))
 
 
 def number(value: int) -> exp.Expr:
@@ -133,7 +135,7 @@ def inline(node: Expression, columns: Mapping[ColumnRef, exp.Column] | None = No
     if isinstance(node, Literal):
         return literal(node.type, node.value)
     if isinstance(node, ColumnRef):
-        return columns[node].copy() if columns is not None else _column(node.alias, node.column)
+        return columns[node].copy() if columns is not None else column_of(node.alias, node.column)
     return call(node, [inline(argument, columns) for argument in node.arguments])
 
 
@@ -211,7 +213,7 @@ def cell_of(
         else:
             # A list is searched from its start for every row, and a long one takes long to read: a join does neither.
             lookups.append((key_table(first + place), value))
-            position = _column(key_table(first + place), PLACE)
+            position = column_of(key_table(first + place), PLACE)
         where = fill(
             "CASE WHEN :0 IS NULL THEN :1 ELSE COALESCE(:2, :3) END", value, number(size + 1), position, number(size)
         )

@@ -26,6 +26,7 @@ from trustquery.forecast.kept import kept_share
 from trustquery.forecast.needs import Need, needs_of, rank_spread
 from trustquery.forecast.people import Crowd
 from trustquery.forecast.profiles import NO_PROFILES, Profiles
+from trustquery.model.facts import unreported
 from trustquery.model.nodes import MAX_INTEGER, Aggregate, AggregateRef, OutputCall, walk_output
 from trustquery.model.query import Query
 from trustquery.model.scope import rows_of
@@ -90,7 +91,7 @@ def choose_terms(
     search = _Search(query, crowds, means, trusts, keep_bounds=keep_bounds)
     best = search.best()
     terms = search.terms(best)
-    by_profiles = any(crowd.known for crowd in crowds) and not rows_of(query.relation, tables, _silent).one_row
+    by_profiles = any(crowd.known for crowd in crowds) and not rows_of(query.relation, tables, unreported).one_row
     chosen = by_profiles and not keep_bounds
     found = query.on(terms)
     try:
@@ -117,10 +118,6 @@ def with_total(query: Query, total: float) -> Query:
             raise TrustQueryError("query-contribution-bound", name="max_total_per_person", limit=most)
         terms[place] = dataclasses.replace(terms[place], bound=Bound("l1", 0, 0, limit << L1_BITS))
     return query.on(tuple(terms))
-
-
-def _silent(*_: object, **__: object) -> None:
-    """For facts of what has been checked elsewhere."""
 
 
 def _told(

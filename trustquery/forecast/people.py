@@ -14,6 +14,7 @@ from fractions import Fraction
 from trustquery.catalogue.schema import ColumnType, Table
 from trustquery.forecast.distribution import Distribution
 from trustquery.forecast.profiles import Profiles
+from trustquery.model.facts import unreported
 from trustquery.model.multiplicity import most_rows, public_factor
 from trustquery.model.nodes import Aggregate, Call, ColumnRef, Expression, Key, walk
 from trustquery.model.query import Query
@@ -82,7 +83,7 @@ def crowd_of(query: Query, place: int, tables: Tables, profiles: Profiles) -> Cr
 class _Asker:
     def __init__(self, query: Query, tables: Tables, profiles: Profiles) -> None:
         self.query, self.tables, self.profiles = query, tables, profiles
-        self.scope = rows_of(query.relation, tables, _silent)
+        self.scope = rows_of(query.relation, tables, unreported)
         self.main = _main_table(query.relation, tables)
         self.names = _tables_of(query.relation, tables)
 
@@ -215,10 +216,6 @@ def _mean(values: list[tuple[float, float]], aggregate: Aggregate) -> tuple[floa
     lo, hi = aggregate.lo / scale, aggregate.hi / scale
     guess = lo + (hi - lo) / GUESS
     return max(abs(guess), (hi - lo) / (2 * GUESS)), guess
-
-
-def _silent(*_: object, **__: object) -> None:
-    """For facts of what has been checked elsewhere."""
 
 
 def _finer_than_months(node: Expression) -> bool:

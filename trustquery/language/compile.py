@@ -26,7 +26,7 @@ from trustquery.language.relation import read_relation, with_marks
 from trustquery.language.scalar import Reader, Refused
 from trustquery.language.subquery import SubqueryReader
 from trustquery.language.types import Info
-from trustquery.model.facts import infer
+from trustquery.model.facts import infer, unreported
 from trustquery.model.nodes import (
     Aggregate,
     AggregateRef,
@@ -461,12 +461,12 @@ class _Compiler:
         for name, number in (("max_groups_per_person", groups), ("max_rows_per_group", rows)):
             if number is not None and not 1 <= number <= MAX_BOUND:
                 raise TrustQueryError("query-contribution-bound", name, name=name, limit=MAX_BOUND)
-        rows_read = rows_of(draft.relation, self.reader.tables, _silent)
+        rows_read = rows_of(draft.relation, self.reader.tables, unreported)
         unknown = any(key.kind == "unknown" for key in draft.keys)
         cells = MAX_UNKNOWN_KEYS if unknown else math.prod(len(key.values) + 2 for key in draft.keys)
         # A person's rows at one trust all have that trust's name.
         fixed = all(
-            key.kind == "trust" or infer(key.expression, rows_read.scope, _silent).person_only for key in draft.keys
+            key.kind == "trust" or infer(key.expression, rows_read.scope, unreported).person_only for key in draft.keys
         )
         default_rows, default_groups = rows_read.rows, rows_read.groups
         if fixed or rows_read.one_row:
@@ -481,10 +481,6 @@ class _Compiler:
     def _default_name(self, written: exp.Expr, otherwise: str) -> str:
         name = written.name.lower() if isinstance(written, exp.Column) else default_name(written)
         return name if _NAME.fullmatch(name) else otherwise
-
-
-def _silent(*_: object, **__: object) -> None:
-    """For facts of what has been checked elsewhere."""
 
 
 def _read_all(tree: exp.Select, reader: Reader) -> None:

@@ -18,6 +18,7 @@ from trustquery.language.relation import conjuncts, is_key_equality, read_from, 
 from trustquery.language.scalar import Reader, Refused
 from trustquery.language.types import NULL
 from trustquery.language.windows import read_window
+from trustquery.model.facts import unreported
 from trustquery.model.nodes import Call, ColumnRef, Expression, Literal, walk
 from trustquery.model.relations import (
     MAX_COLUMNS,
@@ -423,7 +424,7 @@ class SubqueryReader:
             columns.append(read_window(call, name, outputs.tree, outputs.person_columns, reader))
             found.append((call, name))
         windows = Windows(with_marks(relation, reader), alias, tuple(columns))
-        shape = rows_of(windows, reader.tables, lambda *_, **__: None).scope[alias]
+        shape = rows_of(windows, reader.tables, unreported).scope[alias]
         reader.computed(alias, shape)
         outputs.after_windows(alias, found)
         return windows
@@ -432,7 +433,7 @@ class SubqueryReader:
 
     def _shape(self, leaf: Leaf, alias: str, person_key: str | None, reader: Reader) -> Shape:
         """The columns that the text sees: those of the model, and the person key where it was selected."""
-        shape = rows_of(leaf, reader.tables, lambda *_, **__: None).scope[alias]
+        shape = rows_of(leaf, reader.tables, unreported).scope[alias]
         if person_key is None:
             return shape
         columns = (*shape.columns, Field(person_key, NULL, Role.PERSON_KEY, person_key))

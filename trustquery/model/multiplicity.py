@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from trustquery.catalogue.schema import Role
+from trustquery.model.facts import unreported
 from trustquery.model.nodes import Call, ColumnRef, Expression, walk
 from trustquery.model.relations import (
     Derived,
@@ -192,7 +193,7 @@ def join_caps(node: Join, tables: Tables) -> Mapping[str, Cap]:
 def _ties(node: Join, tables: Tables) -> dict[str, str]:
     """Aliases on the right of inner and left joins that are tied by an identifier, with its column."""
     found: dict[str, str] = {}
-    scope = rows_of(node, tables, lambda *_, **__: None).scope
+    scope = rows_of(node, tables, unreported).scope
     current: Join | Leaf = node
     while isinstance(current, Join):
         alias = current.right.alias

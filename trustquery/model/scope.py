@@ -13,7 +13,7 @@ from trustquery.catalogue.schema import Catalogue, ColumnType, DomainValue, Role
 from trustquery.codelists import PublicTable, PublicTables
 from trustquery.errors import nearest
 from trustquery.language.types import BOOLEAN, NULL, Info, TypeMismatchError, column_info, common_type, union
-from trustquery.model.facts import Report, infer
+from trustquery.model.facts import Report, infer, unreported
 from trustquery.model.nodes import MAX_TEXT, ColumnRef, Expression, walk
 from trustquery.model.relations import (
     FOUND,
@@ -269,7 +269,7 @@ def _mark(node: Mark, tables: Tables, report: Report) -> Rows:
     both = {**found.scope, **inner.scope}
     if node.condition is not None:
         condition(node.condition, both, report)
-    whole = node.condition is None or infer(node.condition, both, lambda *_, **__: None).person_only
+    whole = node.condition is None or infer(node.condition, both, unreported).person_only
     # Whether a person has such a row is a fact of the person, unless the condition asks about the outer row.
     asks = node.condition is not None and any(alias in found.scope for alias in _aliases_in(node.condition))
     mark = Shape(node.alias, (Field(FOUND, replace(BOOLEAN, person_only=whole or not asks), Role.DIMENSION),))

@@ -16,6 +16,7 @@ from typing import Any
 from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
+from trustquery.model.facts import unreported
 from trustquery.model.nodes import (
     AggregateRef,
     Bins,
@@ -268,7 +269,7 @@ def _labels(key: Key, query: Query, catalogue: Catalogue) -> dict[Any, str]:
     if not isinstance(key.expression, ColumnRef):
         return {}
     # Words are the catalogue's: a public table has none, so that any table at hand will do here.
-    rows = rows_of(query.relation, Tables(catalogue, PublicTables()), lambda *_, **__: None)
+    rows = rows_of(query.relation, Tables(catalogue, PublicTables()), unreported)
     shape = rows.scope.get(key.expression.alias)
     column = shape.column(key.expression.column) if shape else None
     return {item.value: item.label for item in column.domain} if column else {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from trustquery.catalogue.schema import Catalogue, ColumnType
 from trustquery.codelists import PublicTable, PublicTables
-from trustquery.model.facts import infer
+from trustquery.model.facts import infer, unreported
 from trustquery.model.multiplicity import Cap, join_caps
 from trustquery.model.nodes import Call, ColumnRef, Expression, walk
 from trustquery.model.relations import (
@@ -74,7 +74,7 @@ class Source:
 
     def rows(self, node: Relation) -> Rows:
         """The columns of a relation."""
-        return rows_of(node, Tables(self.catalogue, self.public), lambda *_, **__: None)
+        return rows_of(node, Tables(self.catalogue, self.public), unreported)
 
 
 def records_of(node: Relation, above: Iterable[Expression], source: Source) -> list[Record]:
@@ -231,7 +231,7 @@ def _numbers(asked: Iterable[Expression | None], rows: Rows) -> frozenset[Expres
         for part in walk(expression)
         if isinstance(part, Call)
         and part.function in ("case", "coalesce")
-        and infer(part, rows.scope, lambda *_, **__: None).type is ColumnType.NUMBER
+        and infer(part, rows.scope, unreported).type is ColumnType.NUMBER
     )
 
 
