@@ -128,7 +128,9 @@ class Book(BookReader):
         return self._pins[kind, name]
 
     def put_in_force(self, kind: Governed, name: str, version: int, sha256: str, signed_under: int, now: int) -> None:
-        """A document is in force from now on; whatever of its kind waits with no higher version is withdrawn.
+        """A document is in force from now on; whatever else of its kind waits is withdrawn.
+
+        What waits was compared with another document, and would undo what this one closes.
 
         Raises:
             TrustQueryError: ``policy-document-stale``: the version does not rise.
@@ -151,7 +153,7 @@ class Book(BookReader):
                 )
                 transaction.run("UPDATE lodged SET state = 'in force' WHERE sha256 = ?", (sha256,))
                 for item in self.waiting():
-                    if item.kind == kind and item.version <= version:
+                    if item.kind == kind:
                         self._end(transaction, item.sha256)
             self._pins[kind, name] = Pin(version, sha256, signed_under, leaf.seq)
 

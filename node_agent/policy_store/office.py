@@ -25,6 +25,8 @@ __all__ = ["WAIT_SECONDS", "Office", "Outcome", "describe", "kind_of"]
 
 WAIT_SECONDS = 86_400
 """How long a loosening waits, by the budget clock."""
+MOST_VERSIONS = 1_000
+"""How far above the version in force a later one may be."""
 _TWO = 2
 
 
@@ -152,6 +154,10 @@ class Office:
             return Outcome("in force", policy.sha256, policy.version)
         if pin is not None and policy.version <= pin.version:
             raise TrustQueryError("policy-document-stale", document="policy")
+        if pin is not None and policy.version > pin.version + MOST_VERSIONS:
+            # One person may tighten: they must not use up all later versions with it.
+            problem = f"it is more than {MOST_VERSIONS} above version {pin.version}, which is in force"
+            raise TrustQueryError("policy-invalid", place="version", problem=problem)
         loosened = _loosened_by(self.store, policy) if pin is not None else ()
         signers = Envelope.decode(data, kind=Policy.KIND).signers(listed.ring)
         if loosened or pin is None:

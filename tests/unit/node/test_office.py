@@ -187,9 +187,12 @@ def test_one_person_withdraws_a_change_that_waits(trust: Trust) -> None:
     assert again.effective == trust.now + DAY
 
 
-def test_a_later_version_in_force_withdraws_what_waited_below_it(trust: Trust) -> None:
+@pytest.mark.acceptance("AUZ-09")
+@pytest.mark.parametrize("waiting", ["2", "4"])
+def test_what_comes_into_force_withdraws_what_waits(trust: Trust, waiting: str) -> None:
+    """Else a change lodged yesterday would open again, today, what one person closed this morning."""
     trust.office.activate(signed("grace", "ivan"))
-    trust.office.activate(signed("grace", "ivan", version="2", max_cells="101"))
+    trust.office.activate(signed("grace", "ivan", version=waiting, max_cells="101"))
     trust.office.activate(signed("grace", version="3", max_cells="50"))
     assert trust.book.waiting() == ()
     trust.now += 2 * DAY

@@ -94,6 +94,14 @@ def test_versions_go_forwards(store: PolicyStore, office: Office) -> None:
     assert store.policy().version == 2
 
 
+def test_nobody_uses_up_all_later_versions(store: PolicyStore, office: Office) -> None:
+    office.activate(signed("grace", "ivan"))
+    # A tightening takes one person: with this version nobody could ever change the policy again.
+    assert code(office.activate, signed("grace", version=str(2**53 - 1), max_cells="9")) == "policy-invalid"
+    assert code(office.activate, signed("grace", version="1002", max_cells="9")) == "policy-invalid"
+    assert office.activate(signed("grace", version="1001", max_cells="9")).state == "in force"
+
+
 def test_a_file_that_somebody_edited_answers_nothing(store: PolicyStore, office: Office) -> None:
     office.activate(signed("grace", "ivan"))
     store.policy()
