@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from node_agent.engines.columns import in_one_piece
 from node_agent.engines.job import MAP_INDEX, MAP_VALUE, Bounded, Integers, Item, Job, Lookup, Mapped, Numbers
 from node_agent.engines.kernel import People, Sums, starts_of
 from node_agent.engines.lookups import added_by, cells_of, counted
@@ -107,15 +108,14 @@ class _Space:
 
 def by_value(connection: duckdb.DuckDBPyConnection, job: Job, mapped: Mapped, table: pa.Table) -> list[Worker] | None:
     """The sums of all workers; None where a column has too many values."""
-    columns, looked, filled = list[_Column](), list[Integers](), 0
+    columns, looked = list[_Column](), list[Integers]()
     for lookup in mapped.lookups:
-        found = _column(connection, lookup, table.column(lookup.column), filled, looked)
+        found = _column(connection, lookup, table.column(lookup.column), looked)
         if found is None:
             return None
         columns.append(found)
-        filled = sum(map(len, looked))
     plan = _Plan(mapped, columns, np.concatenate([*looked, np.zeros(0, np.int64)]))
-    person, order = (_in_one_piece(table.column(name)).to_numpy() for name in (PERSON, ORDER))
+    person, order = (in_one_piece(table.column(name)).to_numpy() for name in (PERSON, ORDER))
     count = max(1, len(person) // min(ROWS_AT_A_TIME, job.rows_at_a_time))
     # No person is in two parts.
     cuts = np.searchsorted(person, person[[len(person) * at // count for at in range(1, count)]])
@@ -136,16 +136,12 @@ def by_value(connection: duckdb.DuckDBPyConnection, job: Job, mapped: Mapped, ta
         return list(pool.map(work, [share for share in shares if share]))
 
 
-def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
-    """As it lies where it lies in one piece, which it does when it is whole (``columns``)."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
 def _column(
-    connection: duckdb.DuckDBPyConnection, lookup: Lookup, column: pa.ChunkedArray, filled: int, looked: list[Integers]
+    connection: duckdb.DuckDBPyConnection, lookup: Lookup, column: pa.ChunkedArray, looked: list[Integers]
 ) -> _Column | None:
-    """One column; what is computed of its values goes into ``looked``, which has ``filled`` places so far."""
-    whole = _in_one_piece(column)
+    """One column; what is computed of its values is added to ``looked``."""
+    filled = sum(map(len, looked))
+    whole = in_one_piece(column)
     least: int | None = None
     if pa.types.is_dictionary(whole.type):
         values = whole.dictionary

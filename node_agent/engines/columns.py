@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from node_agent.sources.sealed import Seal, read_columns
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "in_one_piece"]
 
 _Key = tuple[str, bytes, str, str, str]
 """The version's folder and salt (a folder may come again, after a store was deleted), and which column."""
@@ -42,7 +42,7 @@ class Columns:
             absent = [column for column, key in keys.items() if key not in self._kept]
             if absent:
                 read = read_columns(folder, dataset, table, absent, seal)
-                self._kept |= {keys[column]: _in_one_piece(read.column(column)) for column in absent}
+                self._kept |= {keys[column]: pa.chunked_array([in_one_piece(read.column(column))]) for column in absent}
             for key in keys.values():
                 self._kept[key] = self._kept.pop(key)
             found[name] = pa.table({column: self._kept[key] for column, key in keys.items()})
@@ -57,7 +57,9 @@ class Columns:
             held -= self._kept.pop(key).nbytes
 
 
-def _in_one_piece(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """With one dictionary, one number stands for a value in all rows: each query would have to find that out again."""
+def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """As it lies, where it lies in one piece; of text, a number stands for one value throughout."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
     whole = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
-    return pa.chunked_array([whole.combine_chunks()], column.type)
+    return whole.combine_chunks()

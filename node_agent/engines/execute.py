@@ -8,7 +8,7 @@ copy of all rows is ever needed: every step of a relation stays within one perso
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from node_agent.engines.by_value import by_value
+from node_agent.engines.columns import in_one_piece
 from node_agent.engines.job import ABSENT, Integers, Job
 from node_agent.engines.kernel import People, Sums, group
 from node_agent.engines.names import COUNT
@@ -52,7 +53,9 @@ def run(
     sums = {place: Sums(length, 0) for place, length in enumerate(job.lengths)}
     if not job.apart:
         _plain(connection, job, sums)
-    for place, statement in _ranked(connection, job):
+    if job.rows is not None:
+        connection.execute(job.rows)
+    for place, statement in job.ranked.items():
         if not job.lengths:
             return dict(connection.execute(statement).fetchall())
         for cell, value in connection.execute(statement).fetchall():
@@ -82,12 +85,6 @@ def _plain(connection: duckdb.DuckDBPyConnection, job: Job, sums: Mapping[int, S
             sums[block].low[where] += _integers(table, f"_low{block}")
             if f"_high{block}" in table.column_names:
                 sums[block].high[where] += _integers(table, f"_high{block}")
-
-
-def _ranked(connection: duckdb.DuckDBPyConnection, job: Job) -> Iterable[tuple[int, str]]:
-    if job.rows is not None:
-        connection.execute(job.rows)
-    return job.ranked.items()
 
 
 def _by_part(
@@ -186,6 +183,5 @@ def _integers(table: pa.Table, name: str) -> Integers:
 
 
 def _numbers(table: pa.Table, name: str) -> Any:
-    """A column without NULL, where it lies if it lies in one piece."""
-    column: Any = table.column(name)
-    return column.chunk(0).to_numpy() if column.num_chunks == 1 else column.to_numpy()
+    """A column without NULL."""
+    return in_one_piece(table.column(name)).to_numpy()

@@ -18,7 +18,7 @@ from node_agent.engines.relation_sql import BELOW, Layers
 from node_agent.engines.rows import join_lookups
 from node_agent.engines.sql import DIALECT, cell_of, fill, integer_of, number, stored_name
 from trustquery.catalogue.schema import Column, ColumnType, Role
-from trustquery.model.nodes import Aggregate, Call, ColumnRef, Expression, Key, walk
+from trustquery.model.nodes import Aggregate, Call, ColumnRef, Expression, Key, conjuncts, references, walk
 from trustquery.model.query import Query
 from trustquery.model.relations import Derived, Filter, Scan
 from trustquery.model.scope import Tables
@@ -48,15 +48,14 @@ def mapped(query: Query, tables: Tables) -> Mapped | None:
     try:
         for layer in reversed(layers):
             if isinstance(layer, Filter):
-                predicates += map(writer.inlined, _conjuncts(layer.predicate))
+                predicates += map(writer.inlined, conjuncts(layer.predicate))
             else:
                 inside |= {ColumnRef(layer.alias, item.name): writer.inlined(item.expression) for item in layer.columns}
         keys = tuple(writer.key(key, place) for place, key in enumerate(query.keys))
         wheres = tuple(map(writer.test, predicates))
         values = tuple(writer.value(aggregate) for aggregate in query.aggregates)
         filters = tuple(
-            tuple(map(writer.test, map(writer.inlined, _conjuncts(item.filter)))) if item.filter is not None else ()
-            for item in query.aggregates
+            tuple(map(writer.test, map(writer.inlined, conjuncts(item.filter)))) for item in query.aggregates
         )
     except _NotThisWayError:
         return None
@@ -66,12 +65,6 @@ def mapped(query: Query, tables: Tables) -> Mapped | None:
     return Mapped(
         stored_name(query.catalogue_id, table.name), cap, writer.lookups(), keys, sizes, wheres, values, filters, reads
     )
-
-
-def _conjuncts(node: Expression) -> list[Expression]:
-    if isinstance(node, Call) and node.function == "and":
-        return [part for argument in node.arguments for part in _conjuncts(argument)]
-    return [node]
 
 
 class _Writer:
@@ -130,7 +123,7 @@ class _Writer:
 
     def _column(self, node: Expression) -> tuple[str, Layers]:
         """The one column that an expression reads."""
-        refs = {ref for ref in walk(node) if isinstance(ref, ColumnRef)}
+        refs = references([node])
         if len(refs) != 1:
             raise _NotThisWayError
         [ref] = refs

@@ -6,7 +6,7 @@ nesting. A row's rank is ``_u`` and then ``_h0``, ``_h1`` …; formats.md says h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -32,7 +32,7 @@ from node_agent.engines.sql import (
 from trustquery.catalogue.schema import ColumnType
 from trustquery.model.facts import infer, unreported
 from trustquery.model.multiplicity import Cap, join_caps, most_rows
-from trustquery.model.nodes import Call, ColumnRef, Expression, Literal, walk
+from trustquery.model.nodes import Call, ColumnRef, Expression, Literal, references
 from trustquery.model.relations import (
     AGGREGATE_WINDOWS,
     FOUND,
@@ -157,11 +157,6 @@ class Layers:
         for layer in self._layers:
             select = exp.select("*", *layer).from_(select.subquery(BELOW, copy=False))
         return select
-
-
-def references(parts: Iterable[Expression]) -> set[ColumnRef]:
-    """Columns that expressions name."""
-    return {node for part in parts for node in walk(part) if isinstance(node, ColumnRef)}
 
 
 def select_relation(

@@ -24,7 +24,7 @@ from node_agent.engines.relation_sql import Marked, is_alone
 from node_agent.engines.rows import join_lookups, keys_select, rows_select
 from node_agent.engines.sql import COUNT, DIALECT, ORDER, PERSON, H, U, cell_of, fill, is_stored, number
 from trustquery.model.multiplicity import all_or_none, most_rows, one_by_one, same_for_all_rows
-from trustquery.model.nodes import ColumnRef, Expression, walk
+from trustquery.model.nodes import references
 from trustquery.model.query import Query
 from trustquery.model.relations import Derived, Filter, PerPerson, Relation, Scan, UnionAll, Windows, relations, ties
 from trustquery.model.scope import Tables
@@ -46,7 +46,7 @@ class Routes:
     """What an engine's process does for one query.
 
     Attributes:
-        plain: statements that give (block, place, integer) for what no bound can cut.
+        plain: statements that give the sums of what no bound can cut, one row a place.
         stream: statement that gives, row by row, person, parts of the rank, cell, and what each of ``bounded`` adds.
         parts: how many parts the rank has.
         bounded: by block, what the stream's columns are bounded with.
@@ -81,7 +81,7 @@ def routes(query: Query, plan: Plan, tables: Tables, way: Way = "cheapest") -> R
     most = most_rows(query.relation, tables)
     source = one_by_one(query.relation, tables)
     steady = same_for_all_rows(query.relation, tables)
-    one_cell = _are(steady, (key.expression for key in query.keys))
+    one_cell = references(key.expression for key in query.keys) <= steady
     dear = any(isinstance(node, Windows | PerPerson | UnionAll) for node in relations(query.relation))
     joined = sum(tables.open(scan.table) is None for scan in query.scans) > 1
     if dear:
@@ -92,7 +92,7 @@ def routes(query: Query, plan: Plan, tables: Tables, way: Way = "cheapest") -> R
     for place, block in enumerate(plan.blocks):
         aggregate = query.aggregates[block.statistic]
         of_rows = [part for part in (aggregate.argument, aggregate.filter) if part is not None]
-        if alike and block.bound.form == "rows" and not block.threshold and _are(steady, of_rows):
+        if alike and block.bound.form == "rows" and not block.threshold and references(of_rows) <= steady:
             # All rows of a person add the same to the same cell, so that it does not matter which are kept.
             limits[place] = (ORDER, block.bound.rows)
             continue
@@ -122,19 +122,17 @@ def routes(query: Query, plan: Plan, tables: Tables, way: Way = "cheapest") -> R
     marked = Marked(source, (COUNT,), least) if source is not None and any(few.values()) else None
     rows = rows_select(query, tables, marked, binned=False)
     plain = _plain(query, plan, tables, source, limits)
-    stream = _stream(rows, query, plan, bounded) if bounded else None
-    parts = len(_ranks(query))
     return Routes(
-        tuple(item.sql(DIALECT) for item in plain),
-        stream,
-        parts,
-        bounded,
-        ranked,
-        by_value,
-        _reads([*plain, *([rows] if bounded or ranked else [])]),
-        dear or joined,
-        PART_JOINED if joined and not dear else PART,
-        forecasts,
+        plain=tuple(item.sql(DIALECT) for item in plain),
+        stream=_stream(rows, query, plan, bounded) if bounded else None,
+        parts=len(_ranks(query)),
+        bounded=bounded,
+        ranked=ranked,
+        mapped=by_value,
+        reads=_reads([*plain, *([rows] if bounded or ranked else [])]),
+        apart=dear or joined,
+        part_rows=PART_JOINED if joined and not dear else PART,
+        forecasts=forecasts,
     )
 
 
@@ -150,11 +148,6 @@ def _scanned(node: Relation) -> str:
     while isinstance(node, Filter | Derived):
         node = node.source
     return node.table if isinstance(node, Scan) else ""
-
-
-def _are(steady: set[ColumnRef], parts: Iterable[Expression]) -> bool:
-    """Whether expressions read nothing but these columns."""
-    return all(ref in steady for part in parts for ref in walk(part) if isinstance(ref, ColumnRef))
 
 
 def _reads(statements: Iterable[exp.Expr]) -> dict[str, tuple[str, ...]]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from node_agent.engines.relation_sql import BELOW, Layers, Marked, Selected, references, select_relation
+from node_agent.engines.relation_sql import BELOW, Layers, Marked, Selected, select_relation
 from node_agent.engines.sql import DIALECT, ROWS, VALUE, cell_of, integer_of
+from trustquery.model.nodes import references
 from trustquery.model.query import Query
 from trustquery.model.scope import Tables
 

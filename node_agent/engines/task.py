@@ -44,25 +44,25 @@ def task_of(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, way:
     blocks = block_queries(query, plan) if ways.ranked else []
     rows = rows_query(query, tables) if ways.ranked else None
     job = Job(
-        ways.plain,
-        ways.stream,
-        ways.parts,
-        ways.bounded,
-        rows,
-        {place: blocks[place] for place in ways.ranked},
-        [] if plan.has_unknown_keys else [block.length for block in plan.blocks],
-        0 if plan.has_unknown_keys else plan.cells,
-        limits.threads,
-        limits.memory_mb,
-        limits.seconds,
-        {
+        plain=ways.plain,
+        stream=ways.stream,
+        parts=ways.parts,
+        bounded=ways.bounded,
+        rows=rows,
+        ranked={place: blocks[place] for place in ways.ranked},
+        lengths=[] if plan.has_unknown_keys else [block.length for block in plan.blocks],
+        cells=0 if plan.has_unknown_keys else plan.cells,
+        threads=limits.threads,
+        memory_mb=limits.memory_mb,
+        seconds=limits.seconds,
+        spans={
             place: (block.span, tuple(map(float, block.bins.cuts)))
             for place, block in enumerate(plan.blocks)
             if block.bins is not None
         },
-        ways.mapped,
-        ways.apart,
-        ways.part_rows,
+        mapped=ways.mapped,
+        apart=ways.apart,
+        rows_at_a_time=ways.part_rows,
     )
     reads = {}
     for name, columns in ways.reads.items():

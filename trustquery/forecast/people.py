@@ -16,7 +16,7 @@ from trustquery.forecast.distribution import Distribution
 from trustquery.forecast.profiles import Profiles
 from trustquery.model.facts import unreported
 from trustquery.model.multiplicity import most_rows, public_factor
-from trustquery.model.nodes import Aggregate, Call, ColumnRef, Expression, Key, walk
+from trustquery.model.nodes import Aggregate, Call, ColumnRef, Expression, Key, references, walk
 from trustquery.model.query import Query
 from trustquery.model.relations import Filter, Join, Mark, Relation, Scan, Windows
 from trustquery.model.scope import Tables, rows_of
@@ -146,7 +146,7 @@ class _Asker:
         if aggregate.kind != "sum" or aggregate.argument is None:
             return []
         scale = 2.0**aggregate.fraction_bits
-        columns = {node for node in walk(aggregate.argument) if isinstance(node, ColumnRef)}
+        columns = references([aggregate.argument])
         known = self._values(next(iter(columns))) if len(columns) == 1 else None
         if known is None:
             return []
@@ -185,7 +185,7 @@ class _Asker:
         return max(min(found, rows, max(cells, 1.0)), 1.0)
 
     def _distinct(self, key: Key, rows: float, at: float) -> float:
-        columns = {node for node in walk(key.expression) if isinstance(node, ColumnRef)}
+        columns = references([key.expression])
         info = [self.scope.scope[node.alias].column(node.column) for node in columns if node.alias in self.scope.scope]
         if all(field is not None and field.info.person_only for field in info):
             return 1.0

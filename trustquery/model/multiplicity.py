@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trustquery.catalogue.schema import Role
 from trustquery.model.facts import unreported
-from trustquery.model.nodes import Call, ColumnRef, Expression, walk
+from trustquery.model.nodes import Call, ColumnRef, Expression, conjuncts, references, walk
 from trustquery.model.relations import (
     Derived,
     Filter,
@@ -121,14 +121,12 @@ def same_for_all_rows(node: Relation, tables: Tables) -> set[ColumnRef]:
     if isinstance(node, Derived):
         below = same_for_all_rows(node.source, tables)
         return {
-            ColumnRef(node.alias, column.name)
-            for column in node.columns
-            if all(ref in below for ref in walk(column.expression) if isinstance(ref, ColumnRef))
+            ColumnRef(node.alias, column.name) for column in node.columns if references([column.expression]) <= below
         }
     if isinstance(node, UnionAll) or node.kind not in ("inner", "left"):
         return set()
     found = same_for_all_rows(node.left, tables)
-    asked = _columns([node.condition] if node.condition is not None else [])
+    asked = references([node.condition] if node.condition is not None else [])
     if _is_public(node.right, tables):
         # What is looked up by columns that are the same in all rows is the same in all rows.
         own = {ref for ref in asked if ref.alias == node.right.alias}
@@ -147,18 +145,15 @@ def all_or_none(node: Relation, tables: Tables) -> bool:
     if isinstance(node, Derived | Mark | Windows):
         return all_or_none(node.source, tables)
     if isinstance(node, Filter):
-        return all_or_none(node.source, tables) and _columns([node.predicate]) <= same_for_all_rows(node.source, tables)
+        steady = same_for_all_rows(node.source, tables)
+        return all_or_none(node.source, tables) and references([node.predicate]) <= steady
     if not isinstance(node, Join) or node.kind not in ("inner", "left"):
         return False
     steady = same_for_all_rows(node.left, tables) | same_for_all_rows(node.right, tables)
     if _is_public(node.right, tables):
         steady |= _public_columns(node.right, tables)
-    asked = _columns([node.condition] if node.condition is not None else [])
+    asked = references([node.condition] if node.condition is not None else [])
     return all_or_none(node.left, tables) and all_or_none(node.right, tables) and asked <= steady
-
-
-def _columns(parts: Iterable[Expression]) -> set[ColumnRef]:
-    return {ref for part in parts for ref in walk(part) if isinstance(ref, ColumnRef)}
 
 
 def _public_columns(leaf: Leaf, tables: Tables) -> set[ColumnRef]:
@@ -198,7 +193,7 @@ def _ties(node: Join, tables: Tables) -> dict[str, str]:
     while isinstance(current, Join):
         alias = current.right.alias
         if current.kind in ("inner", "left") and not _is_public(current.right, tables):
-            for part in _conjuncts(current.condition):
+            for part in _equalities(current.condition):
                 columns = [side for side in part.arguments if isinstance(side, ColumnRef)]
                 own = [side for side in columns if side.alias == alias]
                 fields = [scope[side.alias].column(side.column) for side in columns if side.alias in scope]
@@ -232,7 +227,7 @@ def _meets(leaf: Leaf, condition: Expression | None, tables: Tables) -> int:
     table = tables.open(leaf.table) if isinstance(leaf, Scan) else None
     if table is None:
         return most
-    for part in _conjuncts(condition):
+    for part in _equalities(condition):
         for column, other in (part.arguments, reversed(part.arguments)):
             named = isinstance(column, ColumnRef) and column.alias == leaf.alias
             if named and not any(isinstance(n, ColumnRef) and n.alias == leaf.alias for n in walk(other)):
@@ -243,17 +238,9 @@ def _meets(leaf: Leaf, condition: Expression | None, tables: Tables) -> int:
     return most
 
 
-def _conjuncts(condition: Expression | None) -> list[Call]:
-    """Equalities that every joined row must meet."""
-    found: list[Call] = []
-    stack = [condition]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Call) and node.function == "and":
-            stack.extend(node.arguments)
-        elif isinstance(node, Call) and node.function == "eq":
-            found.append(node)
-    return found
+def _equalities(condition: Expression | None) -> list[Call]:
+    """Equalities that every joined row must meet, the last one first."""
+    return [part for part in reversed(conjuncts(condition)) if isinstance(part, Call) and part.function == "eq"]
 
 
 def _is_public(node: Relation, tables: Tables) -> bool:

@@ -12,7 +12,7 @@ import bisect
 import datetime
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal as OneOf
@@ -42,9 +42,11 @@ __all__ = [
     "check_fixed_point",
     "check_name",
     "check_optional",
+    "conjuncts",
     "depth_of",
     "invalid",
     "output_depth",
+    "references",
     "walk",
     "walk_output",
 ]
@@ -185,6 +187,24 @@ def walk(expression: Expression) -> Iterator[Expression]:
         yield node
         if isinstance(node, Call):
             stack.extend(reversed(node.arguments))
+
+
+def references(parts: Iterable[Expression]) -> set[ColumnRef]:
+    """Columns that expressions name."""
+    return {node for part in parts for node in walk(part) if isinstance(node, ColumnRef)}
+
+
+def conjuncts(condition: Expression | None) -> list[Expression]:
+    """Conditions that must all hold for this one to hold, from left to right; none where there is no condition."""
+    found: list[Expression] = []
+    stack = [] if condition is None else [condition]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Call) and node.function == "and":
+            stack.extend(reversed(node.arguments))
+        else:
+            found.append(node)
+    return found
 
 
 KeyKind = OneOf["public", "unknown", "trust"]

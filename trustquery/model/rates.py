@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
-from trustquery.model.nodes import Aggregate, Call, Expression, Literal, OutputExpression
+from trustquery.model.nodes import Aggregate, Call, Expression, Literal, OutputExpression, conjuncts
 
 __all__ = ["PLAIN", "Count", "Sampled", "count_of", "method_of", "of_aggregate", "of_call", "of_public"]
 
@@ -79,14 +79,7 @@ def count_of(aggregate: Aggregate) -> Count | None:
     """What an aggregate across persons counts; None where it does something else."""
     if aggregate.kind not in ("count", "count_distinct_person"):
         return None
-    conditions: set[Expression] = set()
-    stack = [] if aggregate.filter is None else [aggregate.filter]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Call) and node.function == "and":
-            stack.extend(node.arguments)
-        else:
-            conditions.add(node)
+    conditions = set(conjuncts(aggregate.filter))
     if aggregate.argument is not None and not isinstance(aggregate.argument, Literal):
         conditions.add(Call("not", (Call("is_null", (aggregate.argument,)),)))
     return Count(aggregate.kind == "count_distinct_person", frozenset(conditions))

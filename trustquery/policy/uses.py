@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from trustquery.catalogue import Catalogue
 from trustquery.catalogue.schema import ColumnType
 from trustquery.model import Query
-from trustquery.model.nodes import Call, ColumnRef, Expression
+from trustquery.model.nodes import Call, ColumnRef, Expression, references
 from trustquery.model.relations import (
     FOUND,
     Derived,
@@ -83,9 +83,9 @@ class _Reader:
                 else:
                     self.use(argument, scope, use)
 
-    def group(self, node: Expression, scope: Scope) -> None:
-        """Note the columns of a key, and how fine its dates are."""
-        for origin in trace(node, scope).origins:
+    def group(self, told: Trace) -> None:
+        """Note the columns of what figures are grouped by, and how fine its dates are."""
+        for origin in told.origins:
             self.note([origin], "key" if origin.shown == "itself" else "band")
             if origin.grain is not None:
                 self.grains.add(origin.grain)
@@ -136,7 +136,7 @@ class _Reader:
         if node.condition is None:
             return scope, join([one, other])
         self.use(node.condition, scope, "join")
-        met = _columns_in(node.condition, scope)
+        met = join(trace(ref, scope) for ref in references([node.condition]))
         # A look-up tells what it was looked up by: its columns may be those very values under another name.
         told = {
             alias: Trace(met.origins, constant=True) if met.origins and _nobodys(columns) else columns
@@ -212,13 +212,6 @@ def _condition(node: Expression, scope: Scope) -> Trace:
     return Trace(frozenset(origin for origin in found.origins if origin.role not in _IDENTIFIERS))
 
 
-def _columns_in(node: Expression, scope: Scope) -> Trace:
-    found = trace(node, scope) if isinstance(node, ColumnRef) else NOTHING
-    if isinstance(node, Call):
-        found = join([_columns_in(argument, scope) for argument in node.arguments])
-    return found
-
-
 def uses_of(query: Query, catalogue: Catalogue) -> Uses:
     """The uses of every catalogue column in a query.
 
@@ -228,15 +221,12 @@ def uses_of(query: Query, catalogue: Catalogue) -> Uses:
     reader = _Reader(catalogue, frozenset(pin.id for pin in query.inputs))
     scope, _ = reader.read(query.relation)
     for key in query.keys:
-        reader.group(key.expression, scope)
+        reader.group(trace(key.expression, scope))
     for aggregate in query.aggregates:
         reader.use(aggregate.filter, scope, "filter")
         counts = aggregate.kind in ("count", "count_distinct_person")
         reader.use(aggregate.argument, scope, "count" if counts else "value")
         if aggregate.kind == "histogram" and aggregate.argument is not None:
             # Bins group like a key in bands.
-            for origin in trace(aggregate.argument, scope).origins:
-                reader.note([origin], "band")
-                if origin.grain is not None:
-                    reader.grains.add(origin.grain)
+            reader.group(trace(aggregate.argument, scope).banded())
     return Uses(frozenset(reader.found), frozenset(reader.grains))
