@@ -28,7 +28,7 @@ from trustquery.model.terms import Bound, Terms
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 from trustquery.policy import Policy
 
-__all__ = ["NOW", "People", "key", "policy_text", "question"]
+__all__ = ["NOW", "People", "key", "policy_text", "question", "signed_policy"]
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -81,6 +81,11 @@ def policy_text(*, profiles: str = "", **changes: str) -> str:
         place = next(number for number, line in enumerate(lines) if number >= start and line.startswith(f"{name} ="))
         lines[place] = f"{name} = {value}"
     return "\n".join(lines)
+
+
+def signed_policy(*names: str, **changes: str) -> bytes:
+    """A policy's envelope, signed by these people; ``changes`` as for ``policy_text``."""
+    return Policy.from_toml(policy_text(**changes)).sign(*map(key, names)).encode()
 
 
 POLICY = """

@@ -7,18 +7,18 @@ from trustquery.errors import TrustQueryError
 __all__ = ["code_of", "codes_of", "refusal"]
 
 
-def refusal(call: Callable[[], object]) -> TrustQueryError | None:
+def refusal(call: Callable[..., object], *arguments: object) -> TrustQueryError | None:
     """The refusal that a call ends in, or None when it succeeds. Any other exception passes through."""
     try:
-        call()
+        call(*arguments)
     except TrustQueryError as error:
         return error
     return None
 
 
-def code_of(call: Callable[[], object]) -> str:
+def code_of(call: Callable[..., object], *arguments: object) -> str:
     """The code of the first problem, or "" when the call succeeds."""
-    error = refusal(call)
+    error = refusal(call, *arguments)
     return error.code if error else ""
 
 

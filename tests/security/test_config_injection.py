@@ -107,7 +107,7 @@ def test_a_naughty_text_in_any_field_is_refused_or_kept_as_it_is(name: str) -> N
             for text in TEXTS:
                 data = changed(sample, path, text)
                 found: list[object] = []
-                error = refusal(lambda data=data, found=found: found.append(read(data)))  # type: ignore[misc]
+                error = refusal(lambda data=data, found=found: found.append(read(data)))
                 if error is not None:
                     refused += 1
                     assert all(len(problem.reason) < 5_000 for problem in error.problems)
@@ -140,7 +140,7 @@ def test_a_naughty_key_is_refused(name: str) -> None:
     read, sample = SAMPLES[name]
     with watched() as spy:
         for text in TEXTS:
-            assert refusal(lambda text=text: read({**sample, text: "x"})) is not None, text  # type: ignore[misc]
+            assert refusal(lambda text=text: read({**sample, text: "x"})) is not None, text
         assert spy.seen == []
 
 
@@ -152,7 +152,7 @@ def test_a_naughty_key_is_refused(name: str) -> None:
 )  # fmt: skip
 def test_a_file_that_is_nonsense_is_refused(text: str) -> None:
     for read in (parse_config, parse_settings, Policy.from_toml, lambda text: catalogue.parse(text, name="x")):
-        assert refusal(lambda read=read: read(text)) is not None  # type: ignore[misc]
+        assert refusal(lambda read=read: read(text)) is not None
 
 
 @pytest.mark.acceptance("INP-04")
@@ -182,7 +182,7 @@ def test_a_folder_whose_name_is_a_pattern_is_not_read_as_one(tmp_path: Path) -> 
     (tmp_path / "secret" / "person.csv").write_text("person_id,birth_datetime\n1,2000-01-01\n")
     for pattern in ("s*", "se[c]ret", "s?cret", "**"):
         source = SourceConfig.model_construct(dataset="omop-5.4", format="csv", path=pattern)
-        assert code_of(lambda source=source: check_sources([source], lambda path: tmp_path / path)) in (  # type: ignore[misc]
+        assert code_of(lambda source=source: check_sources([source], lambda path: tmp_path / path)) in (
             "config-invalid", "data-source-missing",
         )  # fmt: skip
 
@@ -196,7 +196,7 @@ def test_a_database_reference_reads_one_named_thing_and_says_nothing_of_it(
     for text in TEXTS:
         settings_text = sample_text().replace('url = ""', f"url = {json.dumps(text)}")
         assert settings_text != sample_text() or text == ""
-        error = refusal(lambda s=settings_text: database_url(home, parse_settings(s)))  # type: ignore[misc]
+        error = refusal(lambda s=settings_text: database_url(home, parse_settings(s)))
         if error is not None:
             assert "root:" not in str(error)
     url = sample_text().replace('url = ""', 'url = "env:TQ_TEST_URL"')

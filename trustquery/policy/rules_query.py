@@ -9,7 +9,7 @@ from trustquery.policy.asking import GRAINS
 from trustquery.policy.numbers import atto, nano
 from trustquery.policy.reading import decimal_text
 from trustquery.policy.request import PolicyRequest
-from trustquery.policy.ruling import Rule, among, listed, refused, rule
+from trustquery.policy.ruling import Rule, among, listed, refused, rule, unless_listed
 from trustquery.policy.schema import Caps, Policy
 
 __all__ = ["QUERY", "why_review"]
@@ -143,17 +143,15 @@ def _released(policy: Policy, request: PolicyRequest) -> Problem | None:
 @rule("opt-out-treatment", "queries.opt_out_treatments")
 def _opt_out(policy: Policy, request: PolicyRequest) -> Problem | None:
     """Opt-outs are treated in a way the policy accepts."""
-    if among(request.opt_out_treatment, policy.queries.opt_out_treatments):
-        return None
-    return refused(policy, "opt-out-treatment", f"treatments accepted: {listed(policy.queries.opt_out_treatments)}")
+    accepted = policy.queries.opt_out_treatments
+    return unless_listed(policy, "opt-out-treatment", request.opt_out_treatment, accepted, "treatments accepted")
 
 
 @rule("disclosure-profile", "queries.disclosure_profiles")
 def _profile(policy: Policy, request: PolicyRequest) -> Problem | None:
     """The presentation profile is listed."""
-    if among(request.disclosure_profile, policy.queries.disclosure_profiles):
-        return None
-    return refused(policy, "disclosure-profile", f"profiles accepted: {listed(policy.queries.disclosure_profiles)}")
+    accepted = policy.queries.disclosure_profiles
+    return unless_listed(policy, "disclosure-profile", request.disclosure_profile, accepted, "profiles accepted")
 
 
 @rule("min-trusts", "queries.min_trusts", "queries.per_trust_figures")

@@ -8,7 +8,7 @@ import zoneinfo
 from trustquery.errors import Problem
 from trustquery.policy.asking import DAYS, Hours
 from trustquery.policy.request import PolicyRequest
-from trustquery.policy.ruling import Rule, among, listed, refused, rule
+from trustquery.policy.ruling import Rule, among, listed, refused, rule, unless_listed
 from trustquery.policy.schema import Policy
 
 __all__ = ["WHO"]
@@ -66,41 +66,37 @@ def _denied(policy: Policy, request: PolicyRequest) -> Problem | None:
 @rule("project", "who.projects")
 def _project(policy: Policy, request: PolicyRequest) -> Problem | None:
     """The project is listed, or any that governance has accepted is answered."""
-    if policy.who.projects == "any-accepted" or among(request.project, policy.who.projects):
+    if policy.who.projects == "any-accepted":
         return None
-    return refused(policy, "project", f"projects answered: {listed(policy.who.projects)}")
+    return unless_listed(policy, "project", request.project, policy.who.projects, "projects answered")
 
 
 @rule("organisation", "who.organisations")
 def _organisation(policy: Policy, request: PolicyRequest) -> Problem | None:
     """The member's organisation is listed, or any is answered."""
-    if policy.who.organisations == "any" or among(request.organisation, policy.who.organisations):
+    if policy.who.organisations == "any":
         return None
-    return refused(policy, "organisation", f"organisations answered: {listed(policy.who.organisations)}")
+    return unless_listed(
+        policy, "organisation", request.organisation, policy.who.organisations, "organisations answered"
+    )
 
 
 @rule("role", "who.roles")
 def _role(policy: Policy, request: PolicyRequest) -> Problem | None:
     """The member's role in the project is listed."""
-    if among(request.role, policy.who.roles):
-        return None
-    return refused(policy, "role", f"roles answered: {listed(policy.who.roles)}")
+    return unless_listed(policy, "role", request.role, policy.who.roles, "roles answered")
 
 
 @rule("purpose", "who.purposes")
 def _purpose(policy: Policy, request: PolicyRequest) -> Problem | None:
     """The permit's purpose is one the trust answers."""
-    if among(request.purpose, policy.who.purposes):
-        return None
-    return refused(policy, "purpose", f"purposes answered: {listed(policy.who.purposes)}")
+    return unless_listed(policy, "purpose", request.purpose, policy.who.purposes, "purposes answered")
 
 
 @rule("key-kind", "who.key_kinds")
 def _key_kind(policy: Policy, request: PolicyRequest) -> Problem | None:
     """The signing key lives where the policy accepts it."""
-    if among(request.key_kind, policy.who.key_kinds):
-        return None
-    return refused(policy, "key-kind", f"key kinds accepted: {listed(policy.who.key_kinds)}")
+    return unless_listed(policy, "key-kind", request.key_kind, policy.who.key_kinds, "key kinds accepted")
 
 
 @rule("training", "who.min_training_days")

@@ -9,7 +9,7 @@ from trustquery.errors import Problem
 from trustquery.policy.request import PolicyRequest
 from trustquery.policy.schema import Policy
 
-__all__ = ["Check", "Rule", "among", "listed", "refused", "rule"]
+__all__ = ["Check", "Rule", "among", "listed", "refused", "rule", "unless_listed"]
 
 Check = Callable[[Policy, PolicyRequest], Problem | None]
 
@@ -41,6 +41,11 @@ def refused(policy: Policy, rule: str, change: str) -> Problem:
 def among(value: object, allowed: object) -> bool:
     """Whether a value is an entry of a list. A text is no list: ``"local" in "localhost"`` says nothing."""
     return isinstance(allowed, tuple) and value in allowed
+
+
+def unless_listed(policy: Policy, rule: str, value: object, allowed: object, words: str) -> Problem | None:
+    """The objection that a value is no entry of a list; ``words`` say what the list holds."""
+    return None if among(value, allowed) else refused(policy, rule, f"{words}: {listed(allowed)}")
 
 
 def listed(values: object) -> str:

@@ -58,7 +58,7 @@ def test_a_symbolic_link_a_directory_and_a_pipe_are_no_key_files(tmp_path: Path)
     (tmp_path / "folder").mkdir(mode=0o700)
     os.mkfifo(tmp_path / "pipe", 0o600)
     for name in ("link", "folder", "pipe"):
-        assert code_of(lambda name=name: read_private_file(tmp_path / name)) == "config-key-file"  # type: ignore[misc]
+        assert code_of(lambda name=name: read_private_file(tmp_path / name)) == "config-key-file"
 
 
 def test_a_missing_key_says_so(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_only_an_ed25519_private_key_is_one(tmp_path: Path) -> None:
     )
     for name, content in (("other", other), ("text", b"hello"), ("empty", b"")):
         write_private_file(tmp_path / name, content)
-        assert code_of(lambda name=name: SigningKey.load(tmp_path / name)) == "config-key-file"  # type: ignore[misc]
+        assert code_of(lambda name=name: SigningKey.load(tmp_path / name)) == "config-key-file"
 
 
 def test_a_key_is_not_shown_and_secrets_differ() -> None:

@@ -202,7 +202,7 @@ def test_the_depth_of_expressions_is_inclusive_wherever_they_stand(depth: int, a
         {"aggregates": (Aggregate("count", deep), *QUERY.aggregates[1:])},
         {"aggregates": (Aggregate("count", None, deep), *QUERY.aggregates[1:])},
     ):
-        code = code_of(lambda changes=changes: dataclasses.replace(QUERY, **changes))  # type: ignore[misc]
+        code = code_of(lambda changes=changes: dataclasses.replace(QUERY, **changes))
         assert code == ("" if accepted else "query-too-deep")
 
 

@@ -16,7 +16,8 @@ from node_agent.config import Home
 from node_agent.policy_store import Office, PolicyStore, save_governance
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
-from tests.factories.trust import NOW, People, key, person, policy_text
+from tests.factories.trust import NOW, People, key, person, signed_policy
+from tests.lib.refusals import code_of
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Acceptance, GovernanceList, Order, Person
 from trustquery.identity.governance import loosenings, successor, without
@@ -69,16 +70,6 @@ def trust(tmp_path: Path) -> Iterator[Trust]:
     found.ledger.close()
 
 
-def code(action: Any, *arguments: Any) -> str:
-    with pytest.raises(TrustQueryError) as caught:
-        action(*arguments)
-    return caught.value.code
-
-
-def signed(*names: str, **changes: str) -> bytes:
-    return Policy.from_toml(policy_text(**changes)).sign(*map(key, names)).encode()
-
-
 def listed(old: GovernanceList, people: tuple[Person, ...], *names: str, threshold: int = 2) -> bytes:
     return successor(old, "ash", people, threshold).sign(*map(key, names)).encode()
 
@@ -88,21 +79,21 @@ def listed(old: GovernanceList, people: tuple[Person, ...], *names: str, thresho
 
 @pytest.mark.acceptance("AUZ-09")
 def test_a_tightening_takes_one_person_and_acts_at_once(trust: Trust) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    outcome = trust.office.activate(signed("olu", version="2", max_cells="99"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    outcome = trust.office.activate(signed_policy("olu", version="2", max_cells="99"))
     assert (outcome.state, trust.store.policy().version, trust.book.waiting()) == ("in force", 2, ())
     assert trust.store.policy().queries.max_cells == 99
     trust.restart()
     assert trust.store.policy().version == 2
     # One person, but a listed one.
-    assert code(trust.office.activate, signed("eve", version="3", max_cells="98")) == "policy-signature"
+    assert code_of(trust.office.activate, signed_policy("eve", version="3", max_cells="98")) == "policy-signature"
 
 
 @pytest.mark.acceptance("AUZ-09")
 @pytest.mark.parametrize("names", [("grace",), ("grace", "grace"), ("grace", "eve")])
 def test_a_loosening_with_one_signature_is_refused(trust: Trust, names: tuple[str, ...]) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    assert code(trust.office.activate, signed(*names, version="2", max_cells="101")) == "policy-two-people"
+    trust.office.activate(signed_policy("grace", "ivan"))
+    assert code_of(trust.office.activate, signed_policy(*names, version="2", max_cells="101")) == "policy-two-people"
     assert (trust.store.policy().version, trust.book.waiting()) == (1, ())
     trust.now += 10 * DAY
     assert trust.office.take_due() == ()
@@ -111,8 +102,8 @@ def test_a_loosening_with_one_signature_is_refused(trust: Trust, names: tuple[st
 
 @pytest.mark.acceptance("AUZ-09")
 def test_a_loosening_takes_two_people_and_24_hours_to_the_second(trust: Trust) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    outcome = trust.office.activate(signed("grace", "olu", version="2", max_cells="101"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    outcome = trust.office.activate(signed_policy("grace", "olu", version="2", max_cells="101"))
     assert (outcome.state, outcome.effective) == ("waiting", NOW + DAY)
     assert any("101" in sentence for sentence in outcome.loosened)
     for now in (NOW, NOW + 1, NOW + DAY - 1):
@@ -120,7 +111,7 @@ def test_a_loosening_takes_two_people_and_24_hours_to_the_second(trust: Trust) -
         assert trust.office.take_due() == ()
         assert trust.store.policy().version == 1
         # Handing it in again neither hastens it nor starts the wait again.
-        again = trust.office.activate(signed("grace", "olu", version="2", max_cells="101"))
+        again = trust.office.activate(signed_policy("grace", "olu", version="2", max_cells="101"))
         assert (again.state, again.effective) == ("waiting", NOW + DAY)
     trust.now = NOW + DAY
     assert [item.state for item in trust.office.take_due()] == ["in force"]
@@ -132,10 +123,10 @@ def test_a_loosening_takes_two_people_and_24_hours_to_the_second(trust: Trust) -
 def test_setting_the_clock_back_or_touching_files_does_not_hasten_it(trust: Trust) -> None:
     import os
 
-    trust.office.activate(signed("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "ivan"))
     # Lodged while the clock was set back by a year: the time that counts is that of the last entry.
     trust.now = NOW - 365 * DAY
-    outcome = trust.office.activate(signed("grace", "ivan", version="2", max_cells="101"))
+    outcome = trust.office.activate(signed_policy("grace", "ivan", version="2", max_cells="101"))
     assert outcome.effective == NOW + DAY
     trust.now = NOW + DAY - 1
     (waiting,) = trust.book.waiting()
@@ -160,30 +151,30 @@ def test_setting_the_clock_back_or_touching_files_does_not_hasten_it(trust: Trus
 def test_a_book_that_somebody_edited_does_not_open(trust: Trust, statement: str) -> None:
     import sqlite3
 
-    trust.office.activate(signed("grace", "ivan"))
-    trust.office.activate(signed("grace", "ivan", version="2", max_cells="99"))
-    trust.office.activate(signed("grace", "ivan", version="3", max_cells="101"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "ivan", version="2", max_cells="99"))
+    trust.office.activate(signed_policy("grace", "ivan", version="3", max_cells="101"))
     trust.ledger.close()
     with sqlite3.connect(trust.home.ledger) as connection:
         assert connection.execute(statement).rowcount > 0
     connection.close()
-    assert code(SqliteLedger, trust.home.ledger) == "ledger-corrupt"
+    assert code_of(SqliteLedger, trust.home.ledger) == "ledger-corrupt"
     with sqlite3.connect(trust.home.ledger) as connection:
         connection.execute("DELETE FROM leaf")  # so that the fixture's close finds a file
     connection.close()
 
 
 def test_one_person_withdraws_a_change_that_waits(trust: Trust) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    outcome = trust.office.activate(signed("grace", "ivan", version="2", max_cells="101"))
-    assert code(trust.office.obey, trust.order("withdraw", outcome.sha256, "eve")) == "policy-signature"
-    assert code(trust.office.obey, trust.order("withdraw", "ab" * 32, "olu")) == "policy-not-waiting"
+    trust.office.activate(signed_policy("grace", "ivan"))
+    outcome = trust.office.activate(signed_policy("grace", "ivan", version="2", max_cells="101"))
+    assert code_of(trust.office.obey, trust.order("withdraw", outcome.sha256, "eve")) == "policy-signature"
+    assert code_of(trust.office.obey, trust.order("withdraw", "ab" * 32, "olu")) == "policy-not-waiting"
     assert trust.office.obey(trust.order("withdraw", outcome.sha256, "olu")).state == "withdrawn"
     trust.now += 2 * DAY
     assert trust.office.take_due() == ()
     assert (trust.store.policy().version, trust.kinds()[-1]) == (1, "withdrawn")
     # Lodged again, the change waits its 24 hours again.
-    again = trust.office.activate(signed("grace", "ivan", version="2", max_cells="101"))
+    again = trust.office.activate(signed_policy("grace", "ivan", version="2", max_cells="101"))
     assert again.effective == trust.now + DAY
 
 
@@ -191,9 +182,9 @@ def test_one_person_withdraws_a_change_that_waits(trust: Trust) -> None:
 @pytest.mark.parametrize("waiting", ["2", "4"])
 def test_what_comes_into_force_withdraws_what_waits(trust: Trust, waiting: str) -> None:
     """Else a change lodged yesterday would open again, today, what one person closed this morning."""
-    trust.office.activate(signed("grace", "ivan"))
-    trust.office.activate(signed("grace", "ivan", version=waiting, max_cells="101"))
-    trust.office.activate(signed("grace", version="3", max_cells="50"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "ivan", version=waiting, max_cells="101"))
+    trust.office.activate(signed_policy("grace", version="3", max_cells="50"))
     assert trust.book.waiting() == ()
     trust.now += 2 * DAY
     trust.office.take_due()
@@ -204,8 +195,8 @@ def test_what_comes_into_force_withdraws_what_waits(trust: Trust, waiting: str) 
 
 @pytest.mark.parametrize("harm", ["gone", "edited", "one signature", "another policy"])
 def test_a_waiting_file_that_is_not_what_was_lodged_never_takes_effect(trust: Trust, harm: str) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    trust.office.activate(signed("grace", "ivan", version="2", max_cells="101"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "ivan", version="2", max_cells="101"))
     (item,) = trust.book.waiting()
     path = trust.store.waiting_file(item)
     if harm == "gone":
@@ -214,8 +205,8 @@ def test_a_waiting_file_that_is_not_what_was_lodged_never_takes_effect(trust: Tr
         path.write_bytes(
             {
                 "edited": b"{}",
-                "one signature": signed("grace", version="2", max_cells="101"),
-                "another policy": signed("grace", "ivan", version="2", max_cells="5000"),
+                "one signature": signed_policy("grace", version="2", max_cells="101"),
+                "another policy": signed_policy("grace", "ivan", version="2", max_cells="5000"),
             }[harm]
         )
     trust.now += DAY
@@ -226,26 +217,26 @@ def test_a_waiting_file_that_is_not_what_was_lodged_never_takes_effect(trust: Tr
 def test_what_cannot_be_entered_does_not_happen(trust: Trust, monkeypatch: pytest.MonkeyPatch) -> None:
     import apsw
 
-    trust.office.activate(signed("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "ivan"))
 
     def full(*arguments: object) -> int:
         raise apsw.FullError("database or disk is full")
 
     monkeypatch.setattr(trust.ledger._db, "run", full)
-    assert code(trust.office.activate, signed("grace", version="2", max_cells="99")) == "ledger-unwritable"
+    assert code_of(trust.office.activate, signed_policy("grace", version="2", max_cells="99")) == "ledger-unwritable"
     monkeypatch.undo()
     trust.restart()
     assert trust.store.policy().version == 1
 
 
 def test_a_replaced_first_list_is_noticed(trust: Trust) -> None:
-    trust.office.activate(signed("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "ivan"))
     path = trust.home.startup / "governance.json"
     path.unlink()
     save_governance(path, GovernanceList(format="tq-governance-1", people=(person("eve"), person("mo")), threshold=2))
-    assert code(lambda: trust.store.governance) == "policy-signature"
-    assert code(trust.office.activate, signed("eve", "mo", version="2")) == "policy-signature"
-    assert code(trust.store.policy) == "policy-signature"
+    assert code_of(lambda: trust.store.governance) == "policy-signature"
+    assert code_of(trust.office.activate, signed_policy("eve", "mo", version="2")) == "policy-signature"
+    assert code_of(trust.store.policy) == "policy-signature"
 
 
 # -- stop and resume ---------------------------------------------------------------------------------------------------
@@ -255,13 +246,13 @@ def test_an_order_to_resume_is_about_one_stop_and_works_once(trust: Trust) -> No
     trust.store.marks.put("pause")
     first = trust.office.note_marks()
     assert first is not None
-    assert code(trust.office.obey, trust.order("resume", first.sha256, "grace")) == "policy-two-people"
-    assert code(trust.office.obey, trust.order("resume", "ab" * 32, "grace", "ivan")) == "policy-document-stale"
+    assert code_of(trust.office.obey, trust.order("resume", first.sha256, "grace")) == "policy-two-people"
+    assert code_of(trust.office.obey, trust.order("resume", "ab" * 32, "grace", "ivan")) == "policy-document-stale"
     order = trust.order("resume", first.sha256, "grace", "ivan")
     assert trust.office.obey(order).state == "answering"
     assert not trust.store.stopped()
     trust.store.marks.put("stop")
-    assert code(trust.office.obey, order) == "policy-document-stale"
+    assert code_of(trust.office.obey, order) == "policy-document-stale"
     assert trust.store.must_exit()
     assert trust.kinds() == ["governance", "paused", "resumed", "stopped"]
 
@@ -287,11 +278,11 @@ def test_a_pause_after_a_stop_adds_nothing(trust: Trust) -> None:
 
 
 def test_removing_a_lost_key_takes_two_people_and_acts_at_once(trust: Trust) -> None:
-    trust.office.activate(signed("olu", "ivan"))
+    trust.office.activate(signed_policy("olu", "ivan"))
     next_list = without(FIRST, "ash", "olu")
     assert loosenings(FIRST, next_list) == ()
     one = next_list.sign(key("grace")).encode()
-    assert code(trust.office.activate, one) == "policy-two-people"
+    assert code_of(trust.office.activate, one) == "policy-two-people"
     two = next_list.sign(key("grace"), key("ivan")).encode()
     assert trust.office.activate(two).state == "in force"
     assert [item.person for item in trust.store.governance.people] == ["grace", "ivan"]
@@ -300,12 +291,12 @@ def test_removing_a_lost_key_takes_two_people_and_acts_at_once(trust: Trust) -> 
     trust.restart()
     assert (trust.store.policy().version, trust.store.governance.version) == (1, 2)
     # But that key signs nothing any more.
-    assert code(trust.office.activate, signed("olu", version="2", max_cells="9")) == "policy-signature"
+    assert code_of(trust.office.activate, signed_policy("olu", version="2", max_cells="9")) == "policy-signature"
 
 
 def test_a_waiting_change_that_a_removed_key_signed_is_withdrawn(trust: Trust) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    trust.office.activate(signed("grace", "olu", version="2", max_cells="101"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", "olu", version="2", max_cells="101"))
     trust.office.activate(without(FIRST, "ash", "olu").sign(key("grace"), key("ivan")).encode())
     trust.now += DAY
     assert [item.state for item in trust.office.take_due()] == ["withdrawn"]
@@ -317,7 +308,7 @@ def test_an_acceptance_that_a_removed_key_signed_must_be_signed_again(trust: Tru
     trust.store.accept(acceptance.sign(key("grace"), key("olu")))
     assert trust.store.acceptance("stays") == acceptance
     trust.office.activate(without(FIRST, "ash", "olu").sign(key("grace"), key("ivan")).encode())
-    assert code(trust.store.acceptance, "stays") == "policy-not-accepted"
+    assert code_of(trust.store.acceptance, "stays") == "policy-not-accepted"
     trust.store.accept(acceptance.sign(key("grace"), key("ivan")))
     assert trust.store.acceptance("stays") == acceptance
 
@@ -332,12 +323,12 @@ def test_an_acceptance_that_was_declined_does_not_come_back_from_a_copy(trust: T
     trust.store.accept(accepted)
     seen(trust.store.acceptance("stays"))
     assert trust.office.decline("stays").state == "declined"
-    assert code(trust.store.acceptance, "stays") == "policy-not-accepted"
+    assert code_of(trust.store.acceptance, "stays") == "policy-not-accepted"
     assert trust.kinds()[-1] == "declined"
     # Somebody puts the file back.
     trust.store.accept(accepted)
     trust.restart()
-    assert code(seen, trust.store.acceptance("stays")) == "policy-document-stale"
+    assert code_of(seen, trust.store.acceptance("stays")) == "policy-document-stale"
     # Two people say yes again.
     trust.store.accept(People(acceptance={"accepted": NOW - 5}).the_acceptance.sign(key("grace"), key("ivan")))
     seen(trust.store.acceptance("stays"))
@@ -348,7 +339,7 @@ def test_declining_what_was_never_seen_holds_as_well_and_no_file_blocks_the_futu
     late = People(acceptance={"accepted": NOW + 10**6, "expires": NOW + 10**7}).the_acceptance
     trust.store.accept(late.sign(key("grace"), key("ivan")))
     trust.office.decline("stays")
-    assert code(trust.ledger.see, "acceptance", "stays", NOW, "0" * 64, NOW) == "policy-document-stale"
+    assert code_of(trust.ledger.see, "acceptance", "stays", NOW, "0" * 64, NOW) == "policy-document-stale"
     trust.ledger.see("acceptance", "stays", NOW + 1, "0" * 64, NOW + 1)
 
 
@@ -364,11 +355,11 @@ def test_adding_a_person_waits_24_hours(trust: Trust, people: tuple[str, ...], t
     outcome = trust.office.activate(data)
     assert (outcome.state, outcome.effective) == ("waiting", NOW + DAY)
     assert words in " ".join(outcome.loosened)
-    assert code(trust.office.activate, signed("grace", "may")) == "policy-two-people"
+    assert code_of(trust.office.activate, signed_policy("grace", "may")) == "policy-two-people"
     trust.now += DAY
     trust.office.take_due()
     assert [item.person for item in trust.store.governance.people] == list(people)
-    assert trust.office.activate(signed("grace", "may")).state == "in force"
+    assert trust.office.activate(signed_policy("grace", "may")).state == "in force"
 
 
 def test_another_key_for_a_person_waits_and_a_higher_threshold_does_not(trust: Trust) -> None:
@@ -379,20 +370,20 @@ def test_another_key_for_a_person_waits_and_a_higher_threshold_does_not(trust: T
     assert (trust.store.governance.threshold, trust.book.waiting()) == (3, ())
     # From now on it takes three, also to go back to two.
     back = listed(trust.store.governance, FIRST.people, "grace", "ivan", threshold=2)
-    assert code(trust.office.activate, back) == "policy-two-people"
+    assert code_of(trust.office.activate, back) == "policy-two-people"
     back = listed(trust.store.governance, FIRST.people, *NAMES, threshold=2)
     assert trust.office.activate(back).state == "waiting"
 
 
 def test_a_list_for_another_trust_or_out_of_turn_is_refused(trust: Trust) -> None:
     other = successor(FIRST, "birch", FIRST.people, 3).sign(key("grace"), key("ivan")).encode()
-    assert code(trust.office.activate, other) == "policy-signature"
+    assert code_of(trust.office.activate, other) == "policy-signature"
     second = successor(FIRST, "ash", FIRST.people, 3)
     third = successor(second, "ash", FIRST.people, 3).sign(*map(key, NAMES)).encode()
-    assert code(trust.office.activate, third) == "policy-document-stale"
+    assert code_of(trust.office.activate, third) == "policy-document-stale"
     trust.office.activate(second.sign(key("grace"), key("ivan")).encode())
     assert trust.office.activate(third).state == "in force"
-    assert code(trust.office.activate, second.sign(key("grace"), key("ivan"), key("olu")).encode()) in (
+    assert code_of(trust.office.activate, second.sign(key("grace"), key("ivan"), key("olu")).encode()) in (
         "policy-document-stale",
         "policy-signature",
     )
@@ -400,9 +391,9 @@ def test_a_list_for_another_trust_or_out_of_turn_is_refused(trust: Trust) -> Non
 
 def test_no_list_is_ever_shorter_than_two() -> None:
     two = without(FIRST, "ash", "olu")
-    assert code(without, two, "ash", "ivan") == "usage-invalid"
-    assert code(without, two, "ash", "nobody") == "usage-invalid"
-    assert code(successor, FIRST, "ash", FIRST.people[:1], 2) == "usage-invalid"
+    assert code_of(without, two, "ash", "ivan") == "usage-invalid"
+    assert code_of(without, two, "ash", "nobody") == "usage-invalid"
+    assert code_of(successor, FIRST, "ash", FIRST.people[:1], 2) == "usage-invalid"
 
 
 def test_the_first_list_keeps_the_bytes_it_had_before_lists_had_versions() -> None:
@@ -414,11 +405,11 @@ def test_the_first_list_keeps_the_bytes_it_had_before_lists_had_versions() -> No
 
 
 def test_every_version_is_kept_and_checked_by_its_hash(trust: Trust) -> None:
-    trust.office.activate(signed("grace", "ivan"))
-    trust.office.activate(signed("grace", version="2", max_cells="99"))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    trust.office.activate(signed_policy("grace", version="2", max_cells="99"))
     kept = [found.version for _, found in trust.store.policy_versions() if isinstance(found, Policy)]
     assert kept == [1, 2]
-    trust.store.policy_file(1).write_bytes(signed("grace", "ivan", max_cells="98"))
+    trust.store.policy_file(1).write_bytes(signed_policy("grace", "ivan", max_cells="98"))
     first, second = trust.store.policy_versions()
     assert isinstance(first[1], TrustQueryError)
     assert isinstance(second[1], Policy)
@@ -453,12 +444,12 @@ def test_whoever_can_write_there_hands_in_no_more_than_was_signed(trust: Trust) 
         text = base64.b64encode(document).decode()
         return json.dumps({"format": "tq-desk-1", "act": act, "document": text}).encode()
 
-    trust.office.activate(signed("grace", "ivan"))
-    alone = handed_in(trust, request("activate", signed("grace", version="2", max_cells="101")))
+    trust.office.activate(signed_policy("grace", "ivan"))
+    alone = handed_in(trust, request("activate", signed_policy("grace", version="2", max_cells="101")))
     assert alone["problems"][0]["code"] == "policy-two-people"
-    forged = handed_in(trust, request("activate", signed("eve", "mo", version="2", max_cells="101")))
+    forged = handed_in(trust, request("activate", signed_policy("eve", "mo", version="2", max_cells="101")))
     assert forged["problems"][0]["code"] == "policy-signature"
     assert handed_in(trust, request("activate", b"{}"))["problems"][0]["code"] == "policy-signature"
-    done = handed_in(trust, request("activate", signed("grace", version="2", max_cells="99")))
+    done = handed_in(trust, request("activate", signed_policy("grace", version="2", max_cells="99")))
     assert done["outcome"]["state"] == "in force"
     assert trust.store.policy().version == 2

@@ -13,11 +13,10 @@ from node_agent.budget import Book, SqliteLedger
 from node_agent.config import Home
 from node_agent.policy_store import DocumentStore, Office, PolicyStore, load_governance, save_governance
 from node_agent.policy_store.files import replace_file, safe_name
-from tests.factories.trust import NOW, People, key, person, policy_text
+from tests.factories.trust import NOW, People, key, person, signed_policy
 from tests.lib.memory_ledger import MemoryLedger
-from trustquery.errors import TrustQueryError
+from tests.lib.refusals import code_of
 from trustquery.identity import GovernanceList
-from trustquery.policy import Policy
 from trustquery.protocol.messages import Documents
 
 LISTED = GovernanceList(format="tq-governance-1", people=(person("grace"), person("ivan"), person("olu")), threshold=2)
@@ -48,75 +47,73 @@ def documents(tmp_path: Path) -> DocumentStore:
     return DocumentStore(tmp_path / "documents", People().root)
 
 
-def code(action: Any, *arguments: Any) -> str:
-    with pytest.raises(TrustQueryError) as caught:
-        action(*arguments)
-    return caught.value.code
-
-
-def signed(*names: str, **changes: str) -> bytes:
-    return Policy.from_toml(policy_text(**changes)).sign(*map(key, names)).encode()
-
-
 def test_without_a_policy_nothing_is_in_force(store: PolicyStore) -> None:
-    assert code(store.policy) == "policy-absent"
+    assert code_of(store.policy) == "policy-absent"
 
 
 def test_two_governance_people_put_a_policy_in_force(store: PolicyStore, office: Office) -> None:
-    assert office.activate(signed("grace", "olu")).state == "in force"
+    assert office.activate(signed_policy("grace", "olu")).state == "in force"
     assert store.policy().version == 1
 
 
 @pytest.mark.parametrize("names", [(), ("eve", "mallory")])
 def test_nobody_listed_is_nobody(store: PolicyStore, office: Office, names: tuple[str, ...]) -> None:
-    assert code(office.activate, signed(*names)) == "policy-signature"
-    assert code(store.policy) == "policy-absent"
+    assert code_of(office.activate, signed_policy(*names)) == "policy-signature"
+    assert code_of(store.policy) == "policy-absent"
 
 
 @pytest.mark.parametrize("names", [("grace",), ("grace", "grace"), ("grace", "eve")])
 def test_the_first_policy_takes_two_different_people(
     store: PolicyStore, office: Office, names: tuple[str, ...]
 ) -> None:
-    assert code(office.activate, signed(*names)) == "policy-two-people"
-    assert code(store.policy) == "policy-absent"
+    assert code_of(office.activate, signed_policy(*names)) == "policy-two-people"
+    assert code_of(store.policy) == "policy-absent"
 
 
 def test_a_policy_for_somebody_else_is_refused(office: Office) -> None:
-    assert code(office.activate, signed("grace", "ivan", trust='"birch"')) == "policy-invalid"
-    assert code(office.activate, signed("grace", "ivan", federation='"other"')) == "policy-invalid"
+    assert code_of(office.activate, signed_policy("grace", "ivan", trust='"birch"')) == "policy-invalid"
+    assert code_of(office.activate, signed_policy("grace", "ivan", federation='"other"')) == "policy-invalid"
 
 
 def test_versions_go_forwards(store: PolicyStore, office: Office) -> None:
-    office.activate(signed("grace", "ivan", version="2"))
-    assert code(office.activate, signed("grace", "ivan", version="1")) == "policy-document-stale"
-    assert code(office.activate, signed("grace", "ivan", version="2", max_cells="99")) == "policy-document-stale"
-    assert office.activate(signed("grace", "olu", version="2")).state == "in force"  # the same text, signed again
+    office.activate(signed_policy("grace", "ivan", version="2"))
+    assert code_of(office.activate, signed_policy("grace", "ivan", version="1")) == "policy-document-stale"
+    assert (
+        code_of(office.activate, signed_policy("grace", "ivan", version="2", max_cells="99")) == "policy-document-stale"
+    )
+    assert (
+        office.activate(signed_policy("grace", "olu", version="2")).state == "in force"
+    )  # the same text, signed again
     assert store.policy().version == 2
 
 
 def test_nobody_uses_up_all_later_versions(store: PolicyStore, office: Office) -> None:
-    office.activate(signed("grace", "ivan"))
+    office.activate(signed_policy("grace", "ivan"))
     # A tightening takes one person: with this version nobody could ever change the policy again.
-    assert code(office.activate, signed("grace", version=str(2**53 - 1), max_cells="9")) == "policy-invalid"
-    assert code(office.activate, signed("grace", version="1002", max_cells="9")) == "policy-invalid"
-    assert office.activate(signed("grace", version="1001", max_cells="9")).state == "in force"
+    assert code_of(office.activate, signed_policy("grace", version=str(2**53 - 1), max_cells="9")) == "policy-invalid"
+    assert code_of(office.activate, signed_policy("grace", version="1002", max_cells="9")) == "policy-invalid"
+    assert office.activate(signed_policy("grace", version="1001", max_cells="9")).state == "in force"
 
 
 def test_a_file_that_somebody_edited_answers_nothing(store: PolicyStore, office: Office) -> None:
-    office.activate(signed("grace", "ivan"))
+    office.activate(signed_policy("grace", "ivan"))
     store.policy()
-    for text in (signed("eve", "mallory", max_rho="0.01"), b"{}", signed("grace", "ivan", max_rho="0.01")):
+    for text in (
+        signed_policy("eve", "mallory", max_rho="0.01"),
+        b"{}",
+        signed_policy("grace", "ivan", max_rho="0.01"),
+    ):
         store.policy_file(1).write_bytes(text)
-        assert code(store.policy) == "policy-signature"
+        assert code_of(store.policy) == "policy-signature"
     store.policy_file(1).unlink()
-    assert code(store.policy) == "policy-absent"
+    assert code_of(store.policy) == "policy-absent"
 
 
 def test_an_acceptance_takes_two_people_and_can_be_taken_back(store: PolicyStore) -> None:
     acceptance = People().the_acceptance
-    assert code(store.acceptance, "stays") == "policy-not-accepted"
-    assert code(store.accept, acceptance.sign(key("grace"))) == "policy-signature"
-    assert code(store.acceptance, "stays") == "policy-not-accepted"
+    assert code_of(store.acceptance, "stays") == "policy-not-accepted"
+    assert code_of(store.accept, acceptance.sign(key("grace"))) == "policy-signature"
+    assert code_of(store.acceptance, "stays") == "policy-not-accepted"
     store.accept(acceptance.sign(key("grace"), key("ivan")))
     assert store.acceptance("stays") == acceptance
     assert store.given("stays") == (acceptance.accepted, acceptance.sha256)
@@ -124,7 +121,7 @@ def test_an_acceptance_takes_two_people_and_can_be_taken_back(store: PolicyStore
     assert not store.remove_acceptance("stays")
     assert not store.remove_acceptance("../policy")
     assert store.given("stays") is None
-    assert code(store.acceptance, "stays") == "policy-not-accepted"
+    assert code_of(store.acceptance, "stays") == "policy-not-accepted"
 
 
 def test_stop_and_pause_last_until_they_are_resumed(store: PolicyStore, office: Office) -> None:
@@ -154,17 +151,17 @@ def test_a_control_folder_that_cannot_be_read_stops(store: PolicyStore, office: 
 def test_resuming_takes_the_keys_of_two_different_people() -> None:
     LISTED.require([key("grace"), key("olu")], "resume")
     for names in ((), ("grace",), ("grace", "grace"), ("grace", "eve")):
-        assert code(LISTED.require, [key(name) for name in names], "resume") == "auth-not-allowed"
+        assert code_of(LISTED.require, [key(name) for name in names], "resume") == "auth-not-allowed"
 
 
 def test_the_governance_list_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "governance.json"
-    assert code(load_governance, path) == "config-missing"
+    assert code_of(load_governance, path) == "config-missing"
     save_governance(path, LISTED)
     assert load_governance(path) == LISTED
-    assert code(save_governance, path, LISTED) == "config-exists"
+    assert code_of(save_governance, path, LISTED) == "config-exists"
     path.write_text(path.read_text().replace('"threshold":2', '"threshold":1'))
-    assert code(load_governance, path) == "config-invalid"
+    assert code_of(load_governance, path) == "config-invalid"
 
 
 @pytest.mark.parametrize("people", [("grace",), ("grace", "grace")])
@@ -182,21 +179,21 @@ def roster(*signers: str, **changes: Any) -> bytes:
 
 def test_a_roster_needs_the_root_and_a_time(documents: DocumentStore) -> None:
     ledger = MemoryLedger()
-    assert code(documents.roster, NOW) == "policy-document-stale"
+    assert code_of(documents.roster, NOW) == "policy-document-stale"
     for bad in (roster("root0"), roster("ann", "bob"), roster("coordinator", "root1")):
-        assert code(documents.take_roster, bad, ledger, NOW) == "auth-document"
-    assert code(documents.take_roster, roster("root0", "root1", federation="other"), ledger, NOW) == "auth-document"
-    assert code(documents.take_roster, roster("root0", "root1"), ledger, NOW + 86_400) == "policy-document-stale"
-    assert code(documents.take_roster, roster("root0", "root1"), ledger, NOW - 86_401) == "policy-document-stale"
+        assert code_of(documents.take_roster, bad, ledger, NOW) == "auth-document"
+    assert code_of(documents.take_roster, roster("root0", "root1", federation="other"), ledger, NOW) == "auth-document"
+    assert code_of(documents.take_roster, roster("root0", "root1"), ledger, NOW + 86_400) == "policy-document-stale"
+    assert code_of(documents.take_roster, roster("root0", "root1"), ledger, NOW - 86_401) == "policy-document-stale"
     documents.take_roster(roster("root0", "root2"), ledger, NOW)
     assert documents.roster(NOW).version == 1
-    assert code(documents.roster, NOW + 86_400) == "policy-document-stale"
+    assert code_of(documents.roster, NOW + 86_400) == "policy-document-stale"
 
 
 def test_a_roster_never_goes_backwards(documents: DocumentStore) -> None:
     ledger = MemoryLedger()
     documents.take_roster(roster("root0", "root1", version=3), ledger, NOW)
-    assert code(documents.take_roster, roster("root0", "root1", version=2), ledger, NOW) == "policy-document-stale"
+    assert code_of(documents.take_roster, roster("root0", "root1", version=2), ledger, NOW) == "policy-document-stale"
     assert documents.roster(NOW).version == 3
 
 
@@ -210,8 +207,8 @@ def test_a_message_is_taken_as_far_as_it_verifies(documents: DocumentStore) -> N
     assert documents.projects() == ("stays",)
     permit, envelope = documents.permit("stays", NOW)
     assert (permit, envelope.sha256) == (people.the_permit, people.the_permit.sha256)
-    assert code(documents.permit, "beds", NOW) == "project-unknown"
-    assert code(documents.permit, "../roster", NOW) == "project-unknown"
+    assert code_of(documents.permit, "beds", NOW) == "project-unknown"
+    assert code_of(documents.permit, "../roster", NOW) == "project-unknown"
 
 
 def test_an_older_permit_does_not_replace_a_newer(documents: DocumentStore) -> None:
@@ -219,7 +216,7 @@ def test_an_older_permit_does_not_replace_a_newer(documents: DocumentStore) -> N
     documents.take_roster(roster("root0", "root1"), ledger, NOW)
     versions = {n: People(permit={"version": n}).the_permit.sign(key("ann"), key("bob")).encode() for n in (1, 2)}
     documents.take_permit(versions[2], NOW)
-    assert code(documents.take_permit, versions[1], NOW) == "policy-document-stale"
+    assert code_of(documents.take_permit, versions[1], NOW) == "policy-document-stale"
     assert documents.permit("stays", NOW)[0].version == 2
 
 
