@@ -50,11 +50,12 @@ def find(
     """Everything about one question but the peer."""
     shelf = data.public()
     plan = compile_plan(query, hospital.catalogue, shelf)
-    task = task_of(query, plan, pinned_tables(query, hospital.catalogue, shelf), limits)
+    pinned = pinned_tables(query, hospital.catalogue, shelf)
+    task = task_of(query, plan, pinned, limits)
     tables = hospital.tables(task)
     seconds = time_both(question.raw, task, tables, runs=arguments.runs, threads=limits.threads)
     parts = time_parts(task, tables, runs=max(3, arguments.runs // 2))
-    ways = _ways(query, plan, pinned_tables(query, hospital.catalogue, shelf), limits, hospital)
+    ways = _ways(query, plan, pinned, limits, hospital)
     touched = sum(table.nbytes for table in tables.values())
     grown = memory(task, hospital.store.folder, hospital.store.seal(hospital.key))
     engine, walls = hospital.engine(limits), []
@@ -65,10 +66,7 @@ def find(
         else:
             engine.vector(query, plan)
         walls.append(time.perf_counter() - started)
-    return Finding(
-        question, seconds, parts, touched, grown, statistics.median(walls),
-        len(task.job.plain), len(task.job.bounded), ways,
-    )  # fmt: skip
+    return Finding(question, seconds, parts, touched, grown, statistics.median(walls), ways)
 
 
 def _ways(query: Query, plan: Plan, tables: Tables, limits: EngineConfig, hospital: data.Hospital) -> Ways | None:
@@ -96,10 +94,8 @@ def scale(
             query = queries[name]
             plan = compile_plan(query, hospital.catalogue, shelf)
             task = task_of(query, plan, pinned_tables(query, hospital.catalogue, shelf), limits)
-            tables, times = hospital.tables(task, size), []
-            for _ in range(arguments.runs):
-                times.append(answer(task, tables))
-            total += statistics.median(times)
+            tables = hospital.tables(task, size)
+            total += statistics.median(answer(task, tables) for _ in range(arguments.runs))
         found[size] = total
         _say(f"{size:,} rows: {total:.3f} s")
     return found

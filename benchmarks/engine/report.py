@@ -33,7 +33,6 @@ class Finding:
         grown: bytes beside them, at the peak.
         wall: seconds from the node's call to the exact vector, a process of its own included.
         ways: where the planner could choose.
-        plain, bounded: statements without bounding, and statistics that go through the kernel.
     """
 
     question: Question
@@ -42,8 +41,6 @@ class Finding:
     touched: int
     grown: int
     wall: float
-    plain: int
-    bounded: int
     ways: Ways | None
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node_agent.cli.opening import documents_of, home_of, keys_from, now, policies_of, read_file, startup_of
+from node_agent.cli.opening import documents_of, hand_in, home_of, keys_from, now, policies_of, read_file, startup_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
 from trustquery.cli.policy_tools import add_to
 from trustquery.errors import TrustQueryError
@@ -151,12 +151,9 @@ def decline(context: typer.Context, project: Annotated[str, typer.Argument(help=
     Example: tq-node project decline bedcare
     """
     with reporting("project decline"):
-        from node_agent.policy_store.desk import hand_in
-
         home = home_of(context)
-        startup = startup_of(home)
         try:
-            state = hand_in(home, startup.federation, startup.node, "decline", project.encode()).state
+            state = hand_in(home, "decline", project.encode()).state
         except TrustQueryError as error:
             if error.code != "node-silent":
                 raise

@@ -7,13 +7,13 @@ that has changed since starts it afresh: all tables of a version are of one mome
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from node_agent.policy_store.files import replace_file
 from node_agent.sources.sealed import SALT_BYTES, Seal, path_of
 from node_agent.sources.store import RANK_KEY, SALT, Store, TableReport
 from trustquery.catalogue import Table
@@ -107,12 +107,7 @@ class Building:
         return (self._state() or {}).get(name)
 
     def _write(self, state: dict[str, Any]) -> None:
-        written = self.folder / f"{_STATE}.new"
-        with written.open("w") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(self.folder / _STATE)
+        replace_file(self.folder / _STATE, json.dumps(state).encode())
 
 
 def _prints(jobs: Sequence[Job]) -> list[list[Any]]:

@@ -7,13 +7,13 @@ until the next refresh, so a query that has started finishes on the data it star
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from node_agent.config import Home, NodeConfig
+from node_agent.policy_store.files import replace_file
 from node_agent.sources.sealed import Seal
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret, read_private_file, write_private_file
@@ -133,17 +133,7 @@ def install(folder: Path, store: Store) -> None:
         "tables": {name: sorted(tables) for name, tables in store.dataset_tables.items()},
         "reports": [vars(report) for report in store.reports],
     }
-    written = folder / f"{_CURRENT}.new"
-    with written.open("w") as file:
-        json.dump(document, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    written.replace(folder / _CURRENT)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_file(folder / _CURRENT, json.dumps(document, indent=1).encode())
     for old in folder.glob("v*"):
         if old.name[1:].isdecimal() and int(old.name[1:]) < store.data_version - 1:
             shutil.rmtree(old, ignore_errors=True)

@@ -15,7 +15,7 @@ import click
 import typer
 
 from trustquery.cli.output import data, data_json, reporting, say
-from trustquery.cli.signing import read_bytes, read_policy
+from trustquery.cli.signing import read_bytes, read_policy, read_text
 
 if TYPE_CHECKING:
     from trustquery.policy import Policy
@@ -27,18 +27,6 @@ PERMIT_OF = "trustquery.permit_of"
 """Where a command line that keeps permits puts its way to one: a project's name in, an envelope's bytes out."""
 
 PolicyFile = Annotated[Path, typer.Argument(help="policy.toml, or a signed policy (.dsse).")]
-
-
-def _text(path: Path) -> str:
-    from trustquery.errors import TrustQueryError
-
-    try:
-        # Not without its first lines if they are blank: lines are counted.
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise TrustQueryError("policy-invalid", str(path), problem="it is not UTF-8 text") from error
-    except OSError as error:
-        raise TrustQueryError("config-missing", path=path, instead="give the path of the document") from error
 
 
 def _policy(path: Path) -> Policy:
@@ -81,7 +69,7 @@ def check(policy: PolicyFile) -> None:
         from trustquery.policy.checking import check_text
         from trustquery.policy.promised import in_words
 
-        found, warnings = check_text(_text(policy), name=policy.name)
+        found, warnings = check_text(read_text(policy), name=policy.name)
         for warning in warnings:
             say(f"warning: {warning}")
         for line in in_words(found):
@@ -132,9 +120,9 @@ def _case_files(given: list[Path]) -> list[Path]:
 def _outcomes(path: Path, instead: Path | None) -> list[Outcome]:
     from trustquery.policy.cases import Cases, prepare, run
 
-    cases = Cases.from_toml(_text(path), name=path.name)
+    cases = Cases.from_toml(read_text(path), name=path.name)
     named = instead or path.parent / cases.policy
-    return [run(ready) for ready in prepare(cases, _text(named), name=named.name)]
+    return [run(ready) for ready in prepare(cases, read_text(named), name=named.name)]
 
 
 def explain(
@@ -218,18 +206,18 @@ def _asked(
     path = Path(query) if len(query) < 1000 and "\n" not in query else None
     if path is not None and path.suffix == ".json":
         try:
-            stored = json.loads(_text(path))
+            stored = json.loads(read_text(path))
         except ValueError as error:
             raise TrustQueryError("policy-request-invalid", str(path), problem="it is not JSON") from error
         return stored
-    sql = _text(path) if path is not None and path.suffix == ".sql" else query
+    sql = read_text(path) if path is not None and path.suffix == ".sql" else query
     who: dict[str, Any] = {}
     if permit is not None:
         who = member_of(permit, person)
     elif facts is not None:
         from trustquery.policy.cases import Cases
 
-        who = dict(Cases.from_toml(_text(facts), name=facts.name).base)
+        who = dict(Cases.from_toml(read_text(facts), name=facts.name).base)
     else:
         raise TrustQueryError(
             "usage-invalid", place="--permit", problem="give --permit, --project or --facts: who asks, for what"

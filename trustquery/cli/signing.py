@@ -18,6 +18,7 @@ __all__ = [
     "load_key",
     "read_bytes",
     "read_policy",
+    "read_text",
     "say_difference",
     "sign_document",
     "sign_file",
@@ -52,6 +53,20 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes().strip()
+    except OSError as error:
+        raise TrustQueryError("config-missing", path=path, instead="give the path of the document") from error
+
+
+def read_text(path: Path) -> str:
+    """A text as it stands, white space and all: problems name lines.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``policy-invalid``.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise TrustQueryError("policy-invalid", str(path), problem="it is not UTF-8 text") from error
     except OSError as error:
         raise TrustQueryError("config-missing", path=path, instead="give the path of the document") from error
 
@@ -137,14 +152,7 @@ def read_policy(path: Path) -> tuple[Policy, Envelope]:
     if path.suffix == ".dsse":
         envelope = Envelope.decode(read_bytes(path), kind=Policy.KIND)
         return Policy.from_payload(envelope.payload), envelope
-    try:
-        # As it stands, white space and all: problems name lines.
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TrustQueryError("policy-invalid", str(path), problem="it is not UTF-8 text") from error
-    except OSError as error:
-        raise TrustQueryError("config-missing", path=path, instead="give the path of the document") from error
-    policy = check_text(text, name=path.name)[0]
+    policy = check_text(read_text(path), name=path.name)[0]
     return policy, Envelope(Policy.KIND, policy.payload(), ())
 
 
