@@ -27,6 +27,7 @@ def permit_json(analyst_key: str, now: int) -> str:
         federation=FEDERATION,
         project=PROJECT,
         version=1,
+        application="0a" * 32,
         title="Hospital visits and lengths of stay",
         lay_summary="How often people come to hospital, and for how long, so that wards can be planned.",
         purpose="health-service-planning",

@@ -358,13 +358,14 @@ def documents() -> str:
     from trustquery.identity import documents as kinds
     from trustquery.identity import governance
     from trustquery.policy.schemas import schemas
+    from trustquery.projects import application, decisions
 
     paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
     parts = [
         """
         Each document travels in a DSSE envelope. The payload is RFC 8785 canonical JSON without floats, and its type
-        is `application/vnd.trustquery.<kind>.v1+json`. The reader verifies the bytes received, then requires that
-        encoding them again gives the same bytes. An unknown field is refused. [Formats](formats.md#signed-documents)
+        is `application/vnd.trustquery.<kind>.v1+json` (for a permit, v2). The reader verifies the
+        bytes received, then requires that encoding them again gives the same bytes. An unknown field is refused. [Formats](formats.md#signed-documents)
         says more.
         """,
         markdown(doc(kinds).partition("\n\n")[2]),
@@ -374,8 +375,12 @@ def documents() -> str:
         kinds.Root,
         kinds.Roster,
         kinds.Revocations,
+        application.Application,
         kinds.Permit,
+        decisions.Decision,
         kinds.Acceptance,
+        decisions.Stance,
+        decisions.CloseDown,
         governance.GovernanceList,
         governance.Order,
         kinds.Intent,
@@ -384,7 +389,14 @@ def documents() -> str:
     for model in order:
         link = f"[JSON Schema]({above(paths[model.KIND])})"
         parts += [f"## {model.KIND}", f"{markdown(doc(model))} {link}.", fields(model)]
-    shared = (kinds.NodeEntry, kinds.Person, kinds.Member, kinds.LawfulBasis, kinds.Input)
+    shared = (
+        kinds.NodeEntry,
+        kinds.Person,
+        application.TeamMember,
+        kinds.Member,
+        kinds.LawfulBasis,
+        kinds.Input,
+    )
     text = join(*parts, "## Parts", *_sections(*((part.__name__, part) for part in shared)))
     names = "|".join(part.__name__ for part in shared)
     return re.sub(rf"(?<=: |\| )({names})(?= \|)", lambda match: f"[{match[0]}](#{match[0].lower()})", text)

@@ -12,16 +12,21 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
     "AnswerRow",
+    "ApplicationRow",
     "Base",
     "Challenge",
+    "DecisionRow",
     "DocumentRow",
     "Invitation",
     "LoginSession",
     "NodeRow",
+    "PermitRow",
+    "ProjectEventRow",
     "ProjectRow",
     "PublicTableRow",
     "QueryParameters",
     "QueryRow",
+    "StanceRow",
     "User",
 ]
 
@@ -62,7 +67,7 @@ class Challenge(Base):
 
 
 class ProjectRow(Base):
-    """A project and its current permit envelope. ``state``: live or ended."""
+    """A project and the permit envelope in use. ``state`` is one of ``trustquery.projects.life.ProjectState``."""
 
     __tablename__ = "projects"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -71,6 +76,81 @@ class ProjectRow(Base):
     permit_hash: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16))
     added: Mapped[int]
+
+
+class ApplicationRow(Base):
+    """One version of a project's application; ``state`` is one of ``trustquery.projects.life.ApplicationState``.
+
+    Attributes:
+        applicant: the person who started it.
+        answers: the draft as it grows, JSON; what was signed stands in ``envelope``.
+        sha256: hash of the signed application, "" for a draft.
+    """
+
+    __tablename__ = "applications"
+    project: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    applicant: Mapped[str] = mapped_column(String(64))
+    answers: Mapped[str] = mapped_column(Text)
+    envelope: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    sha256: Mapped[str] = mapped_column(String(64), default="", index=True)
+    updated: Mapped[int]
+
+
+class PermitRow(Base):
+    """A permit of a project, from its first signature on. ``state``: signing, approved, in-use, replaced or dropped."""
+
+    __tablename__ = "permits"
+    project: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    permit_hash: Mapped[str] = mapped_column(String(64), index=True)
+    application: Mapped[str] = mapped_column(String(64))
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(String(16))
+    updated: Mapped[int]
+
+
+class DecisionRow(Base):
+    """A signed document about a project beside its application and permits: a decision or a close-down report."""
+
+    __tablename__ = "decisions"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    about: Mapped[str] = mapped_column(String(64))
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[int]
+
+
+class StanceRow(Base):
+    """What one trust last said of one permit; ``word`` as in ``trustquery.projects.decisions.Stance``."""
+
+    __tablename__ = "stances"
+    project: Mapped[str] = mapped_column(String(64), primary_key=True)
+    node: Mapped[str] = mapped_column(String(64), primary_key=True)
+    permit_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    word: Mapped[str] = mapped_column(String(32))
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    said: Mapped[int]
+
+
+class ProjectEventRow(Base):
+    """One thing that happened to a project, in words for people; never changed, never removed.
+
+    Attributes:
+        actor: who, in words that may be published: a role, a trust's name, or the person's name as on the permit.
+        public: whether anybody may read it; what happens to a draft concerns its team.
+    """
+
+    __tablename__ = "project_events"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    project: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[int]
+    action: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+    public: Mapped[bool]
 
 
 class NodeRow(Base):

@@ -1,23 +1,102 @@
-"""Projects and their permits."""
+"""Projects: applications, permits, what was decided and by whom, and the record of all of it.
+
+Whoever changes something does it in ``change``: one transaction that also writes the event, so that nothing happens
+without an entry in the record.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from coordinator.store.models import ProjectRow
+from coordinator.store.models import (
+    ApplicationRow,
+    DecisionRow,
+    PermitRow,
+    ProjectEventRow,
+    ProjectRow,
+    StanceRow,
+)
+from trustquery.errors import TrustQueryError
 
-__all__ = ["Projects"]
+__all__ = ["Change", "Projects"]
+
+
+class Change:
+    """One change to one project, as it is being made; rows that are read here may be changed in place."""
+
+    def __init__(self, session: Session, project: str, now: int) -> None:
+        self._session = session
+        self._project = project
+        self._now = now
+        self._noted = 0
+
+    @property
+    def noted(self) -> bool:
+        """Whether the record has got an event of this change."""
+        return self._noted > 0
+
+    def note(self, action: str, actor: str, text: str, *, public: bool = True) -> None:
+        """Write an event into the record."""
+        self._noted += 1
+        self._session.add(
+            ProjectEventRow(project=self._project, at=self._now, action=action, actor=actor, text=text, public=public)
+        )
+
+    def project(self) -> ProjectRow | None:
+        """The project, if a permit of it was ever approved."""
+        return self._session.get(ProjectRow, self._project, with_for_update=True)
+
+    def applications(self) -> list[ApplicationRow]:
+        """Its applications, oldest first."""
+        chosen = select(ApplicationRow).where(ApplicationRow.project == self._project)
+        return list(self._session.scalars(chosen.order_by(ApplicationRow.version).with_for_update()))
+
+    def permits(self) -> list[PermitRow]:
+        """Its permits, oldest first."""
+        chosen = select(PermitRow).where(PermitRow.project == self._project).order_by(PermitRow.version)
+        return list(self._session.scalars(chosen.with_for_update()))
+
+    def stances(self) -> list[StanceRow]:
+        """What trusts said of its permits."""
+        chosen = select(StanceRow).where(StanceRow.project == self._project).order_by(StanceRow.node)
+        return list(self._session.scalars(chosen))
+
+    def add(self, row: ApplicationRow | PermitRow | DecisionRow | ProjectRow) -> None:
+        """Keep a new row."""
+        self._session.add(row)
+
+    def put_stance(self, row: StanceRow) -> bool:
+        """Keep what a trust says; False for what is not later than its last word on that permit."""
+        found = self._session.get(StanceRow, (row.project, row.node, row.permit_hash))
+        if found is not None and found.said >= row.said:
+            return False
+        self._session.merge(row)
+        self._session.flush()
+        return True
 
 
 class Projects:
-    """Permits as signed; the committee's signatures are checked before they come here."""
+    """What the coordinator knows of projects; each signature was checked before it came here."""
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
+
+    @contextmanager
+    def change(self, project: str, now: int) -> Iterator[Change]:
+        """Change one project: everything in the ``with`` happens, with its event, or nothing does.
+
+        Raises:
+            TrustQueryError: ``internal-fault``: the change wrote no event.
+        """
+        with self._transaction() as session:
+            change = Change(session, project, now)
+            yield change
+            if not change.noted and session.new | session.dirty | session.deleted:
+                raise TrustQueryError("internal-fault", incident="change-without-event")
 
     def put(self, row: ProjectRow) -> bool:
         """Add a project or a later version of its permit; False for a version that is not later."""
@@ -50,3 +129,33 @@ class Projects:
         """All projects by name."""
         with self._transaction() as session:
             return list(session.scalars(select(ProjectRow).order_by(ProjectRow.name)))
+
+    def applications(self, project: str | None = None) -> list[ApplicationRow]:
+        """Applications by project and version, of one project or of all."""
+        with self._transaction() as session:
+            chosen = select(ApplicationRow).order_by(ApplicationRow.project, ApplicationRow.version)
+            return list(session.scalars(chosen if project is None else chosen.where(ApplicationRow.project == project)))
+
+    def permits(self, project: str | None = None) -> list[PermitRow]:
+        """Permits by project and version, of one project or of all."""
+        with self._transaction() as session:
+            chosen = select(PermitRow).order_by(PermitRow.project, PermitRow.version)
+            return list(session.scalars(chosen if project is None else chosen.where(PermitRow.project == project)))
+
+    def decisions(self, project: str) -> list[DecisionRow]:
+        """What was decided about a project, oldest first."""
+        with self._transaction() as session:
+            chosen = select(DecisionRow).where(DecisionRow.project == project)
+            return list(session.scalars(chosen.order_by(DecisionRow.seq)))
+
+    def stances(self, project: str | None = None) -> list[StanceRow]:
+        """What trusts last said, by project and node, of one project or of all."""
+        with self._transaction() as session:
+            chosen = select(StanceRow).order_by(StanceRow.project, StanceRow.node, StanceRow.said)
+            return list(session.scalars(chosen if project is None else chosen.where(StanceRow.project == project)))
+
+    def events(self, project: str) -> list[ProjectEventRow]:
+        """The record of a project, oldest first."""
+        with self._transaction() as session:
+            chosen = select(ProjectEventRow).where(ProjectEventRow.project == project)
+            return list(session.scalars(chosen.order_by(ProjectEventRow.seq)))

@@ -87,7 +87,8 @@ def permit(analyst: SigningKey, now: int) -> Permit:
     )  # fmt: skip
     basis = LawfulBasis(article_6="6(1)(e)", article_9="9(2)(h)", common_law="anonymous output")
     return Permit(
-        federation="test", project="stays", version=1, title="Stays", lay_summary="How long people stay",
+        federation="test", project="stays", version=1, application="0a" * 32,
+        title="Stays", lay_summary="How long people stay",
         purpose="health-service-planning", lawful_basis=basis, members=(member,), datasets=("nhs-episodes",),
         rho_nano=10**9, delta_atto=0, opt_out_treatment="synthetic-data", disclosure_profile="none", min_trusts=3,
         valid_from=now - 10, expires=now + 20_000,

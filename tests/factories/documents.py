@@ -59,6 +59,7 @@ def permit(key: SigningKey, **changed: Any) -> Permit:
         "federation": "test",
         "project": "stays",
         "version": 1,
+        "application": "0a" * 32,
         "title": "Stays",
         "lay_summary": "How long people stay in hospital.",
         "purpose": "health-research",

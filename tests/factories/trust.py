@@ -227,6 +227,7 @@ class People:
             "federation": "test",
             "project": "stays",
             "version": 1,
+            "application": "0a" * 32,
             "title": "Stays",
             "lay_summary": "How long people stay",
             "purpose": "health-service-planning",

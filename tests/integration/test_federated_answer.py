@@ -54,7 +54,8 @@ def permit(key: SigningKey, now: int) -> Permit:
     )  # fmt: skip
     basis = LawfulBasis(article_6="6(1)(e)", article_9="9(2)(j)", common_law="anonymous output")
     return Permit(
-        federation="test", project="stays", version=1, title="Stays", lay_summary="How long people stay",
+        federation="test", project="stays", version=1, application="0a" * 32,
+        title="Stays", lay_summary="How long people stay",
         purpose="health-research", lawful_basis=basis, members=(member,), datasets=("omop-5.4",),
         rho_nano=10**9, delta_atto=0, opt_out_treatment="synthetic-data", disclosure_profile="none", min_trusts=2,
         valid_from=now - 10, expires=now + 20_000,

@@ -165,6 +165,11 @@ _ROWS: tuple[Entry, ...] = (
     _entry("project-not-a-member", "this key is not a member of project {project}", "ask the project lead to add you to the permit"),
     _entry("project-training-expired", "your training on the permit of {project} has expired", "renew it and ask for an amended permit"),
     _entry("project-dataset-not-permitted", "project {project} has no permission for dataset {dataset}", "apply for an amendment that names the dataset"),
+    _entry("project-question", "the application has no question {question}", "did you mean {nearest}? `tq project apply --list` shows them all", audience="analyst", http=422),
+    _entry("project-answer", "the answer cannot be used: {problem}", "{question} `tq project apply --list` shows how to answer", http=422),
+    _entry("project-incomplete", "{count} questions are not answered yet: {questions}", "`tq project apply {project}` asks them", http=422),
+    _entry("project-move", "{action} is not possible while {project} is {state}", "possible now: {possible}", http=409),
+    _entry("project-dates", "project {project} runs from {starts} to {ends}, and today is not within it", "amend its dates", http=409),
     # -- policy of a trust ------------------------------------------------------------------------------------
     _entry("policy-absent", "this trust has no policy in force, so nothing is answered", "two governance people sign a policy: tq policy sign"),
     _entry("policy-invalid", "the policy cannot be used: {problem}", "correct it and run `tq policy check`", exit=Exit.CONFIG),
@@ -223,6 +228,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("auth-failed", "sign-in failed", "check the user name and key; ask the federation operator if it persists"),
     _entry("auth-document", "the {document} cannot be verified: {problem}", "use the document as it was signed"),
     _entry("auth-not-allowed", "you may not {action}", "ask the federation operator", http=403),
+    _entry("auth-not-permitted", "you may not do {action}: {why}", "`docs/reference/roles.md` says which roles may; ask the federation operator for one", http=403),
     _entry("auth-certificate", "the certificate is not the one on the roster", "enrol again, or ask the federation operator"),
     _entry("auth-passphrase", "the key {path} needs its passphrase, and {problem}", "type it when you are asked; a lost passphrase is a lost key: see `tq-node keys lost`", audience="governance"),
     # -- ledger -----------------------------------------------------------------------------------------------

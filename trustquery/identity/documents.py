@@ -20,6 +20,8 @@ from trustquery.identity.keys import SigningKey, key_id
 __all__ = [
     "Acceptance",
     "Answer",
+    "Article6",
+    "Article9",
     "BigInteger",
     "Document",
     "Input",
@@ -28,6 +30,8 @@ __all__ = [
     "LawfulBasis",
     "Member",
     "NodeEntry",
+    "OptOutTreatment",
+    "Part",
     "Permit",
     "Person",
     "Purpose",
@@ -77,11 +81,13 @@ Purpose = Literal[
 """The closed list. Marketing and insurance cannot be expressed."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Base of everything inside a signed document: no unknown field, no guessing of types."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Document(_Part):
+class Document(Part):
     """Base of every signed document."""
 
     KIND: ClassVar[str]
@@ -131,7 +137,7 @@ class Document(_Part):
         return cls.from_payload(envelope.payload), good, envelope
 
 
-class Person(_Part):
+class Person(Part):
     """A person and one of their public keys."""
 
     person: Name
@@ -169,7 +175,7 @@ class Root(Document):
         return {key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in self.keys}
 
 
-class NodeEntry(_Part):
+class NodeEntry(Part):
     """One node on the roster.
 
     Attributes:
@@ -232,7 +238,7 @@ class Revocations(Document):
     certificates: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{1,40}$")], ...]
 
 
-class Member(_Part):
+class Member(Part):
     """One person of a project, with the print of the key that signs their intents."""
 
     person: Name
@@ -245,11 +251,15 @@ class Member(_Part):
     training_expires: Seconds
 
 
-class LawfulBasis(_Part):
-    """UK GDPR Article 6 and Article 9 conditions and the common law duty, each in words."""
+Article6 = Annotated[str, Field(pattern=r"^6\(1\)\([a-f]\)( \S.*)?$", max_length=4000)]
+Article9 = Annotated[str, Field(pattern=r"^9\(2\)\([a-j]\)( \S.*)?$", max_length=4000)]
 
-    article_6: Words
-    article_9: Words
+
+class LawfulBasis(Part):
+    """UK GDPR Article 6 and Article 9 conditions, each by its number and then in words, and the common law duty."""
+
+    article_6: Article6
+    article_9: Article9
     common_law: Words
 
 
@@ -257,12 +267,18 @@ OptOutTreatment = Literal["applied", "exempt-with-basis", "synthetic-data"]
 
 
 class Permit(Document):
-    """A project approved by the data access committee: two people, at most 90 days, renewable."""
+    """A project approved by the data access committee: two people, at most 90 days, renewable.
+
+    Attributes:
+        application: hash of the signed application that it approves, so that whoever reads the permit can check what
+            was asked for.
+    """
 
     KIND: ClassVar[str] = "permit"
     federation: Name
     project: Name
     version: int = Field(ge=1)
+    application: Hex32
     title: Words
     lay_summary: Words
     purpose: Purpose
@@ -304,7 +320,7 @@ class Acceptance(Document):
     expires: Seconds
 
 
-class Input(_Part):
+class Input(Part):
     """A pinned public artefact: catalogue, codelist or look-up."""
 
     id: Name

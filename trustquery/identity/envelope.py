@@ -19,11 +19,13 @@ from trustquery.identity.keys import SigningKey, verify
 __all__ = ["Envelope", "payload_type", "sign"]
 
 _MAX_SIGNATURES = 16
+_VERSIONS = {"permit": 2}
+"""Versions of kinds whose fields have changed since the first; every other kind is in its first."""
 
 
 def payload_type(kind: str) -> str:
     """The media type that tags a document kind."""
-    return f"application/vnd.trustquery.{kind}.v1+json"
+    return f"application/vnd.trustquery.{kind}.v{_VERSIONS.get(kind, 1)}+json"
 
 
 def _pae(kind: str, payload: bytes) -> bytes:
@@ -36,7 +38,8 @@ class Envelope:
     """One signed document as it travels: opaque bytes to every layer but this one.
 
     Attributes:
-        kind: roster, revocations, permit, acceptance, policy, governance, order, intent, answer, checkpoint or review.
+        kind: roster, revocations, application, permit, decision, acceptance, stance, closedown, policy, governance,
+            order, intent, answer, checkpoint or review.
         payload: canonical JSON bytes.
         signatures: pairs of key id and 64 signature bytes, sorted by key id.
     """

@@ -8,12 +8,18 @@ from typing import Any
 from trustquery.identity.documents import Acceptance, Answer, Document, Intent, Permit, Revocations, Root, Roster
 from trustquery.identity.governance import GovernanceList, Order
 from trustquery.policy.schema import Policy
+from trustquery.projects.application import Application
+from trustquery.projects.decisions import CloseDown, Decision, Stance
 
 __all__ = ["schemas"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, type[Document]] = {
     "policies/schema/policy.schema.json": Policy,
+    **{
+        f"trustquery/projects/schema/{model.KIND}.schema.json": model
+        for model in (Application, Decision, CloseDown, Stance)
+    },
     **{
         f"trustquery/identity/schema/{model.KIND}.schema.json": model
         for model in (Root, Roster, Revocations, Permit, Acceptance, Intent, Answer, GovernanceList, Order)

@@ -19,7 +19,7 @@ PAYLOAD = b'{"a":1}'
 def test_the_signed_bytes_are_those_of_dsse() -> None:
     """The DSSE v1.0 pre-authentication encoding, written out."""
     envelope = sign("permit", PAYLOAD, [ADA])
-    tag = b"application/vnd.trustquery.permit.v1+json"
+    tag = b"application/vnd.trustquery.permit.v2+json"
     assert envelope.signatures == (
         (ADA.key_id, ADA.sign(b"DSSEv1 " + str(len(tag)).encode() + b" " + tag + b" 7 " + PAYLOAD)),
     )

@@ -1,0 +1,86 @@
+"""Every action, and who may do it: the table that enforcement, the reference page and the tests are made from."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from trustquery.access.roles import Role
+
+__all__ = ["ACTIONS", "Action", "Reach"]
+
+
+class Reach(enum.StrEnum):
+    """On which resources a role may do an action.
+
+    ANY: on every one. OWN: on those that the role is held over, or that the person is part of. OTHERS: on those that the
+    person has no part in, whichever of their accounts they use: who asks never decides.
+    """
+
+    ANY = "any"
+    OWN = "own"
+    OTHERS = "others"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action.
+
+    Attributes:
+        name: ``RESOURCE.VERB``.
+        does: in words.
+        allowed: role to reach; a role that is not listed may not.
+        open_to: who else may: ``anybody`` without signing in, ``signed-in`` with any role or none, ``code`` the holder
+            of an enrolment code, ``node`` a node with its certificate; "" for nobody else.
+        hides: a refusal looks as if the resource did not exist.
+    """
+
+    name: str
+    does: str
+    allowed: dict[Role, Reach]
+    open_to: str = ""
+    hides: bool = False
+
+
+_R = Role
+_ANY, _OWN, _OTHERS = Reach.ANY, Reach.OWN, Reach.OTHERS
+_TEAM = {_R.ANALYST: _OWN, _R.PROJECT_LEAD: _OWN}
+_READERS = {_R.COMMITTEE_MEMBER: _ANY, _R.SECURITY_OFFICER: _ANY, _R.AUDITOR: _ANY}
+
+# fmt: off
+_ROWS: tuple[Action, ...] = (
+    Action("session.open", "sign in", {}, "anybody"),
+    Action("session.close", "sign out", {}, "signed-in"),
+    Action("dataset.read", "see the catalogues", {}, "signed-in"),
+    Action("public.read", "read the register, the log of queries and what has been published", {}, "anybody"),
+    Action("node.anchor", "fetch the federation's anchor before enrolment", {}, "anybody"),
+    Action("node.enrol", "hand in an enrolment request, and fetch its certificate", {}, "code"),
+    Action("node.link", "hold a node's stream", {}, "node"),
+    Action("application.start", "start an application", {_R.ANALYST: _ANY, _R.PROJECT_LEAD: _ANY}),
+    Action("application.list", "list applications, as far as one may read them", {}, "signed-in"),
+    Action("application.read", "read an application", {**_TEAM, **_READERS, _R.GOVERNANCE_OFFICER: _ANY}, hides=True),
+    Action("application.edit", "change a draft", {_R.PROJECT_LEAD: _OWN}, hides=True),
+    Action("application.submit", "sign and submit an application", {_R.PROJECT_LEAD: _OWN}, hides=True),
+    Action("application.withdraw", "take an application back", {_R.PROJECT_LEAD: _OWN}, hides=True),
+    Action("application.amend", "start an amendment of an approved application", {_R.PROJECT_LEAD: _OWN}, hides=True),
+    Action("application.approve", "sign the permit", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("application.decide", "return or refuse an application, with a reason", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("project.list", "list projects, as far as one may read them", {}, "signed-in"),
+    Action("project.read", "read a project's permit, state and trusts", {**_TEAM, **_READERS, _R.GOVERNANCE_OFFICER: _ANY}, hides=True),
+    Action("project.budget", "see what a project was charged", {**_TEAM, **_READERS}, hides=True),
+    Action("project.profiles", "see released profiles of a project's datasets", {**_TEAM}, hides=True),
+    Action("project.suspend", "suspend a project, with a reason", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("project.resume", "resume a suspended project: two members", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("project.close", "close a project with a close-down report", {_R.PROJECT_LEAD: _OWN}, hides=True),
+    Action("query.preview", "ask which trusts would answer", {**_TEAM}, hides=True),
+    Action("query.submit", "ask a question", {**_TEAM}, hides=True),
+    Action("query.list", "list one's own questions", {}, "signed-in"),
+    Action("query.read", "see a question and its result", {**_TEAM}, hides=True),
+    Action("query.cancel", "cancel a question", {**_TEAM}, hides=True),
+    Action("release.publish", "publish a released result", {_R.PROJECT_LEAD: _OWN}, hides=True),
+    Action("release.withdraw", "withdraw a release, with a reason", {_R.PROJECT_LEAD: _OWN, _R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+)
+# fmt: on
+ACTIONS: dict[str, Action] = {action.name: action for action in _ROWS}
+if len(ACTIONS) != len(_ROWS):
+    raise AssertionError("duplicate action")
