@@ -364,9 +364,9 @@ def documents() -> str:
     parts = [
         """
         Each document travels in a DSSE envelope. The payload is RFC 8785 canonical JSON without floats, and its type
-        is `application/vnd.trustquery.<kind>.v1+json` (for a permit, v2). The reader verifies the
-        bytes received, then requires that encoding them again gives the same bytes. An unknown field is refused. [Formats](formats.md#signed-documents)
-        says more.
+        is `application/vnd.trustquery.<kind>.v1+json` (for a permit, v2). The reader verifies the bytes received, then
+        requires that encoding them again gives the same bytes. An unknown field is refused.
+        [Formats](formats.md#signed-documents) says more.
         """,
         markdown(doc(kinds).partition("\n\n")[2]),
         "The policy is a signed document too, and has [a page of its own](policy.md).",
