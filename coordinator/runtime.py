@@ -20,6 +20,7 @@ from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
 from coordinator.fleet.server import make_server
 from coordinator.fleet.session import SessionHandler
+from coordinator.projects.office import ProjectOffice
 from coordinator.queries import QueryService
 from coordinator.services import Base, wall_clock
 from trustquery.errors import TrustQueryError
@@ -80,13 +81,17 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
     fleet = Fleet()
     previews = Previews(fleet)
     queries = QueryService(base.store, base.rosters, fleet, wall_clock)
+    office = ProjectOffice(base.store, base.rosters, base.settings.federation, wall_clock)
     handler = SessionHandler(base.settings.federation, base.store, base.rosters, fleet, previews, queries)
     nodes = _nodes(base, handler)
     login_rate = RateLimit(burst=20, per_minute=30, clock=time.monotonic)
     work_rate = RateLimit(burst=60, per_minute=120, clock=time.monotonic)
-    https = _https(base, make_app(Api(base, fleet, previews, queries, login_rate, work_rate)))
+    https = _https(base, make_app(Api(base, fleet, previews, queries, office, login_rate, work_rate)))
     await nodes.start()
-    tasks = [asyncio.create_task(https.serve()), asyncio.create_task(_housekeeping(base, fleet, handler, queries))]
+    tasks = [
+        asyncio.create_task(https.serve()),
+        asyncio.create_task(_housekeeping(base, fleet, handler, queries, office)),
+    ]
     stopping = asyncio.create_task(stop.wait())
     try:
         while not https.started and not tasks[0].done():
@@ -125,12 +130,15 @@ def _cannot_bind(address: str) -> TrustQueryError:
     return TrustQueryError("config-invalid", place="coordinator.toml", problem=f"cannot listen on {address}")
 
 
-async def _housekeeping(base: Base, fleet: Fleet, handler: SessionHandler, queries: QueryService) -> None:
-    """Close what is due; pass on what the command line changed in the store; cut nodes that were revoked."""
+async def _housekeeping(
+    base: Base, fleet: Fleet, handler: SessionHandler, queries: QueryService, office: ProjectOffice
+) -> None:
+    """Close what is due; pass on what changed in the store; cut nodes that were revoked."""
     known: object = None
     while True:
         try:
             await queries.tick()
+            await asyncio.to_thread(office.tick)
             await asyncio.to_thread(base.rosters.refresh)
             documents = await asyncio.to_thread(handler.documents)
             if known is not None and documents != known:

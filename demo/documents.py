@@ -1,17 +1,13 @@
-"""The documents that people write: permit, policy, committee, node settings. All for made-up people and data."""
+"""The documents that people write: application, policy, committee, node settings. All for made-up people and data."""
 
 from __future__ import annotations
 
-import json
+import datetime
 from collections.abc import Mapping
 
-from demo.layout import PROJECT
-from trustquery.identity import LawfulBasis, Member, Permit
-
-__all__ = ["FEDERATION", "committee_toml", "permit_json", "policy_toml"]
+__all__ = ["FEDERATION", "application_toml", "committee_toml", "policy_toml"]
 
 FEDERATION = "demo"
-_DAY = 86_400
 
 
 def committee_toml(people: Mapping[str, tuple[str, str]]) -> str:
@@ -21,43 +17,60 @@ def committee_toml(people: Mapping[str, tuple[str, str]]) -> str:
     )
 
 
-def permit_json(analyst_key: str, now: int) -> str:
-    """The project's permit, unsigned."""
-    permit = Permit(
-        federation=FEDERATION,
-        project=PROJECT,
-        version=1,
-        application="0a" * 32,
-        title="Hospital visits and lengths of stay",
-        lay_summary="How often people come to hospital, and for how long, so that wards can be planned.",
-        purpose="health-service-planning",
-        lawful_basis=LawfulBasis(
-            article_6="6(1)(e) public task",
-            article_9="9(2)(h) management of health systems",
-            common_law="no confidential information leaves a trust; the demonstration's patients are synthetic",
-        ),
-        members=(
-            Member(
-                person="ada",
-                name="Ada Mensah",
-                organisation="Demonstration University",
-                role="lead",
-                key=analyst_key,
-                key_kind="file",
-                training_body="ONS accredited researcher",
-                training_expires=now + 300 * _DAY,
-            ),
-        ),
-        datasets=("omop-5.4",),
-        rho_nano=4 * 10**9,
-        delta_atto=10**12,
-        opt_out_treatment="synthetic-data",
-        disclosure_profile="none",
-        min_trusts=3,
-        valid_from=now - 60,
-        expires=now + 30 * _DAY,
-    )
-    return json.dumps(permit.model_dump(mode="json"), indent=2)
+def application_toml(analyst_key: str, today: datetime.date) -> str:
+    """The project's application, as its lead writes it into a file."""
+    ends, trained = (today + datetime.timedelta(days) for days in (30, 300))
+    return f"""# Answers to the questions that `tq project questions` lists.
+title = "Hospital visits and lengths of stay"
+purpose = "health-service-planning"
+lay_summary = "How often people come to hospital, and for how long, so that wards can be planned."
+public_benefit = "Wards that are planned by what patients need have beds free when they are needed."
+technical_summary = "Counts of visits by type and year, people with a condition by sex and age, mean length of stay."
+request_category = "Health services and delivery"
+funders = ["Not funded: a demonstration"]
+ethics_references = ["Not needed: the patients are made up"]
+other_committees = []
+starts = "{today}"
+ends = "{ends}"
+
+organisation = "Demonstration University"
+organisation_id = "ROR 00example"
+organisation_sector = "Academic institute"
+contact = "Ada Mensah"
+contact_email = "ada@university.example"
+sponsor = "Demonstration University"
+dea_accredited = "yes"
+
+datasets = ["omop-5.4"]
+data_sensitivity = "Anonymous"
+article_6 = "6(1)(e) public task"
+article_9 = "9(2)(h) management of health systems"
+common_law = "No confidential information leaves a trust; the demonstration's patients are synthetic."
+opt_out_treatment = "synthetic-data"
+opt_out_basis = "The patients are made up, so nobody can have opted out."
+linkage = "None"
+confidential_data = "Dates, types and reasons of hospital visits; sex and year of birth."
+request_frequency = "One-off"
+sublicence = "None"
+terms = true
+rho = "4"
+delta_atto = 1000000000000
+disclosure_profile = "none"
+min_trusts = 3
+privacy_processing = "Results are read by the team alone until they are published."
+code_sharing = "Every released query is published by the federation."
+outputs = []
+
+[[team]]
+person = "ada"
+name = "Ada Mensah"
+organisation = "Demonstration University"
+role = "lead"
+key = "{analyst_key}"
+key_kind = "file"
+training_body = "ONS accredited researcher"
+training_expires = "{trained}"
+"""
 
 
 def policy_toml(ods: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import datetime
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from demo.documents import FEDERATION, committee_toml, permit_json, policy_toml
-from demo.layout import COMMITTEE, GOVERNANCE, PROJECT, TRUSTS, Layout, free_ports
+from demo.documents import FEDERATION, application_toml, committee_toml, policy_toml
+from demo.layout import CAUTIOUS, COMMITTEE, CONDITION, GOVERNANCE, PROJECT, TRUSTS, Layout, free_ports
 from demo.processes import DemoError, Part, Processes, Tools, command
 from demo.screen import Screen
 
@@ -43,10 +43,13 @@ class Federation:
         """``tq`` as the committee, a root holder or governance would run it."""
         return command([self.tools.path("tq"), *arguments], self.layout.base)
 
+    def person(self, home: Path, *arguments: str | Path) -> str:
+        """``tq`` as somebody with a home of their own runs it."""
+        return command([self.tools.path("tq"), *arguments], home, {"TQ_HOME": str(home)})
+
     def analyst(self, *arguments: str | Path) -> str:
         """``tq`` as the analyst runs it."""
-        home = self.layout.analyst
-        return command([self.tools.path("tq"), *arguments], home, {"TQ_HOME": str(home)})
+        return self.person(self.layout.analyst, *arguments)
 
     def coordinator(self, *arguments: str | Path) -> str:
         """``tq-coordinator``."""
@@ -94,10 +97,14 @@ class Federation:
             self._roster(public)
         with self.screen.step("Each node prepares its data, puts its signed policy in force, and dials in"):
             self.each(self._open_for_business)
-        with self.screen.step("Two committee members sign the project's permit; two people at each trust accept it"):
-            self._project()
-        with self.screen.step("The analyst signs in"):
-            self._sign_in()
+        with self.screen.step("The analyst signs in and applies for a project"):
+            self._sign_in("ada", self.layout.analyst, self.analyst_key)
+            self._apply()
+        with self.screen.step("Two members of the data access committee read the application and sign its permit"):
+            self.each(lambda person: self._join_committee(person, public), COMMITTEE)
+            self._approve()
+        with self.screen.step("Two people at each trust accept the project; one trust sets a condition: it is live"):
+            self._accept_everywhere()
 
     def _split_data(self) -> None:
         from demo.omop import find_csv, split
@@ -191,19 +198,32 @@ class Federation:
         self.nodes[ods] = part
         part.wait_for("connected", 30)
 
-    def _project(self) -> None:
-        permit = self.layout.base / "permit.json"
-        permit.write_text(permit_json(self.analyst_key, int(time.time())))
-        keys = [item for person in COMMITTEE for item in ("--key", self.layout.key("committee", person))]
-        self.tq("permit", "sign", permit, *keys)
-        self.coordinator("project", "add", "--permit", permit.with_suffix(".dsse"))
+    def _sign_in(self, user: str, home: Path, key: str, *options: str | Path) -> None:
+        """The operator adds a person; they sign in from a home of their own."""
+        roles: list[str] = []
+        code = self.coordinator("user", "add", user, "--key", key, *roles).strip()
+        self.person(home, "login", "--connect", code, "--user", user, *options)
+
+    def _apply(self) -> None:
+        answers = self.layout.base / "application.toml"
+        answers.write_text(application_toml(self.analyst_key, datetime.datetime.now(datetime.UTC).date()))
+        self.analyst("project", "apply", PROJECT, "--file", answers, "--submit", "--yes")
+
+    def _join_committee(self, person: str, public: dict[tuple[str, str], str]) -> None:
+        key = self.layout.key("committee", person)
+        self._sign_in(person, self.layout.member(person), public["committee", person], "--key", key)
+
+    def _approve(self) -> None:
+        """One after the other: the second adds a signature to the permit that the first has signed."""
+        for person in COMMITTEE:
+            key = self.layout.key("committee", person)
+            self.person(self.layout.member(person), "request", "approve", PROJECT, "--key", key, "--yes")
         for part in self.nodes.values():
             part.wait_for('"permits": 1', 20)
+
+    def _accept_everywhere(self) -> None:
         self.each(self._accept)
 
     def _accept(self, ods: str) -> None:
-        self.node(ods, "project", "accept", PROJECT, "--yes", *self._governance(ods))
-
-    def _sign_in(self) -> None:
-        code = self.coordinator("user", "add", "ada", "--key", self.analyst_key).strip()
-        self.analyst("login", "--connect", code, "--user", "ada")
+        conditions = ["--condition", CONDITION] if ods == CAUTIOUS else []
+        self.node(ods, "project", "accept", PROJECT, "--yes", *conditions, *self._governance(ods))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demo.processes import DemoError
 
-__all__ = ["COMMITTEE", "GOVERNANCE", "PROJECT", "TRUSTS", "Layout", "free_ports"]
+__all__ = ["CAUTIOUS", "COMMITTEE", "CONDITION", "GOVERNANCE", "PROJECT", "TRUSTS", "Layout", "free_ports"]
 
 TRUSTS = {
     "RX1": "Ashford Vale Hospitals",
@@ -18,6 +18,8 @@ TRUSTS = {
     "RX4": "Dunbrook Royal",
 }
 COMMITTEE = {"casey": "Casey Okafor", "robin": "Robin Whitfield"}
+CAUTIOUS, CONDITION = "RX4", "No publication of this trust's own figures"
+"""The trust that accepts with a condition."""
 GOVERNANCE = {"grace": "Grace Adeyemi, Caldicott guardian", "ivan": "Ivan Petrov, IG lead"}
 PROJECT = "visits-and-stays"
 _MARK = "Made by `python -m demo`; everything in this folder may be deleted.\n"
@@ -53,6 +55,10 @@ class Layout:
         """The analyst's home."""
         return self.base / "analyst"
 
+    def member(self, person: str) -> Path:
+        """The home of a member of the committee."""
+        return self.base / "committee" / person
+
     @property
     def data(self) -> Path:
         """Each trust's data, by ODS code."""
@@ -84,7 +90,8 @@ class Layout:
             shutil.rmtree(self.base)
         self.base.mkdir(mode=0o700)
         mark.write_text(_MARK)
-        for folder in (self.analyst, *(self.trust(ods) for ods in TRUSTS)):
+        members = [self.member(person) for person in COMMITTEE]
+        for folder in (self.analyst, *members, *(self.trust(ods) for ods in TRUSTS)):
             folder.mkdir(mode=0o700, parents=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from coordinator.api import enrolment, login, problems, profiles, projects, queries
+from coordinator.api import applications, decisions, enrolment, login, problems, profiles, projects, queries
 from coordinator.api.context import Api
 from coordinator.api.limits import BodyLimit
 from trustquery import __version__
@@ -18,7 +18,7 @@ def make_app(api: Api) -> ASGIApp:
     app = FastAPI(title="TrustQuery coordinator", version=__version__, docs_url=None, redoc_url=None)
     app.state.api = api
     problems.install(app)
-    for module in (login, projects, profiles, queries, enrolment):
+    for module in (login, applications, decisions, projects, profiles, queries, enrolment):
         app.include_router(module.router)
     app.add_middleware(BodyLimit)
     return app

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from coordinator.api.limits import RateLimit
 from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
+from coordinator.projects.office import ProjectOffice
 from coordinator.queries import QueryService
 from coordinator.services import Base
 from coordinator.store import User
@@ -38,6 +39,7 @@ class Api:
     fleet: Fleet
     previews: Previews
     queries: QueryService
+    projects: ProjectOffice
     login_rate: RateLimit
     work_rate: RateLimit
 

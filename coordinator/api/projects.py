@@ -13,6 +13,7 @@ from coordinator.projects import read_permit
 from coordinator.store import ProjectRow, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import key_id
+from trustquery.projects.life import ASKABLE, ProjectState
 
 __all__ = ["find_project", "router"]
 
@@ -56,7 +57,8 @@ async def projects(user: UserDep, api: ApiDep) -> dict[str, Any]:
 
 
 def _state(row: ProjectRow, start: int, end: int, now: int) -> str:
-    return "live" if row.state == "live" and start <= now < end else "ended"
+    """As the register has it; what has run out since it last looked is expired already."""
+    return ProjectState.EXPIRED.value if row.state in ASKABLE and not start <= now < end else row.state
 
 
 @router.get("/projects/{name}")

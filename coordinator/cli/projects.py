@@ -1,4 +1,4 @@
-"""``project add``, ``list`` and ``end``."""
+"""``project add`` and ``list``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import typer
 
 from coordinator.cli.opening import opened
 from coordinator.cli.output import data, reporting, say
-from coordinator.projects import read_permit, verify_permit
+from coordinator.projects import read_permit
+from coordinator.projects.office import ProjectOffice
+from coordinator.projects.taking_in import take_in
 from coordinator.services import wall_clock
-from coordinator.store import ProjectRow
 from trustquery.errors import TrustQueryError
 
 __all__ = ["app"]
@@ -23,35 +24,29 @@ app = typer.Typer(help="Projects and their signed permits.", no_args_is_help=Tru
 @app.command()
 def add(
     context: typer.Context,
+    application: Annotated[Path, typer.Option(help="The application, signed by its lead (*.dsse).")],
     permit: Annotated[Path, typer.Option(help="The permit, signed by two committee members (*.dsse).")],
 ) -> None:
-    """Take in a project, or a later version of its permit. Each trust still decides for itself.
+    """Take in a project that was decided on paper or at another place. Each trust still decides for itself.
 
-    Example: tq-coordinator project add --permit permit.dsse
+    Everything is checked as if it had come step by step: the usual way is `tq project apply` and `tq request approve`.
+
+    Example: tq-coordinator project add --application application.dsse --permit permit.dsse
     """
     with reporting():
         base = opened(context)
-        try:
-            found = permit.read_bytes().strip()
-        except OSError as error:
-            raise TrustQueryError("config-missing", path=permit, instead="give the signed permit's path") from error
-        document, envelope = verify_permit(found, base.rosters.current())
-        now = wall_clock()
-        if document.expires <= now:
-            raise TrustQueryError("project-ended", project=document.project)
-        row = ProjectRow(
-            name=document.project,
-            version=document.version,
-            permit=found,
-            permit_hash=envelope.sha256,
-            state="live",
-            added=now,
-        )
-        if not base.store.projects.put(row):
-            raise TrustQueryError("policy-document-stale", document="permit")
-        data(envelope.sha256)
-        say(f"project {document.project}, permit version {document.version}: nodes are told now")
-        say(f"next, at each trust: tq-node project accept {document.project}")
+        office = ProjectOffice(base.store, base.rosters, base.settings.federation, wall_clock)
+        row = take_in(office, _read(application), _read(permit))
+        data(row.permit_hash)
+        say(f"project {row.name}, permit version {row.version}: nodes are told now")
+        say(f"next, at each trust: tq-node project accept {row.name}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise TrustQueryError("config-missing", path=path, instead="give the signed document's path") from error
 
 
 @app.command("list")
@@ -65,15 +60,3 @@ def list_projects(context: typer.Context) -> None:
             permit = read_permit(row)
             until = datetime.datetime.fromtimestamp(permit.expires, datetime.UTC).date().isoformat()
             data(f"{row.name}\t{row.state}\tversion {row.version}\tuntil {until}\t{permit.title}")
-
-
-@app.command()
-def end(context: typer.Context, name: Annotated[str, typer.Argument(help="The project.")]) -> None:
-    """End a project now: no further query is taken for it.
-
-    Example: tq-coordinator project end stay-lengths
-    """
-    with reporting():
-        if not opened(context).store.projects.end(name):
-            raise TrustQueryError("project-unknown", project=name)
-        say(f"project {name} has ended")

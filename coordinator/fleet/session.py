@@ -11,6 +11,7 @@ import structlog
 from coordinator.fleet.links import Fleet, Link
 from coordinator.fleet.peers import check_peer, read_peer
 from coordinator.fleet.previews import Previews
+from coordinator.projects.settling import permits_for_nodes
 from coordinator.queries import QueryService
 from coordinator.rosters import Rosters
 from coordinator.store import Store
@@ -152,5 +153,4 @@ class SessionHandler:
 
     def documents(self) -> Documents:
         """What every node is told when it connects, and again when it changes."""
-        permits = tuple(row.permit for row in self.store.projects.everyone() if row.state == "live")
-        return Documents(self.rosters.envelope, b"", permits)
+        return Documents(self.rosters.envelope, b"", permits_for_nodes(self.store))

@@ -1,5 +1,5 @@
-"""Projects: permits that two people of the data access committee signed."""
+"""Projects at the centre: applications, the committee's decisions, and permits that nodes check again."""
 
-from coordinator.projects.permits import check_use, read_permit, verify_permit
+from coordinator.projects.permits import check_use, read_permit
 
-__all__ = ["check_use", "read_permit", "verify_permit"]
+__all__ = ["check_use", "read_permit"]

@@ -99,7 +99,11 @@ class ApplicationRow(Base):
 
 
 class PermitRow(Base):
-    """A permit of a project, from its first signature on. ``state``: signing, approved, in-use, replaced or dropped."""
+    """A permit of a project, from its first signature on.
+
+    ``state``: ``signing`` until all have signed, ``approved`` until it is used, ``in-use``, then ``replaced`` by a
+    later one; ``dropped`` before all had signed, ``revoked`` by a suspension before it was used.
+    """
 
     __tablename__ = "permits"
     project: Mapped[str] = mapped_column(String(64), primary_key=True)

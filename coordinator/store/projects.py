@@ -26,12 +26,16 @@ __all__ = ["Change", "Projects"]
 
 
 class Change:
-    """One change to one project, as it is being made; rows that are read here may be changed in place."""
+    """One change to one project, as it is being made; rows that are read here may be changed in place.
+
+    Attributes:
+        now: when it happens, seconds since 1970 UTC.
+    """
 
     def __init__(self, session: Session, project: str, now: int) -> None:
+        self.now = now
         self._session = session
         self._project = project
-        self._now = now
         self._noted = 0
 
     @property
@@ -43,7 +47,7 @@ class Change:
         """Write an event into the record."""
         self._noted += 1
         self._session.add(
-            ProjectEventRow(project=self._project, at=self._now, action=action, actor=actor, text=text, public=public)
+            ProjectEventRow(project=self._project, at=self.now, action=action, actor=actor, text=text, public=public)
         )
 
     def project(self) -> ProjectRow | None:
@@ -59,6 +63,11 @@ class Change:
         """Its permits, oldest first."""
         chosen = select(PermitRow).where(PermitRow.project == self._project).order_by(PermitRow.version)
         return list(self._session.scalars(chosen.with_for_update()))
+
+    def decisions(self) -> list[DecisionRow]:
+        """What was decided about it, oldest first."""
+        chosen = select(DecisionRow).where(DecisionRow.project == self._project).order_by(DecisionRow.seq)
+        return list(self._session.scalars(chosen))
 
     def stances(self) -> list[StanceRow]:
         """What trusts said of its permits."""

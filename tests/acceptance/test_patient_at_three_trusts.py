@@ -19,19 +19,19 @@ from typing import Any
 
 import pytest
 
+from tests.factories.projects import application, today
 from tests.factories.trust import policy_text
 from tests.lib.coordinator import LiveCoordinator
 from tests.lib.processes import command, wait_for
 from tests.lib.real_gate import epsilon_at
 from tests.lib.real_node import RealNode
-from trustquery.client.config import find_home
 from trustquery.client.connection import Connection
-from trustquery.client.signin import join, open_http, sign_in
 from trustquery.errors import TrustQueryError
-from trustquery.identity import LawfulBasis, Member, Permit, Root, SigningKey
+from trustquery.identity import Permit, Root, SigningKey
 from trustquery.privacy.budget import epsilon_of
 from trustquery.privacy.promise import promises
-from trustquery.protocol.enrolment import ConnectionCode
+from trustquery.projects.application import Application
+from trustquery.projects.permits import permit_from
 
 pytestmark = pytest.mark.timeout(300)
 TRUSTS = ("RX1", "RX2", "RX3")
@@ -80,18 +80,12 @@ class Federation:
         return {ods: node.ledger(sql)[0][0] for ods, node in self.nodes.items()}
 
 
-def permit(analyst: SigningKey, now: int) -> Permit:
-    member = Member(
-        person="ada", name="Ada", organisation="University", role="lead", key=analyst.public.hex(), key_kind="file",
-        training_body="ONS", training_expires=now + 10_000,
-    )  # fmt: skip
-    basis = LawfulBasis(article_6="6(1)(e)", article_9="9(2)(h)", common_law="anonymous output")
-    return Permit(
-        federation="test", project="stays", version=1, application="0a" * 32,
-        title="Stays", lay_summary="How long people stay",
-        purpose="health-service-planning", lawful_basis=basis, members=(member,), datasets=("nhs-episodes",),
-        rho_nano=10**9, delta_atto=0, opt_out_treatment="synthetic-data", disclosure_profile="none", min_trusts=3,
-        valid_from=now - 10, expires=now + 20_000,
+def stays(analyst: SigningKey) -> Application:
+    """Ada's project, from yesterday on."""
+    now = int(time.time())
+    return application(
+        key=analyst.public.hex(), submitted=now, starts=today(-1), ends=today(30), datasets=("nhs-episodes",),
+        purpose="health-service-planning", min_trusts=3,
     )  # fmt: skip
 
 
@@ -121,23 +115,17 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]
     nodes: dict[str, RealNode] = {}
     try:
         analyst = SigningKey.generate()
-        home = find_home(folder / "analyst")
-        analyst.save(home.default_key)
-        allowed = permit(analyst, int(time.time()))
+        found = stays(analyst)
+        allowed = permit_from(found, 1, int(time.time()) - 10)
         nodes = {TRUSTS[number]: trust(live, folder, number, allowed) for number in range(K)}
         live.install_roster()
-        signed = folder / "permit.dsse"
-        signed.write_bytes(allowed.sign(*committee.values()).encode())
-        live.cli("project", "add", "--permit", signed)
+        assert live.add_project(found, analyst, *committee.values(), begins=allowed.valid_from) == allowed
         for node in nodes.values():
             node.start()
-        code = live.cli("user", "add", "ada", "--key", analyst.public.hex()).strip()
-        settings = join(home, ConnectionCode.parse(code), "ada", "key.pem")
-        with open_http(home, settings) as http:
-            sign_in(home, settings, http)
+        home = live.sign_in("ada", analyst)
         with Connection.open(home) as connection:
             wait_for(lambda: _all_there(connection), 30, "three connected trusts")
-        yield Federation(live, nodes, folder / "analyst")
+        yield Federation(live, nodes, home.path)
     finally:
         for node in nodes.values():
             node.end()

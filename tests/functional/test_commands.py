@@ -146,7 +146,6 @@ def test_the_coordinator_is_set_up_once(tmp_path: Path) -> None:
     assert run(*coordinator, "user", "add", "ada", "--key", "0" * 64).stdout.startswith("tqc1.")
     assert "ada\tactive" in run(*coordinator, "user", "list").stdout
     assert run(*coordinator, "roster", "draft", check=False).returncode == 2
-    assert run(*coordinator, "project", "end", "x", check=False).returncode == 12
     assert run(command("tq-coordinator"), "node", "list", check=False).returncode == 30
 
 

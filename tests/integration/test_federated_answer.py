@@ -13,20 +13,19 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.factories.projects import application, today
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
 from tests.lib.processes import command, wait_for
 from tests.lib.puppet import Puppet, connected
 from trustquery.catalogue import load
-from trustquery.client.config import find_home
 from trustquery.client.connection import Connection
 from trustquery.client.past import past_result
 from trustquery.client.profiles import ProfileIgnoredWarning
-from trustquery.client.signin import join, open_http, sign_in
 from trustquery.codelists import read_table, shipped
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.questions import ProfileQuestion, profile_query
-from trustquery.identity import Envelope, Intent, LawfulBasis, Member, Permit, SigningKey
-from trustquery.protocol.enrolment import ConnectionCode
+from trustquery.identity import Envelope, Intent, SigningKey
+from trustquery.projects.application import Application
 from trustquery.protocol.messages import Offer
 
 SQL = "SELECT count(*) AS visits FROM visit_occurrence"
@@ -40,6 +39,7 @@ class World:
     live: LiveCoordinator
     nodes: dict[str, EnrolledNode]
     connection: Connection
+    committee: dict[str, SigningKey]
 
     def puppet(self, ods: str, **strings: object) -> Puppet:
         """A trust on strings."""
@@ -47,19 +47,10 @@ class World:
         return Puppet(self.nodes[ods], f"localhost:{self.live.grpc_port}", authority, **strings)  # type: ignore[arg-type]
 
 
-def permit(key: SigningKey, now: int) -> Permit:
-    member = Member(
-        person="ada", name="Ada", organisation="University", role="lead", key=key.public.hex(), key_kind="file",
-        training_body="ONS", training_expires=now + 10_000,
-    )  # fmt: skip
-    basis = LawfulBasis(article_6="6(1)(e)", article_9="9(2)(j)", common_law="anonymous output")
-    return Permit(
-        federation="test", project="stays", version=1, application="0a" * 32,
-        title="Stays", lay_summary="How long people stay",
-        purpose="health-research", lawful_basis=basis, members=(member,), datasets=("omop-5.4",),
-        rho_nano=10**9, delta_atto=0, opt_out_treatment="synthetic-data", disclosure_profile="none", min_trusts=2,
-        valid_from=now - 10, expires=now + 20_000,
-    )  # fmt: skip
+def stays(key: SigningKey) -> Application:
+    """Ada's project, from yesterday on."""
+    now = int(time.time())
+    return application(key=key.public.hex(), submitted=now, starts=today(-1), ends=today(30))
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +64,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     try:
         nodes = {ods: live.enrol(ods) for ods in TRUSTS}
         live.install_roster()
-        home = find_home(folder / "analyst")
         key = SigningKey.generate()
-        key.save(home.default_key)
-        signed = folder / "permit.dsse"
-        signed.write_bytes(permit(key, int(time.time())).sign(*committee.values()).encode())
-        live.cli("project", "add", "--permit", signed)
-        code = live.cli("user", "add", "ada", "--key", key.public.hex()).strip()
-        settings = join(home, ConnectionCode.parse(code), "ada", "key.pem")
-        with open_http(home, settings) as http:
-            sign_in(home, settings, http)
+        live.add_project(stays(key), key, *committee.values())
+        home = live.sign_in("ada", key)
         with Connection.open(home) as connection:
             wait_for(lambda: _ready(connection), 20, "the roster to be in force")
-            yield World(live, nodes, connection)
+            yield World(live, nodes, connection, committee)
     finally:
         live.end()
 
@@ -411,7 +395,9 @@ def test_a_new_permit_reaches_connected_nodes(world: World) -> None:
         wait_for(lambda: len(puppet.documents()) == 1, 5, "documents")
         assert puppet.documents()[0].roster
         assert len(puppet.documents()[0].permits) == 1
-        world.live.cli("project", "end", "stays")
+        with Connection.open(world.live.sign_in("ann", world.committee["ann"])) as member:
+            decision = member.applications().decision("stays", "suspend", "The lead has left.")
+            member.applications().decide(decision, decision.sign(world.committee["ann"]))
         wait_for(lambda: len(puppet.documents()) == 2, 5, "documents again")
         assert puppet.documents()[1].permits == ()
     with pytest.raises(TrustQueryError) as caught:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from tests.factories.projects import signed
 from tests.lib.processes import Process, command, free_port, run
-from trustquery.identity import SigningKey
+from trustquery.client.config import ClientHome, find_home
+from trustquery.client.signin import join, open_http, sign_in
+from trustquery.identity import Permit, SigningKey
 from trustquery.identity.certificates import Authority, certificate_request, new_tls_key
-from trustquery.protocol.enrolment import EnrolmentCode, proof_message
+from trustquery.projects.application import Application
+from trustquery.protocol.enrolment import ConnectionCode, EnrolmentCode, proof_message
 
 __all__ = ["EnrolledNode", "LiveCoordinator"]
 
@@ -87,6 +92,25 @@ class LiveCoordinator:
         run(command("tq"), "federation", "sign", draft, *keys, "--out", signed)
         self.cli("roster", "install", signed)
         signed.unlink()
+
+    def add_project(self, found: Application, lead: SigningKey, *members: SigningKey, begins: int = 0) -> Permit:
+        """Have an application signed, approved and taken in; its permit begins now unless told otherwise."""
+        permit, approved, submitted = signed(found, lead, *members, begins=begins or int(time.time()) - 10)
+        (self.folder / "application.dsse").write_bytes(submitted)
+        (self.folder / "permit.dsse").write_bytes(approved)
+        self.cli("project", "add", "--application", self.folder / "application.dsse",
+                 "--permit", self.folder / "permit.dsse")  # fmt: skip
+        return permit
+
+    def sign_in(self, name: str, key: SigningKey, *options: str) -> ClientHome:
+        """Add a person and sign them in; returns their home."""
+        home = find_home(self.folder / name)
+        key.save(home.default_key)
+        code = self.cli("user", "add", name, "--key", key.public.hex(), *options).strip()
+        settings = join(home, ConnectionCode.parse(code), name, home.default_key.name)
+        with open_http(home, settings) as http:
+            sign_in(home, settings, http)
+        return home
 
     def http(self) -> httpx.Client:
         """A client of the HTTPS API that verifies the authority."""

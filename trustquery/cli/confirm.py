@@ -1,4 +1,4 @@
-"""The one question before anything is spent."""
+"""The one question before anything is spent, signed or ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import typer
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["confirm", "read_limit"]
+__all__ = ["confirm", "confirm_act", "read_limit"]
+
+
+def confirm_act(question: str, *, yes: bool) -> None:
+    """Ask before something is signed or ended; elsewhere than on a terminal demand ``--yes``.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``.
+    """
+    if not yes and not (sys.stdin.isatty() and typer.confirm(question, err=True)):
+        raise TrustQueryError("usage-invalid", place="--yes", problem="it was not confirmed; nothing is signed or sent")
 
 
 def read_limit(text: str) -> Decimal | None:

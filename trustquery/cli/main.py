@@ -18,6 +18,7 @@ from trustquery.cli import (
     profiles,
     projects,
     queries,
+    requests,
 )
 
 __all__ = ["app", "main"]
@@ -39,6 +40,7 @@ app.add_typer(profiles.app, name="profile")
 app.add_typer(codelists.app, name="codelist")
 app.add_typer(budget.app, name="budget")
 app.add_typer(policies.app, name="policy")
+app.add_typer(requests.app, name="request")
 app.add_typer(permits.app, name="permit")
 app.add_typer(federation.app, name="federation")
 app.add_typer(keys.app, name="key")

@@ -79,8 +79,10 @@ def _project(connection: Connection, dataset: str, name: str) -> Project:
     """The project meant, or the only live one of the analyst's that has the dataset."""
     if name:
         return connection.project(name)
+    from trustquery.projects.life import ASKABLE
+
     live = [
-        item["project"] for item in connection.projects() if item["state"] == "live" and dataset in item["datasets"]
+        item["project"] for item in connection.projects() if item["state"] in ASKABLE and dataset in item["datasets"]
     ]
     if len(live) != 1:
         known = (

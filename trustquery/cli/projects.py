@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from trustquery.cli.applying import add_to
 from trustquery.cli.output import Format, data_json, reporting, say
 from trustquery.cli.tables import day, show_rows
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Your projects.", no_args_is_help=True)
+app = typer.Typer(help="Your projects: apply for one, see them, close them.", no_args_is_help=True)
+add_to(app)
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write to stdout.")]
 

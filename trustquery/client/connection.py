@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 from trustquery.catalogue import Catalogue
+from trustquery.client.applications import Applications
 from trustquery.client.config import ClientHome, ClientSettings
 from trustquery.client.http import Http
 from trustquery.client.project import Project
 from trustquery.client.signin import open_http, resume
 from trustquery.errors import TrustQueryError
+from trustquery.identity import Root
 
 __all__ = ["Connection"]
 
@@ -49,6 +51,15 @@ class Connection:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    @property
+    def federation(self) -> str:
+        """The federation's name, from the root kept in the home folder."""
+        return Root.from_payload(self.home.root.read_bytes()).federation
+
+    def applications(self) -> Applications:
+        """Applications, and decisions on them."""
+        return Applications(self)
 
     def projects(self) -> list[dict[str, Any]]:
         """Your projects: name, title, state, datasets, expiry."""

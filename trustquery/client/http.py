@@ -55,6 +55,10 @@ class Http:
         """POST and receive a JSON object."""
         return self._send("POST", path, json=body)
 
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """PUT and receive a JSON object."""
+        return self._send("PUT", path, json=body)
+
     def _send(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:

@@ -165,9 +165,11 @@ _ROWS: tuple[Entry, ...] = (
     _entry("project-not-a-member", "this key is not a member of project {project}", "ask the project lead to add you to the permit"),
     _entry("project-training-expired", "your training on the permit of {project} has expired", "renew it and ask for an amended permit"),
     _entry("project-dataset-not-permitted", "project {project} has no permission for dataset {dataset}", "apply for an amendment that names the dataset"),
-    _entry("project-question", "the application has no question {question}", "did you mean {nearest}? `tq project apply --list` shows them all", audience="analyst", http=422),
-    _entry("project-answer", "the answer cannot be used: {problem}", "{question} `tq project apply --list` shows how to answer", http=422),
+    _entry("project-question", "the application has no question {question}", "did you mean {nearest}? `tq project questions` shows them all", audience="analyst", http=422),
+    _entry("project-answer", "the answer cannot be used: {problem}", "{question} `tq project questions` shows how to answer", http=422),
+    _entry("project-file", "the file of answers cannot be used: {problem}", "write TOML: QUESTION = \"ANSWER\", dates in quotes too; `tq project questions` lists them"),
     _entry("project-incomplete", "{count} questions are not answered yet: {questions}", "`tq project apply {project}` asks them", http=422),
+    _entry("project-name-taken", "the name {project} is in use, or was", "choose another: names are never used twice", http=409),
     _entry("project-move", "{action} is not possible while {project} is {state}", "possible now: {possible}", http=409),
     _entry("project-dates", "project {project} runs from {starts} to {ends}, and today is not within it", "amend its dates", http=409),
     # -- policy of a trust ------------------------------------------------------------------------------------

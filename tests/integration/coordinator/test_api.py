@@ -19,6 +19,7 @@ from coordinator.config import Home, parse_settings, sample_text
 from coordinator.enrolment import Desk
 from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
+from coordinator.projects.office import ProjectOffice
 from coordinator.queries import QueryService
 from coordinator.rosters import Rosters
 from coordinator.services import Base
@@ -84,14 +85,15 @@ def site(store: Store, tmp_path: Path) -> Site:
             version=1,
             permit=document.sign(ANN, BOB).encode(),
             permit_hash=document.sha256,
-            state="live",
+            state="approved",
             added=NOW,
         )
     )
     fleet = Fleet()
     rates = [RateLimit(burst=100, per_minute=1, clock=time.monotonic) for _ in range(2)]
     queries = QueryService(store, rosters, fleet, lambda: NOW)
-    return Site(base, make_app(Api(base, fleet, Previews(fleet), queries, *rates)))
+    office = ProjectOffice(store, rosters, "test", lambda: NOW)
+    return Site(base, make_app(Api(base, fleet, Previews(fleet), queries, office, *rates)))
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_a_stranger_sees_no_project() -> None:
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
-        ({"state": "ended"}, "project-ended"),
+        ({"state": "suspended"}, "project-ended"),
         ({"expires": NOW}, "project-ended"),
         ({"valid_from": NOW + 1}, "project-ended"),
         ({"training_expires": NOW}, "project-training-expired"),

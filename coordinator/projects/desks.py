@@ -1,0 +1,91 @@
+"""What every desk of the project office needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from coordinator.rosters import Rosters
+from coordinator.store import ApplicationRow, PermitRow, Store
+from coordinator.store.projects import Change
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Envelope, Permit
+from trustquery.projects.application import Application
+from trustquery.projects.life import ApplicationState
+from trustquery.projects.permits import DAY
+
+__all__ = [
+    "EARLY_SECONDS",
+    "FRESH_SECONDS",
+    "OVER",
+    "Desk",
+    "drop_signing",
+    "newest",
+    "newest_permit",
+    "not_so",
+    "permit_of",
+    "read_application",
+]
+
+FRESH_SECONDS = 14 * DAY
+"""How old a signed document may be when it comes in, and how long a first signature waits for the second."""
+EARLY_SECONDS = 300
+"""How far ahead of this clock another one may be."""
+OVER = frozenset({ApplicationState.WITHDRAWN, ApplicationState.REFUSED})
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Base of the desks.
+
+    Args:
+        clock: whole seconds since 1970 UTC.
+    """
+
+    store: Store
+    rosters: Rosters
+    federation: str
+    clock: Callable[[], int]
+
+
+def read_application(row: ApplicationRow) -> Application:
+    """A submitted application; its signature was checked when it came in.
+
+    Raises:
+        TrustQueryError: ``auth-document``.
+    """
+    return Application.from_payload(Envelope.decode(row.envelope, kind=Application.KIND).payload)
+
+
+def permit_of(envelope: bytes) -> Permit:
+    """A stored permit; its signatures were checked when it was stored, and nodes check them again."""
+    return Permit.from_payload(Envelope.decode(envelope, kind=Permit.KIND).payload)
+
+
+def newest_permit(rows: Sequence[PermitRow]) -> PermitRow | None:
+    """The last permit of a project that still means something, or None."""
+    return next((row for row in reversed(rows) if row.state not in ("dropped", "revoked")), None)
+
+
+def newest(change: Change, project: str) -> ApplicationRow:
+    """The last version of a project's application.
+
+    Raises:
+        TrustQueryError: ``project-unknown``.
+    """
+    rows = change.applications()
+    if not rows:
+        raise TrustQueryError("project-unknown", project=project)
+    return rows[-1]
+
+
+def drop_signing(change: Change) -> None:
+    """Signatures given for an application that is no longer before the committee count for nothing."""
+    for row in change.permits():
+        if row.state == "signing":
+            row.state, row.updated = "dropped", change.now
+
+
+def not_so(document: str, problem: str) -> TrustQueryError:
+    """The error for a signed document that does not hold."""
+    return TrustQueryError("auth-document", document=document, problem=problem)

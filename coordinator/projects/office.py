@@ -1,0 +1,126 @@
+"""The life of applications and projects at the centre: every move is checked against the table, signed, and recorded.
+
+Nothing here is believed because somebody is signed in. An application is signed by a lead on its own team; a permit by
+members of the committee that the root-signed roster names; a stance by the trust's node. Nodes check permits again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import structlog
+
+from coordinator.projects.deciding import CommitteeDesk
+from coordinator.projects.desks import EARLY_SECONDS, OVER, Desk, drop_signing, not_so, permit_of
+from coordinator.projects.settling import settle
+from coordinator.projects.writing import WritingDesk
+from coordinator.store import DecisionRow, StanceRow
+from trustquery.errors import TrustQueryError
+from trustquery.identity import Envelope, key_id
+from trustquery.projects.decisions import CloseDown, Stance
+from trustquery.projects.life import ApplicationState, ProjectState, project_after
+
+__all__ = ["ProjectOffice"]
+
+_log = structlog.get_logger()
+_RUNNING = frozenset({ProjectState.APPROVED, ProjectState.LIVE, ProjectState.SUSPENDED})
+
+
+@dataclass(frozen=True)
+class ProjectOffice(Desk):
+    """Everything that changes an application or a project: two desks, the trusts' word, and the end."""
+
+    @cached_property
+    def writing(self) -> WritingDesk:
+        """Where applications are written."""
+        return WritingDesk(self.store, self.rosters, self.federation, self.clock)
+
+    @cached_property
+    def committee(self) -> CommitteeDesk:
+        """Where the committee decides."""
+        return CommitteeDesk(self.store, self.rosters, self.federation, self.clock)
+
+    def take_stance(self, node: str, data: bytes) -> Stance:
+        """Keep what a trust's node says of a permit.
+
+        Raises:
+            TrustQueryError: ``auth-document``, ``node-unknown``, ``project-unknown``, ``policy-document-stale``.
+        """
+        entry = self.rosters.current().node(node)
+        if entry is None:
+            raise TrustQueryError("node-unknown", node=node)
+        key = bytes.fromhex(entry.key)
+        stance, _, _ = Stance.verify(data, {key_id(key): key}, 1)
+        if (stance.federation, stance.node) != (self.federation, node):
+            raise not_so("stance", "it is another trust's")
+        now = self.clock()
+        if stance.said > now + EARLY_SECONDS:
+            raise not_so("stance", "it was said in the future")
+        with self.store.projects.change(stance.project, now) as change:
+            permit = next((item for item in change.permits() if item.permit_hash == stance.permit_hash), None)
+            if permit is None:
+                raise TrustQueryError("project-unknown", project=stance.project)
+            row = StanceRow(
+                project=stance.project,
+                node=node,
+                permit_hash=stance.permit_hash,
+                word=stance.word,
+                envelope=data,
+                said=stance.said,
+            )
+            if not change.put_stance(row):
+                return stance
+            words = {"accepted": "accepted", "accepted-with-conditions": "accepted, with conditions,"}
+            ending = f": {stance.reason}" if stance.reason else "."
+            ending = f": {'; '.join(stance.conditions)}" if stance.conditions else ending
+            change.note(
+                "decline" if stance.word == "declined" else "accept",
+                entry.name,
+                f"{entry.name} {words.get(stance.word, 'declined')} permit version {permit.version}{ending}",
+            )
+            settle(change, stance.project, self.rosters, now)
+        return stance
+
+    def close(self, project: str, person: str, envelope: bytes) -> CloseDown:
+        """Close a project with its lead's report.
+
+        Raises:
+            TrustQueryError: ``auth-document``, ``project-unknown``, ``project-move``.
+        """
+        now = self.clock()
+        found = Envelope.decode(envelope, kind=CloseDown.KIND)
+        report = CloseDown.from_payload(found.payload)
+        with self.store.projects.change(project, now) as change:
+            row = change.project()
+            if row is None:
+                raise TrustQueryError("project-unknown", project=project)
+            permit = permit_of(row.permit)
+            leads = [member for member in permit.members if member.role == "lead"]
+            found.require({key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in leads}, 1)
+            if (report.federation, report.project, report.permit_hash) != (self.federation, project, row.permit_hash):
+                raise not_so("closedown", "it is about another permit")
+            row.state = project_after(ProjectState(row.state), "close", project)
+            for item in change.applications():
+                if item.state not in {ApplicationState.APPROVED, *OVER}:
+                    item.state, item.updated = ApplicationState.WITHDRAWN, now
+            drop_signing(change)
+            change.add(
+                DecisionRow(project=project, kind=CloseDown.KIND, about=row.permit_hash, envelope=envelope, at=now)
+            )
+            change.note("close", person, f"The project was closed. {report.findings}")
+        return report
+
+    def tick(self) -> None:
+        """Let permits end that have run out, and take up those whose day has come."""
+        now = self.clock()
+        waiting = {row.project for row in self.store.projects.permits() if row.state == "approved"}
+        for row in self.store.projects.everyone():
+            try:
+                ended = row.state in _RUNNING and permit_of(row.permit).expires <= now
+                if ended or (row.name in waiting and row.state != ProjectState.CLOSED):
+                    with self.store.projects.change(row.name, now) as change:
+                        settle(change, row.name, self.rosters, now)
+            except TrustQueryError as error:
+                # One project that cannot be read must not keep the others from ending.
+                _log.warning("unreadable-project", project=row.name, code=error.code)
