@@ -4,10 +4,10 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tools.docs_markdown import (
     above,
@@ -22,6 +22,9 @@ from tools.docs_markdown import (
     sentence,
     table,
 )
+
+if TYPE_CHECKING:
+    from trustquery.projects import life
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = {
@@ -468,6 +471,7 @@ def states() -> str:
     """State machines, as diagrams made from their tables."""
     from coordinator.queries import machine
     from node_agent.budget import states as ledger
+    from trustquery.projects import life
 
     return join(
         "Each machine is a dictionary in the code. A move that is not listed there is refused.",
@@ -480,4 +484,28 @@ def states() -> str:
         "## A query at the coordinator",
         f"{markdown(doc(machine.State))} The table is in `coordinator/queries/machine.py`.",
         _diagram(machine.VALID_TRANSITIONS, machine.State.ACCEPTED),
+        "## An application",
+        f"""
+        {markdown(doc(life.ApplicationState))} The table is in `trustquery/projects/life.py`, as is the next one.
+        """,
+        _moves(life.APPLICATION_MOVES),
+        "## A project",
+        f"""
+        {markdown(doc(life.ProjectState))} `amend` puts a later permit in use: one of an amended application, or the
+        same application's renewed. The permit before it stays in use until as many trusts have accepted the new one as
+        its answers need.
+        """,
+        _moves(life.PROJECT_MOVES),
     )
+
+
+def _moves(moves: "Sequence[life.Move[Any]]") -> str:
+    """A table of moves as a diagram, and who makes each with which signature."""
+    lines = ["stateDiagram-v2", f"    [*] --> {moves[0].before}"]
+    lines += [f"    {move.before} --> {move.after}: {move.action}" for move in moves]
+    last = {move.after for move in moves} - {move.before for move in moves}
+    lines += [f"    {state} --> [*]" for state in sorted(last)]
+    rows = [
+        (move.before, f"`{move.action}`", move.after, move.by or "the clock", move.signs or "nothing") for move in moves
+    ]
+    return join("```mermaid\n" + "\n".join(lines) + "\n```", table(["From", "Action", "To", "Who", "Signs"], rows))

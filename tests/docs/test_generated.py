@@ -57,12 +57,15 @@ def test_every_step_of_the_gate_has_a_row_with_codes_that_exist(made: dict[str, 
 def test_every_move_of_a_state_machine_is_drawn(made: dict[str, str]) -> None:
     from coordinator.queries import machine
     from node_agent.budget import states
+    from trustquery.projects import life
 
     text = made["docs/reference/states.md"]
     for transitions in (machine.VALID_TRANSITIONS, states.VALID_TRANSITIONS):
         for state, reachable in transitions.items():
             for after in reachable or {"[*]"}:
                 assert f"    {state} --> {after}\n" in text
+    for move in (*life.APPLICATION_MOVES, *life.PROJECT_MOVES):
+        assert f"    {move.before} --> {move.after}: {move.action}\n" in text
 
 
 def test_every_schema_is_a_schema(made: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ import datetime
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -45,28 +45,39 @@ class Desk:
 
     def __init__(self, folder: Path, home: Path | None = None) -> None:
         self.folder = folder
+        self.exported = folder / "exports.sh"
         (folder / "bin").symlink_to(Path(sys.executable).parent)
         self.environment = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
         if home is not None:
             self.environment["TQ_NODE_HOME"] = str(home)
 
-    def read(self, page: Path, answers: str = "") -> list[subprocess.CompletedProcess[str]]:
-        """Every block of a page, in one shell after the other; what one exports the next one has."""
-        done, exported = [], self.folder / "exports.sh"
-        exported.touch()
+    def read(
+        self, page: Path, answers: str = "", after: Mapping[int, Callable[[], None]] | None = None
+    ) -> list[subprocess.CompletedProcess[str]]:
+        """Every block of a page, in one shell after the other; what one exports the next one has.
+
+        Args:
+            after: what others do after the block of this number, counted from 1.
+        """
+        done: list[subprocess.CompletedProcess[str]] = []
         for fence in fences(page):
-            if fence.language != "sh":
-                continue
-            script = f"set -euo pipefail\n. {exported}\n{fence.text}\nexport -p > {exported}\n"
-            found = subprocess.run(
-                ["bash", "-c", script], cwd=self.folder, env=self.environment, input=answers, capture_output=True,
-                text=True, check=False, timeout=120,
-                # Without a terminal of its own a passphrase is read from what is typed here.
-                start_new_session=True,
-            )  # fmt: skip
-            assert found.returncode == 0, f"{page.name}:{fence.line}\n{fence.text}\n{found.stdout}\n{found.stderr}"
-            done.append(found)
+            if fence.language == "sh":
+                done.append(self.type(fence.text, answers, f"{page.name}:{fence.line}"))
+                (after or {}).get(len(done), lambda: None)()
         return done
+
+    def type(self, text: str, answers: str = "", place: str = "") -> subprocess.CompletedProcess[str]:
+        """Some commands, in a shell that has what earlier ones exported."""
+        self.exported.touch()
+        script = f"set -euo pipefail\n. {self.exported}\n{text}\nexport -p > {self.exported}\n"
+        found = subprocess.run(
+            ["bash", "-c", script], cwd=self.folder, env=self.environment, input=answers, capture_output=True,
+            text=True, check=False, timeout=120,
+            # Without a terminal of its own a passphrase is read from what is typed here.
+            start_new_session=True,
+        )  # fmt: skip
+        assert found.returncode == 0, f"{place}\n{text}\n{found.stdout}\n{found.stderr}"
+        return found
 
 
 def sticks(folder: Path) -> None:

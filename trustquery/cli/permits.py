@@ -29,4 +29,31 @@ def sign(
         from trustquery.identity import Permit
 
         sign_file(permit, key, out, (Permit,))
-        say("next, once two members have signed: tq-coordinator project add --permit FILE")
+        say("next, once two members have signed: tq-coordinator project add --application FILE --permit FILE")
+
+
+@app.command()
+def draw(
+    application: Annotated[Path, typer.Argument(help="The application, signed by its lead (*.dsse).")],
+    out: Annotated[Path, typer.Option(help="Where the permit goes, to be signed.")],
+    version: Annotated[int, typer.Option(min=1, help="1 for the first permit, then one more each time.")] = 1,
+) -> None:
+    """Draw the permit that approves an application, on a machine of its own. `tq request approve` does it online.
+
+    Example: tq permit draw application.dsse --out permit.json
+    """
+    with reporting():
+        import json
+        import time
+
+        from trustquery.cli.signing import read_bytes, write_new
+        from trustquery.client.applications import verify_application
+        from trustquery.projects.application import start_of_day
+        from trustquery.projects.five_safes import render
+        from trustquery.projects.permits import permit_from
+
+        found = verify_application(read_bytes(application))
+        say(render(found.model_dump(mode="json"), title=f"{found.project}, application version {found.version}"))
+        permit = permit_from(found, version, max(int(time.time()), start_of_day(found.starts)))
+        write_new(out, json.dumps(permit.model_dump(mode="json"), indent=2).encode())
+        say(f"wrote {out}. next, two members: tq permit sign {out} --key FILE")

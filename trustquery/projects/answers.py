@@ -49,14 +49,18 @@ def read_answer(name: str, value: Any) -> Any:
     try:
         found = _adapter(name).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        problems = []
-        for item in error.errors(include_url=False, include_input=False, include_context=False):
-            place = ".".join([name, *(str(step) for step in item["loc"])])
-            problems.append(Problem("project-answer", place, {"question": question.ask, "problem": item["msg"]}))
-        raise TrustQueryError.of(problems) from error
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        # Where a part is wrong, what is said of the whole is noise: a team of one wrong member is not an empty team.
+        parts = [item for item in faults if item["loc"]] or faults
+        raise TrustQueryError.of([_fault(question, item["loc"], item["msg"]) for item in parts]) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise TrustQueryError("project-answer", name, question=question.ask, problem="it is not data") from error
     return _adapter(name).dump_python(found, mode="json")
+
+
+def _fault(question: Question, steps: tuple[int | str, ...], message: str) -> Problem:
+    place = ".".join([question.name, *map(str, steps)])
+    return Problem("project-answer", place, {"question": question.ask, "problem": message})
 
 
 def read_answers(answers: Answers) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -25,12 +26,12 @@ from trustquery.identity.documents import (
     Part,
     Purpose,
     Seconds,
-    Words,
 )
 
 __all__ = ["Application", "TeamMember", "rho_nano", "start_of_day"]
 
 LONGEST_DAYS = 5 * 366
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
 def _date(text: str) -> str:
@@ -47,11 +48,26 @@ def _rho(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    """Text that looks on the register like what it is: nothing invisible, nothing that turns the reading direction."""
+    if any(unicodedata.category(letter) in _INVISIBLE for letter in text):
+        raise ValueError("leave out control characters, line ends and invisible marks")
+    if not text.strip():
+        raise ValueError("write something")
+    return text
+
+
+def _paragraphs(text: str) -> str:
+    _one_line(text.replace("\n", " "))
+    return text
+
+
 Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_date)]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_paragraphs)]
 Lines = tuple[Line, ...]
 Rho = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,9})?$"), AfterValidator(_rho)]
-Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,180}$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,180}$"), AfterValidator(_one_line)]
 
 
 def start_of_day(date: str) -> int:
@@ -118,9 +134,9 @@ class Application(Document):
     # safe projects
     title: Line
     purpose: Purpose
-    lay_summary: Words
-    public_benefit: Words
-    technical_summary: Words
+    lay_summary: Text
+    public_benefit: Text
+    technical_summary: Text
     request_category: Literal[
         "Health services and delivery", "Public health", "Clinical research", "Service evaluation", "Audit", "Other"
     ]
@@ -138,21 +154,21 @@ class Application(Document):
     # safe data
     datasets: tuple[Name, ...] = Field(min_length=1, max_length=20)
     data_sensitivity: Literal["Personally identifiable", "De-personalised", "Anonymous"]
-    article_6: Article6
-    article_9: Article9
-    common_law: Words
+    article_6: Annotated[Article6, AfterValidator(_one_line)]
+    article_9: Annotated[Article9, AfterValidator(_one_line)]
+    common_law: Text
     opt_out_treatment: OptOutTreatment
-    opt_out_basis: Words
-    linkage: Words
-    confidential_data: Words
+    opt_out_basis: Text
+    linkage: Text
+    confidential_data: Text
 
     # safe outputs
     rho: Rho
     delta_atto: DeltaAtto
     disclosure_profile: Name
     min_trusts: int = Field(ge=1, le=1000)
-    privacy_processing: Words
-    code_sharing: Words
+    privacy_processing: Text
+    code_sharing: Text
     outputs: Lines = Field(max_length=50)
 
     @model_validator(mode="after")
