@@ -64,8 +64,11 @@ def test_every_move_of_a_state_machine_is_drawn(made: dict[str, str]) -> None:
         for state, reachable in transitions.items():
             for after in reachable or {"[*]"}:
                 assert f"    {state} --> {after}\n" in text
-    for move in (*life.APPLICATION_MOVES, *life.PROJECT_MOVES):
-        assert f"    {move.before} --> {move.after}: {move.action}\n" in text
+    for before, action, after in (
+        *((move.before, move.action, move.after) for move in life.APPLICATION_MOVES),
+        *((move.before, move.action, move.after) for move in life.PROJECT_MOVES),
+    ):
+        assert f"    {before} --> {after}: {action}\n" in text
 
 
 def test_every_schema_is_a_schema(made: dict[str, str]) -> None:

@@ -111,4 +111,4 @@ def test_what_was_decided_is_in_the_record(federation: Federation) -> None:
         "Ann suspended the project: Its lead has left the university.",
         "Ann and Bob resumed the project: A new lead is named.",
     ):
-        assert words in record
+        assert words in record, record
