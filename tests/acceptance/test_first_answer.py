@@ -416,7 +416,8 @@ def test_the_budget_ends_with_the_scope_named_and_a_restart_changes_nothing(live
 
 def test_an_ended_project_is_refused(live: LiveFederation) -> None:
     before = spent(live)
-    live.coordinator("project", "end", PROJECT)
+    closed = live.ask("project", "close", PROJECT, "--findings", "Nothing.", "--kept", "Nothing.", "--yes")
+    assert closed.exit == 0, closed.err
     asked = live.query(ONE_COUNT, "0.1")
     assert asked.exit == 12
     assert "error: project-ended" in asked.said
