@@ -20,6 +20,7 @@ from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
 from coordinator.fleet.server import make_server
 from coordinator.fleet.session import SessionHandler
+from coordinator.projects.stances import StanceKeeper
 from coordinator.queries import QueryService
 from coordinator.services import Base, wall_clock
 from trustquery.errors import TrustQueryError
@@ -80,7 +81,8 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
     fleet = Fleet()
     previews = Previews(fleet)
     queries = QueryService(base.store, base.rosters, fleet, wall_clock)
-    handler = SessionHandler(base.settings.federation, base.store, base.rosters, fleet, previews, queries)
+    stances = StanceKeeper(base.store.projects, base.rosters, wall_clock)
+    handler = SessionHandler(base.settings.federation, base.store, base.rosters, fleet, previews, queries, stances)
     nodes = _nodes(base, handler)
     login_rate = RateLimit(burst=20, per_minute=30, clock=time.monotonic)
     work_rate = RateLimit(burst=60, per_minute=120, clock=time.monotonic)

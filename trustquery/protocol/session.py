@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from trustquery.errors import TrustQueryError
@@ -26,7 +27,7 @@ from trustquery.protocol.messages import (
 )
 from trustquery.wire import CHUNK_BYTES, AnswerHead, VectorPart, decode, encode
 
-__all__ = ["MAX_STANCES", "MAX_STANCES_BYTES", "MAX_VECTOR_BYTES", "Inbound", "Outbound", "Side"]
+__all__ = ["MAX_STANCES", "MAX_STANCES_BYTES", "MAX_VECTOR_BYTES", "Inbound", "Outbound", "Side", "stance_messages"]
 
 Side = Literal["node", "coordinator"]
 
@@ -47,6 +48,19 @@ _MAY_SAY: dict[Side, frozenset[type[object]]] = {
 
 def _wrong(place: str) -> TrustQueryError:
     return TrustQueryError("node-message-invalid", place=place)
+
+
+def stance_messages(stances: Iterable[bytes]) -> list[Documents]:
+    """Messages that carry these stances in their order, each within the limits."""
+    found: list[list[bytes]] = []
+    size = 0
+    for data in stances:
+        if not found or len(found[-1]) >= MAX_STANCES or size + len(data) > MAX_STANCES_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(data)
+        size += len(data)
+    return [Documents(stances=tuple(part)) for part in found]
 
 
 class Outbound:
