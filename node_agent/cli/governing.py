@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +21,7 @@ from node_agent.cli.opening import (
     startup_of,
 )
 from node_agent.cli.output import Format, FormatOption, reporting, say
+from node_agent.reports.words import day_of, loss
 from trustquery.cli.policy_tools import add_to
 from trustquery.errors import TrustQueryError
 
@@ -56,17 +56,6 @@ def show(context: typer.Context) -> None:
         reply.facts({"sha256": policy.sha256, "promise": document(policy), "policy": policy.summary()})
 
 
-def _day(seconds: int) -> str:
-    found = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{found.day} {found:%B %Y}"
-
-
-def _rho(nano: int) -> str:
-    from trustquery.privacy.budget import epsilon_of
-
-    return f"rho {Decimal(nano).scaleb(-9).normalize():f} (epsilon {epsilon_of(nano)} at delta 1e-8)"
-
-
 def _in_words(permit: Permit) -> list[str]:
     basis = permit.lawful_basis
     return [
@@ -76,12 +65,12 @@ def _in_words(permit: Permit) -> list[str]:
         f"lawful basis: {basis.article_6}; {basis.article_9}; {basis.common_law}",
         "people: "
         + "; ".join(
-            f"{member.name} of {member.organisation} ({member.role}, training until {_day(member.training_expires)})"
+            f"{member.name} of {member.organisation} ({member.role}, training until {day_of(member.training_expires)})"
             for member in permit.members
         ),
         f"data: {', '.join(permit.datasets)}; opt-outs: {permit.opt_out_treatment}",
-        f"privacy loss at this trust: at most {_rho(permit.rho_nano)}",
-        f"from {_day(permit.valid_from)} until {_day(permit.expires)}",
+        f"privacy loss at this trust: at most {loss(permit.rho_nano)}",
+        f"from {day_of(permit.valid_from)} until {day_of(permit.expires)}",
     ]
 
 
@@ -98,7 +87,7 @@ def list_projects(context: typer.Context, form: FormatOption = Format.TABLE) -> 
         for name in documents.projects():
             try:
                 permit, envelope = documents.permit(name, now())
-                state, title, ends = _state(stances.last(name), envelope.sha256), permit.title, _day(permit.expires)
+                state, title, ends = _state(stances.last(name), envelope.sha256), permit.title, day_of(permit.expires)
                 if policies.acceptance(name).permit_hash == envelope.sha256:
                     state = "accepted"
             except TrustQueryError as error:
@@ -183,7 +172,7 @@ def accept(
         )
         policies_of(home).accept(acceptance.sign(*keys_from(key)))
         _tell(home)
-        say(f"accepted until {_day(acceptance.expires)}, at most {_rho(cap)}. next: tq-node status")
+        say(f"accepted until {day_of(acceptance.expires)}, at most {loss(cap)}. next: tq-node status")
 
 
 def _tell(home: Home) -> None:

@@ -108,7 +108,7 @@ class Stances:
             return False
         last = self.last(project)
         about = last if last is not None and last.permit_hash == envelope.sha256 else None
-        acceptance = self._counting(project, envelope.sha256)
+        acceptance = self.counting(project, envelope.sha256)
         if acceptance is None:
             if about is None or about.word == "declined":
                 return False
@@ -119,8 +119,8 @@ class Stances:
         self._put(self._accepted(permit, acceptance), last)
         return True
 
-    def _counting(self, project: str, permit_hash: str) -> Acceptance | None:
-        """The acceptance of this very permit that the gate would go by, in date or not."""
+    def counting(self, project: str, permit_hash: str) -> Acceptance | None:
+        """The acceptance of this very permit that the gate would go by, in date or not; None where there is none."""
         try:
             found = self._policies.acceptance(project)
         except TrustQueryError:
