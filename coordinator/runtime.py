@@ -82,7 +82,9 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
     previews = Previews(fleet)
     queries = QueryService(base.store, base.rosters, fleet, wall_clock)
     office = ProjectOffice(base.store, base.rosters, base.settings.federation, wall_clock)
-    handler = SessionHandler(base.settings.federation, base.store, base.rosters, fleet, previews, queries)
+    handler = SessionHandler(
+        base.settings.federation, base.store, base.rosters, fleet, previews, queries, office.stances
+    )
     nodes = _nodes(base, handler)
     login_rate = RateLimit(burst=20, per_minute=30, clock=time.monotonic)
     work_rate = RateLimit(burst=60, per_minute=120, clock=time.monotonic)

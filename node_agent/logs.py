@@ -5,17 +5,23 @@ Nothing that depends on data is ever given to a log; between *reserve* and its s
 
 from __future__ import annotations
 
+import datetime
+import json
 import logging
 import logging.handlers
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import structlog
 
-__all__ = ["configure"]
+__all__ = ["MOST_BYTES", "Refused", "configure", "refusals"]
 
 _FILE_BYTES = 10 * 1024 * 1024
 _FILES = 5
+MOST_BYTES = _FILE_BYTES * (_FILES + 1)
+"""Most that the log files hold together."""
 
 
 def configure(folder: Path, stream: TextIO | None) -> structlog.stdlib.BoundLogger:
@@ -48,3 +54,37 @@ def configure(folder: Path, stream: TextIO | None) -> structlog.stdlib.BoundLogg
     )
     found: structlog.stdlib.BoundLogger = structlog.get_logger("tq-node")
     return found
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refusal as the log has it: its codes, and the day, in whole days since 1970 UTC."""
+
+    codes: tuple[str, ...]
+    day: int
+
+
+def refusals(folder: Path) -> Mapping[str, Refused]:
+    """Every refusal that the log files still hold, by release id. The oldest files are gone; what is unreadable too."""
+    found: dict[str, Refused] = {}
+    for path in sorted(folder.glob("node.log*"), reverse=True):
+        try:
+            with path.open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    if '"refused"' in line:
+                        _read_refusal(line, found)
+        except OSError:
+            continue
+    return found
+
+
+def _read_refusal(line: str, found: dict[str, Refused]) -> None:
+    try:
+        entry = json.loads(line)
+        if entry["event"] != "refused":
+            return
+        when = datetime.datetime.fromisoformat(str(entry["timestamp"]))
+        codes = tuple(str(code) for code in entry["codes"])
+        found[str(entry["release"])] = Refused(codes, int(when.timestamp()) // 86_400)
+    except (ValueError, KeyError, TypeError):
+        return

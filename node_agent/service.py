@@ -27,7 +27,7 @@ from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
 from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
-from node_agent.policy_store import DocumentStore, Office, PolicyStore
+from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
 from node_agent.policy_store.marks import Marks
@@ -68,12 +68,14 @@ class Service:
     policies: PolicyStore
     office: Office
     documents: DocumentStore
+    stances: Stances
     log: Callable[..., None]
     observer: Callable[[str], None] = nothing
     clock: SystemClock = field(default_factory=SystemClock)
     processes: Processes = field(default_factory=Processes)
     link: Link | None = None
     failure: BaseException | None = None
+    _told: int = 0
     _governed: threading.Event = field(default_factory=threading.Event)
 
     def catalogue(self, dataset: str) -> Catalogue:
@@ -148,8 +150,9 @@ class Service:
             threading.Thread(target=work, name="resume", daemon=True).start()
 
     def govern(self, failed: Callable[[BaseException], None]) -> None:
-        """Take what people hand in, enter the marks they make, and put in force what has waited long enough."""
-        desk = Desk(self.home.control / "desk", self.office)
+        """Take what people hand in, enter the marks they make, put in force what has waited long enough, and tell the
+        federation what the trust says of its projects."""
+        desk = Desk(self.home.control / "desk", self.office, self.stances)
         looked = -_DUE_SECONDS
         try:
             desk.clear()
@@ -161,11 +164,23 @@ class Service:
                 if self.clock.monotonic() - looked >= _DUE_SECONDS:
                     looked = self.clock.monotonic()
                     self.office.take_due()
+                    self.tell()
                 if last:
                     return
         except Exception as error:
             # An office that cannot enter what people decide must not go on answering.
             failed(error)
+
+    def tell(self) -> None:
+        """Look at what governance decided about projects, and have the link say what is new."""
+        try:
+            self.stances.look()
+        except OSError as error:
+            # An echo alone: whether a project is answered does not hang on it.
+            self.log("stance not written", kind=type(error).__name__)
+        if self.stances.changes != self._told and self.link is not None:
+            self._told = self.stances.changes
+            self.link.tell()
 
     def write_status(self, connected: bool) -> None:
         """``status.json``, for ``tq-node status``: the link, nothing about queries."""
@@ -196,7 +211,13 @@ class Service:
 
         ports = self.ports()
         self.link = Link(
-            self.startup, self.config.coordinator, ports, self.documents, on_change=changed, on_failure=failed
+            self.startup,
+            self.config.coordinator,
+            ports,
+            self.documents,
+            stances=self.stances.to_tell,
+            on_change=changed,
+            on_failure=failed,
         )
         self.write_status(False)
         self.resume(ports)
@@ -254,9 +275,11 @@ def run(
             raise TrustQueryError("policy-stopped")
         clock = SystemClock()
         office = Office(policies, ledger.book, clock.wall, log)
+        stances = Stances(documents, policies, ledger.book, startup.key, clock.wall)
         service = Service(
-            home, config, startup, ledger, policies, office, documents, log, observer, clock, processes=processes
-        )
+            home, config, startup, ledger, policies, office, documents, stances, log, observer, clock,
+            processes=processes,
+        )  # fmt: skip
         office.take_due()
         processes.start()
         now = clock.wall()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol
 
 import grpc
 import structlog
@@ -30,7 +31,7 @@ from trustquery.protocol.messages import (
 )
 from trustquery.protocol.session import Inbound, Outbound
 
-__all__ = ["SessionHandler"]
+__all__ = ["SessionHandler", "Stances"]
 
 HELLO_SECONDS = 10
 SEEN_EVERY_SECONDS = 30
@@ -39,6 +40,19 @@ _STATUS = {
     "auth-certificate": grpc.StatusCode.PERMISSION_DENIED,
     "node-message-invalid": grpc.StatusCode.INVALID_ARGUMENT,
 }
+
+
+class Stances(Protocol):
+    """Takes what trusts say of permits; ``coordinator.projects.stances`` keeps it."""
+
+    def take(self, node: str, envelope: bytes) -> None:
+        """Keep one stance of one node.
+
+        Raises:
+            TrustQueryError: it does not verify, or is about no permit known here.
+        """
+        ...
+
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -53,6 +67,7 @@ class SessionHandler:
     fleet: Fleet
     previews: Previews
     queries: QueryService
+    stances: Stances
 
     async def session(self, _requests: object, context: Context) -> None:
         """One stream. Every way out but a clean end is an abort, so that the node notices at once."""
@@ -137,11 +152,21 @@ class SessionHandler:
                     link.send(Ack(message.release_id))
             case PreviewReply():
                 self.previews.on_reply(link.node, message)
+            case Documents():
+                # Of a node they are stances and nothing else; ``Inbound`` has seen to it.
+                for envelope in message.stances:
+                    await self._take_stance(link.node, envelope)
             case Heartbeat():
                 link.send(Heartbeat())
             case _:
                 # Witness messages: the coordinator's own log comes with a later issue.
                 _log.info("message-ignored", node=link.node, kind=type(message).__name__)
+
+    async def _take_stance(self, node: str, envelope: bytes) -> None:
+        try:
+            await asyncio.to_thread(self.stances.take, node, envelope)
+        except TrustQueryError as error:
+            _log.warning("stance-refused", node=node, code=error.code)
 
     async def _write(self, link: Link, outbound: Outbound, context: Context) -> str:
         while True:

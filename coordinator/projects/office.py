@@ -12,13 +12,14 @@ from functools import cached_property
 import structlog
 
 from coordinator.projects.deciding import CommitteeDesk
-from coordinator.projects.desks import EARLY_SECONDS, OVER, Desk, drop_signing, not_so, permit_of
+from coordinator.projects.desks import OVER, Desk, drop_signing, not_so, permit_of
 from coordinator.projects.settling import settle
+from coordinator.projects.stances import StanceDesk
 from coordinator.projects.writing import WritingDesk
-from coordinator.store import DecisionRow, StanceRow
+from coordinator.store import DecisionRow
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, key_id
-from trustquery.projects.decisions import CloseDown, Stance
+from trustquery.projects.decisions import CloseDown
 from trustquery.projects.life import ApplicationState, ProjectState, project_after
 
 __all__ = ["ProjectOffice"]
@@ -41,46 +42,10 @@ class ProjectOffice(Desk):
         """Where the committee decides."""
         return CommitteeDesk(self.store, self.rosters, self.federation, self.clock)
 
-    def take_stance(self, node: str, data: bytes) -> Stance:
-        """Keep what a trust's node says of a permit.
-
-        Raises:
-            TrustQueryError: ``auth-document``, ``node-unknown``, ``project-unknown``, ``policy-document-stale``.
-        """
-        entry = self.rosters.current().node(node)
-        if entry is None:
-            raise TrustQueryError("node-unknown", node=node)
-        key = bytes.fromhex(entry.key)
-        stance, _, _ = Stance.verify(data, {key_id(key): key}, 1)
-        if (stance.federation, stance.node) != (self.federation, node):
-            raise not_so("stance", "it is another trust's")
-        now = self.clock()
-        if stance.said > now + EARLY_SECONDS:
-            raise not_so("stance", "it was said in the future")
-        with self.store.projects.change(stance.project, now) as change:
-            permit = next((item for item in change.permits() if item.permit_hash == stance.permit_hash), None)
-            if permit is None:
-                raise TrustQueryError("project-unknown", project=stance.project)
-            row = StanceRow(
-                project=stance.project,
-                node=node,
-                permit_hash=stance.permit_hash,
-                word=stance.word,
-                envelope=data,
-                said=stance.said,
-            )
-            if not change.put_stance(row):
-                return stance
-            words = {"accepted": "accepted", "accepted-with-conditions": "accepted, with conditions,"}
-            ending = f": {stance.reason}" if stance.reason else "."
-            ending = f": {'; '.join(stance.conditions)}" if stance.conditions else ending
-            change.note(
-                "decline" if stance.word == "declined" else "accept",
-                entry.name,
-                f"{entry.name} {words.get(stance.word, 'declined')} permit version {permit.version}{ending}",
-            )
-            settle(change, stance.project, self.rosters, now)
-        return stance
+    @cached_property
+    def stances(self) -> StanceDesk:
+        """Where trusts' words come in."""
+        return StanceDesk(self.store, self.rosters, self.federation, self.clock)
 
     def close(self, project: str, person: str, envelope: bytes) -> CloseDown:
         """Close a project with its lead's report.

@@ -95,6 +95,11 @@ class BookReader:
         rows = self._rows("SELECT sha256, kind, version, lodged FROM lodged WHERE state = 'waiting' ORDER BY seq")
         return tuple(Waiting(row[0], cast(Governed, row[1]), row[2], row[3]) for row in rows)
 
+    def seen(self, kind: str, name: str) -> tuple[int, str] | None:
+        """The last version seen of a document and its hash, or None; the hash is "" where that one counts no more."""
+        rows = self._rows("SELECT version, sha256 FROM seen_version WHERE kind = ? AND name = ?", (kind, name))
+        return next(((int(row[0]), str(row[1])) for row in rows), None)
+
     def mark(self) -> Mark | None:
         """The last word on stopping, or None when there never was one."""
         rows = self._rows(

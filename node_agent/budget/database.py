@@ -110,6 +110,20 @@ class Database:
         """The first row, or None."""
         return next(iter(self.rows(sql, bindings)), None)
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Several reads of the same moment. With write-ahead logging a reader holds no writer up.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable`` when the file cannot be read.
+        """
+        self.rows("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(apsw.Error):
+                self.connection.execute("ROLLBACK")
+
     def run(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
         """One statement inside ``writing``; returns the number of rows changed."""
         self.connection.execute(sql, bindings)

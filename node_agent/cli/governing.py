@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import datetime
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node_agent.cli.opening import documents_of, hand_in, home_of, keys_from, now, policies_of, read_file, startup_of
+from node_agent.cli.opening import (
+    documents_of,
+    hand_in,
+    home_of,
+    keys_from,
+    now,
+    policies_of,
+    read_file,
+    stances_of,
+    startup_of,
+)
 from node_agent.cli.output import Format, FormatOption, reporting, say
+from node_agent.reports.words import day_of, loss
 from trustquery.cli.policy_tools import add_to
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
+    from node_agent.config import Home
     from trustquery.identity import Permit
+    from trustquery.projects.decisions import Stance
 
 __all__ = ["policy_app", "project_app"]
 
@@ -43,17 +56,6 @@ def show(context: typer.Context) -> None:
         reply.facts({"sha256": policy.sha256, "promise": document(policy), "policy": policy.summary()})
 
 
-def _day(seconds: int) -> str:
-    found = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{found.day} {found:%B %Y}"
-
-
-def _rho(nano: int) -> str:
-    from trustquery.privacy.budget import epsilon_of
-
-    return f"rho {Decimal(nano).scaleb(-9).normalize():f} (epsilon {epsilon_of(nano)} at delta 1e-8)"
-
-
 def _in_words(permit: Permit) -> list[str]:
     basis = permit.lawful_basis
     return [
@@ -63,12 +65,12 @@ def _in_words(permit: Permit) -> list[str]:
         f"lawful basis: {basis.article_6}; {basis.article_9}; {basis.common_law}",
         "people: "
         + "; ".join(
-            f"{member.name} of {member.organisation} ({member.role}, training until {_day(member.training_expires)})"
+            f"{member.name} of {member.organisation} ({member.role}, training until {day_of(member.training_expires)})"
             for member in permit.members
         ),
         f"data: {', '.join(permit.datasets)}; opt-outs: {permit.opt_out_treatment}",
-        f"privacy loss at this trust: at most {_rho(permit.rho_nano)}",
-        f"from {_day(permit.valid_from)} until {_day(permit.expires)}",
+        f"privacy loss at this trust: at most {loss(permit.rho_nano)}",
+        f"from {day_of(permit.valid_from)} until {day_of(permit.expires)}",
     ]
 
 
@@ -80,12 +82,12 @@ def list_projects(context: typer.Context, form: FormatOption = Format.TABLE) -> 
     """
     with reporting("project list", form) as reply:
         home = home_of(context)
-        documents, policies = documents_of(home), policies_of(home)
+        documents, policies, stances = documents_of(home), policies_of(home), stances_of(home)
         rows = []
         for name in documents.projects():
             try:
                 permit, envelope = documents.permit(name, now())
-                state, title, ends = "waiting", permit.title, _day(permit.expires)
+                state, title, ends = _state(stances.last(name), envelope.sha256), permit.title, day_of(permit.expires)
                 if policies.acceptance(name).permit_hash == envelope.sha256:
                     state = "accepted"
             except TrustQueryError as error:
@@ -94,6 +96,39 @@ def list_projects(context: typer.Context, form: FormatOption = Format.TABLE) -> 
             rows.append({"project": name, "state": state, "ends": ends, "title": title})
         reply.rows(rows, {"project": "Project", "state": "State", "ends": "Ends", "title": "Title"})
         say("next: tq-node project accept PROJECT --key FILE --key FILE")
+
+
+def _state(last: Stance | None, permit_hash: str) -> str:
+    """What stands where there is no acceptance: a no to this very permit, or nothing yet."""
+    return "declined" if last is not None and (last.permit_hash, last.word) == (permit_hash, "declined") else "waiting"
+
+
+def _cap(rho: str, most: int) -> int:
+    """A cap in 1e-9 rho, at most the permit's.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``.
+    """
+    from trustquery.policy.numbers import nano
+
+    try:
+        wanted = Decimal(rho)
+        if not (wanted.is_finite() and 0 < wanted <= 1_000_000 and wanted.scaleb(9) == int(wanted.scaleb(9))):
+            raise ArithmeticError
+    except ArithmeticError as error:
+        problem = "write a number above 0 with at most 9 decimals, such as 0.5"
+        raise TrustQueryError("usage-invalid", place="--rho", problem=problem) from error
+    return min(most, nano(wanted))
+
+
+def _conditions(given: list[str] | None) -> tuple[str, ...]:
+    from node_agent.policy_store.stances import MOST_CONDITIONS
+
+    found = tuple(text.strip() for text in given or ())
+    if len(found) > MOST_CONDITIONS or any(not 0 < len(text) <= 4_000 for text in found):
+        problem = f"at most {MOST_CONDITIONS} conditions, each in words, of at most 4,000 characters"
+        raise TrustQueryError("usage-invalid", place="--condition", problem=problem)
+    return found
 
 
 @project_app.command("accept")
@@ -115,49 +150,68 @@ def accept(
     with reporting("project accept"):
         from trustquery.identity import Acceptance
 
-        home = home_of(context)
+        home, conditions = home_of(context), _conditions(condition)
         documents, startup = documents_of(home), startup_of(home)
         if permit_file is not None:
             documents.take_permit(read_file(permit_file), now())
         permit, envelope = documents.permit(project, now())
+        cap = _cap(rho, permit.rho_nano) if rho else permit.rho_nano
         for line in _in_words(permit):
             say(line)
         if not yes and not typer.confirm("Does this trust accept exactly this?", err=True):
             raise TrustQueryError("policy-not-accepted", project=project)
-        cap = permit.rho_nano
-        if rho:
-            try:
-                cap = min(cap, int(Decimal(rho).scaleb(9)))
-            except ArithmeticError as error:
-                raise TrustQueryError("usage-invalid", place="--rho", problem="write a number such as 0.5") from error
         acceptance = Acceptance(
             federation=startup.federation,
             node=startup.node,
             project=permit.project,
             permit_hash=envelope.sha256,
-            conditions=tuple(condition or ()),
+            conditions=conditions,
             rho_nano=cap,
             accepted=now(),
             expires=permit.expires,
         )
         policies_of(home).accept(acceptance.sign(*keys_from(key)))
-        say(f"accepted until {_day(acceptance.expires)}, at most {_rho(cap)}. next: tq-node status")
+        _tell(home)
+        say(f"accepted until {day_of(acceptance.expires)}, at most {loss(cap)}. next: tq-node status")
+
+
+def _tell(home: Home) -> None:
+    """Have the node say now what it would say at its next look."""
+    try:
+        hand_in(home, "look")
+    except TrustQueryError as error:
+        if error.code not in ("node-silent", "ledger-locked"):
+            raise
+        say("the node does not answer: it tells the federation when it next looks")
 
 
 @project_app.command("decline")
-def decline(context: typer.Context, project: Annotated[str, typer.Argument(help="The project's name.")]) -> None:
+def decline(
+    context: typer.Context,
+    project: Annotated[str, typer.Argument(help="The project's name.")],
+    reason: Annotated[str, typer.Option(help="Why, in words: the applicant and the public read it.")],
+) -> None:
     """Say no, or take back a yes: from now on this trust refuses the project. Anybody here may.
 
-    Example: tq-node project decline bedcare
+    Example: tq-node project decline bedcare --reason "The benefit for our patients is not clear to us."
     """
     with reporting("project decline"):
-        home = home_of(context)
+        from node_agent.policy_store.stances import check_reason
+
+        home, text = home_of(context), check_reason(reason)
         try:
-            state = hand_in(home, "decline", project.encode()).state
+            outcome = hand_in(home, "decline", json.dumps({"project": project, "reason": text}).encode())
+            state, told = outcome.state, outcome.sha256 != ""
         except TrustQueryError as error:
             if error.code != "node-silent":
                 raise
             state = "declined" if policies_of(home).remove_acceptance(project) else "not accepted"
+            told = stances_of(home).decline(project, text) is not None
             say("the node does not answer: its file is gone, but the ledger does not know yet. Decline again later")
         say(f"{project} is refused from now on" + (" (it had been accepted)" if state == "declined" else ""))
+        say(
+            "the federation is told so, with the reason, when the node is next connected"
+            if told
+            else "no permit of it is here, so there is nothing to tell the federation"
+        )
         say("next: tq-node project list")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, running, sources
+from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, reports, running, sources
 from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
 from trustquery.cli.policy_tools import PERMIT_OF
@@ -52,6 +52,7 @@ _PEOPLE = (people.init, people.people, people.add, people.rotate, people.lost, p
 for act in _PEOPLE:
     enrolling.keys_app.command()(act)
 app.add_typer(enrolling.keys_app, name="keys")
+app.command("report")(reports.report)
 app.command("pause")(running.pause)
 app.command("resume")(running.resume)
 app.command("stop")(running.stop)

@@ -14,7 +14,7 @@ from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
     from node_agent.enrolment.startup import Startup
-    from node_agent.policy_store import DocumentStore, Outcome, PolicyStore
+    from node_agent.policy_store import DocumentStore, Outcome, PolicyStore, Stances
     from node_agent.policy_store.desk import Act
     from trustquery.identity import SigningKey
 
@@ -27,6 +27,7 @@ __all__ = [
     "permit_of",
     "policies_of",
     "read_file",
+    "stances_of",
     "startup_of",
 ]
 
@@ -79,6 +80,15 @@ def documents_of(home: Home) -> DocumentStore:
     from node_agent.policy_store import DocumentStore
 
     return DocumentStore(home.documents, startup_of(home).root)
+
+
+def stances_of(home: Home) -> Stances:
+    """What the node says of each project."""
+    from node_agent.budget.book import BookReader
+    from node_agent.policy_store import Stances
+
+    key = startup_of(home).key
+    return Stances(documents_of(home), policies_of(home), BookReader.beside(home.ledger), key, now)
 
 
 def permit_of(context: typer.Context, project: str) -> bytes:

@@ -38,6 +38,7 @@ from trustquery.protocol.messages import (
     Preview,
     WitnessRequest,
 )
+from trustquery.protocol.session import stance_messages
 
 __all__ = ["Link"]
 
@@ -53,6 +54,7 @@ class Link:
     Args:
         ports: the gate's ports; their ``send`` is this link's ``deliver``.
         documents: takes roster and permits.
+        stances: envelopes of what the trust says of the permits kept here.
         on_change: called when the connection comes or goes.
         on_failure: called with the error after which the node must stop answering.
     """
@@ -64,6 +66,7 @@ class Link:
         ports: Ports,
         documents: DocumentStore,
         *,
+        stances: Callable[[], tuple[bytes, ...]],
         on_change: Callable[[bool], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -71,6 +74,8 @@ class Link:
         self._config = config
         self._ports = ports
         self._documents = documents
+        self._stances = stances
+        self._told: set[bytes] = set()
         self._on_change = on_change
         self._on_failure = on_failure
         self._session: Session | None = None
@@ -108,9 +113,11 @@ class Link:
                 self._on_change(False)
 
     def connected(self, session: Session) -> None:
-        """A new session: repeat what was sent and not acknowledged."""
+        """A new session: say every stance, and repeat what was sent and not acknowledged."""
         self._session = session
+        self._told = set()
         self._on_change(True)
+        self.tell()
         self._work(self._quick, self._repeat)
 
     def heartbeat(self) -> Heartbeat:
@@ -133,6 +140,23 @@ class Link:
                 self._session.send(message)
 
         # The loop may be gone already: the ledger keeps the answer for the next start.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(put)
+
+    def tell(self) -> None:
+        """Say every stance that this session has not been told yet; from any thread."""
+        self._work(self._quick, self._tell)
+
+    def _tell(self) -> None:
+        stances = self._stances()
+
+        def put() -> None:
+            new = tuple(data for data in stances if data not in self._told)
+            if self._session is not None and new:
+                self._told.update(new)
+                for message in stance_messages(new):
+                    self._session.send(message)
+
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(put)
 

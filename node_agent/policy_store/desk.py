@@ -12,35 +12,44 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from node_agent.budget import SqliteLedger
 from node_agent.budget.database import is_in_use
 from node_agent.config import Home
+from node_agent.enrolment.startup import load_startup
+from node_agent.policy_store.documents import DocumentStore
 from node_agent.policy_store.files import replace_file
 from node_agent.policy_store.office import Office, Outcome
+from node_agent.policy_store.stances import Stances, check_reason
 from node_agent.policy_store.store import PolicyStore
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import new_secret
 
 __all__ = ["Act", "Desk", "hand_in"]
 
-Act = Literal["activate", "obey", "note", "decline"]
+Act = Literal["activate", "obey", "note", "decline", "look"]
 _FORMAT = "tq-desk-1"
 _MAX_BYTES = 4 * 1024 * 1024
 _LOOK_SECONDS = 0.05
 PATIENCE_SECONDS = 15.0
 
 
-def _do(office: Office, act: str, document: bytes) -> Outcome:
+def _do(office: Office, stances: Stances, act: str, document: bytes) -> Outcome:
     if act == "activate":
         return office.activate(document)
     if act == "obey":
         return office.obey(document)
     if act == "decline":
-        return office.decline(document.decode("utf-8"))
+        wish = json.loads(document)
+        project, reason = str(wish["project"]), check_reason(str(wish["reason"]))
+        outcome = office.decline(project)
+        said = stances.decline(project, reason)
+        return replace(outcome, sha256=said.sha256 if said is not None else "")
+    if act == "look":
+        return Outcome("told" if stances.look() else "unchanged")
     if act == "note":
         mark = office.note_marks()
         return Outcome("answering" if mark is None or mark.kind == "resumed" else "marked", mark.sha256 if mark else "")
@@ -57,6 +66,7 @@ class Desk:
 
     folder: Path
     office: Office
+    stances: Stances
 
     def clear(self) -> None:
         """Drop replies that nobody came for. A request that lies here is still served: it holds what people signed."""
@@ -72,7 +82,7 @@ class Desk:
         for path in sorted(self.folder.glob("*.request")):
             try:
                 request = _read(path)
-                answer: dict[str, Any] = {"outcome": _do(self.office, *request).document()}
+                answer: dict[str, Any] = {"outcome": _do(self.office, self.stances, *request).document()}
             except (OSError, ValueError, KeyError, TypeError, binascii.Error):
                 answer = {"problems": [Problem("usage-invalid", "desk", {"problem": "unreadable request"}).document()]}
             except TrustQueryError as error:
@@ -98,18 +108,23 @@ def hand_in(home: Home, federation: str, node: str, act: Act, document: bytes = 
     """
     if is_in_use(home.ledger):
         return _ask(home.control / "desk", act, document)
-    with _own(home, federation, node) as office:
-        return _do(office, act, document)
+    with _own(home, federation, node) as (office, stances):
+        return _do(office, stances, act, document)
+
+
+def _now() -> int:
+    return int(time.time())
 
 
 @contextlib.contextmanager
-def _own(home: Home, federation: str, node: str) -> Iterator[Office]:
+def _own(home: Home, federation: str, node: str) -> Iterator[tuple[Office, Stances]]:
+    startup = load_startup(home)
     ledger = SqliteLedger(home.ledger)
     try:
         store = PolicyStore(home, federation, node, ledger.book)
-        office = Office(store, ledger.book, lambda: int(time.time()))
+        office = Office(store, ledger.book, _now)
         office.take_due()
-        yield office
+        yield office, Stances(DocumentStore(home.documents, startup.root), store, ledger.book, startup.key, _now)
     finally:
         ledger.close()
 

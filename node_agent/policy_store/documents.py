@@ -125,6 +125,19 @@ class DocumentStore:
             raise TrustQueryError("project-unknown", project=project) from error
         return self._permit(data, now)
 
+    def kept(self, project: str) -> tuple[Permit, Envelope]:
+        """The permit of a project as it was verified when it came, also where no roster is in date now.
+
+        Raises:
+            TrustQueryError: ``project-unknown``, ``auth-document``.
+        """
+        try:
+            data = self._permit_path(project).read_bytes()
+        except (OSError, ValueError) as error:
+            raise TrustQueryError("project-unknown", project=project) from error
+        envelope = Envelope.decode(data, kind=Permit.KIND)
+        return Permit.from_payload(envelope.payload), envelope
+
     def projects(self) -> tuple[str, ...]:
         """Names of the projects whose permits are here, sorted."""
         return tuple(sorted(path.stem for path in (self._folder / "permits").glob("*.dsse")))

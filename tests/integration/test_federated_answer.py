@@ -26,7 +26,8 @@ from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.questions import ProfileQuestion, profile_query
 from trustquery.identity import Envelope, Intent, SigningKey
 from trustquery.projects.application import Application
-from trustquery.protocol.messages import Offer
+from trustquery.projects.decisions import Stance
+from trustquery.protocol.messages import Documents, Offer
 
 SQL = "SELECT count(*) AS visits FROM visit_occurrence"
 TRUSTS = ("RX1", "RX2", "RX3", "RX4")
@@ -384,6 +385,58 @@ def test_a_coordinator_that_serves_another_querys_result_as_a_profile_is_caught(
             connection.executemany("UPDATE queries SET result = ? WHERE rowid = ?", kept)
         connection.close()
     assert project.profiles().get("visit_occurrence", "rows") is not None
+
+
+# -- what trusts say of projects ---------------------------------------------------------------------------------------
+
+
+def kept_stances(world: World) -> list[tuple[str, str]]:
+    database = world.live.home / "coordinator.sqlite"
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT node, word FROM stances ORDER BY node").fetchall()
+    connection.close()
+    return rows
+
+
+def stance(world: World, ods: str, signer: str | None = None, **changes: object) -> Documents:
+    facts = {
+        "federation": "test", "node": ods, "project": "stays",
+        "permit_hash": world.connection.project("stays").permit.sha256, "word": "declined", "acceptance_hash": "",
+        "conditions": (), "reason": "Not for us.", "rho_nano": 0, "said": int(time.time()),
+        "expires": int(time.time()) + 1_000,
+    }  # fmt: skip
+    signed = Stance.model_validate(facts | changes).sign(world.nodes[signer or ods].key)
+    return Documents(stances=(signed.encode(),))
+
+
+def test_a_trusts_word_is_kept_where_its_own_node_says_it(world: World) -> None:
+    first, second = world.puppet("RX1"), world.puppet("RX2")
+    with connected(first, second):
+        # What does not verify is passed over, and the stream goes on.
+        second.say(stance(world, "RX1"))
+        second.say(stance(world, "RX2", signer="RX1"))
+        second.say(stance(world, "RX2", permit_hash="ab" * 32))
+        first.say(stance(world, "RX1"))
+        wait_for(lambda: kept_stances(world) == [("RX1", "declined")], 5, "the first trust's word")
+        second.say(stance(world, "RX2"))
+        wait_for(lambda: len(kept_stances(world)) == 2, 5, "the second trust's word")
+        assert (first.status, second.status) == (None, None)
+
+
+def test_a_node_that_sends_anything_but_stances_is_cut_off(world: World) -> None:
+    import grpc
+
+    for message in (
+        Documents(roster=b"r"),
+        Documents(permits=(b"p",), stances=(b"s",)),
+        Documents(stances=(b"s",) * 201),
+        Documents(),
+    ):
+        puppet = world.puppet("RX3")
+        with connected(puppet):
+            puppet.say(message)
+            wait_for(lambda cut=puppet: cut.status is not None, 5, "the cut")  # type: ignore[misc]
+            assert puppet.status is grpc.StatusCode.INVALID_ARGUMENT
 
 
 # -- changes to documents ---------------------------------------------------------------------------------------------

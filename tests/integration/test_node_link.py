@@ -39,7 +39,7 @@ from trustquery.protocol.messages import (
     PreviewReply,
     WitnessRequest,
 )
-from trustquery.protocol.session import Inbound, Outbound
+from trustquery.protocol.session import MAX_STANCES, Inbound, Outbound
 from trustquery.wire import SERVICE
 
 CONFIG = LinkConfig(heartbeat_ms=100, keepalive_ms=5_000, reconnect_ms=50, reconnect_max_ms=200)
@@ -128,6 +128,7 @@ class Fixture:
         self.documents = DocumentStore(folder / "documents", self.world.people.root)
         self.connected: list[bool] = []
         self.failures: list[BaseException] = []
+        self.stances: tuple[bytes, ...] = ()
 
     def startup(self) -> Startup:
         now = datetime.datetime.now(datetime.UTC)
@@ -155,6 +156,7 @@ class Fixture:
             CONFIG,
             self.ports(),
             self.documents,
+            stances=lambda: self.stances,
             on_change=self.connected.append,
             on_failure=self.failures.append,
         )
@@ -318,6 +320,43 @@ def test_documents_previews_and_witness_requests(tmp_path: Path) -> None:
     assert len(reply.preview_id) == 32
     (refusal,) = fixture.strings.said(Cosignature)
     assert refusal == Cosignature(bytes(32), b"", "policy-witness-unavailable")
+
+
+def test_stances_are_said_after_the_greeting_once_a_session_and_when_they_change(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+    many = tuple(b"%d" % number for number in range(MAX_STANCES + 1))
+
+    def heard(session: int) -> list[Message]:
+        return [message for message in fixture.strings.sessions[session] if not isinstance(message, Heartbeat)]
+
+    async def story(it: Fixture) -> None:
+        it.stances = many
+        await it.until(lambda: it.strings.sessions and len(heard(0)) == 3)
+        it.link.tell()
+        it.stances = (*many[1:], b"new")
+        it.link.tell()
+        it.link.tell()
+        await it.until(lambda: len(heard(0)) == 4)
+        it.strings.hang_up_after = Heartbeat
+        await it.until(lambda: len(it.strings.sessions) > 1 and len(heard(1)) >= 3)
+
+    asyncio.run(fixture.run(story))
+    assert isinstance(heard(0)[0], Hello)
+    assert heard(0)[1:4] == [
+        Documents(stances=many[:MAX_STANCES]), Documents(stances=many[MAX_STANCES:]), Documents(stances=(b"new",))
+    ]  # fmt: skip
+    again = [message for message in heard(1) if isinstance(message, Documents)]
+    assert [data for message in again for data in message.stances] == [*many[1:], b"new"]
+
+
+def test_a_node_with_nothing_to_say_sends_no_stances(tmp_path: Path) -> None:
+    fixture = Fixture(tmp_path)
+
+    async def story(it: Fixture) -> None:
+        await it.until(lambda: len(it.strings.said(Heartbeat)) >= 2)
+
+    asyncio.run(fixture.run(story))
+    assert fixture.strings.said(Documents) == []
 
 
 def test_a_ledger_that_fails_ends_the_service_and_nothing_is_said(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class Observer:
 
     Attributes:
         documents: what every node is sent after its greeting.
+        stances: every stance that a node said, with the name of the node that greeted.
         arrived: every answer there was, with the wall-clock time of its last byte, seconds since 1970.
     """
 
@@ -62,6 +63,7 @@ class Observer:
         self.authority = Authority.generate(federation, now)
         self.documents = Documents()
         self.arrived: list[tuple[float, AnswerMessage]] = []
+        self.stances: list[tuple[str, bytes]] = []
         self._outgoing: dict[str, queue.Queue[Message]] = {}
         self._greeted: dict[str, threading.Event] = {}
         self._waiting: dict[tuple[str, str], queue.SimpleQueue[tuple[float, tuple[int, ...], AnswerMessage]]] = {}
@@ -114,6 +116,8 @@ class Observer:
                     waiting = self._waiting.get((node, message.release_id))
                     if waiting is not None:
                         waiting.put((now, tuple(lengths), message))
+                if isinstance(message, Documents):
+                    self.stances += [(node, data) for data in message.stances]
                 if message is not None:
                     lengths = []
         except grpc.RpcError:

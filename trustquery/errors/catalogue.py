@@ -172,6 +172,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("project-name-taken", "the name {project} is in use, or was", "choose another: names are never used twice", http=409),
     _entry("project-move", "{action} is not possible while {project} is {state}", "possible now: {possible}", http=409),
     _entry("project-dates", "project {project} runs from {starts} to {ends}, and today is not within it", "amend its dates", http=409),
+    _entry("project-purpose", "the permit's purpose is not health or the promotion of health, whoever has signed it", "the data access committee approves a project for one of the purposes that docs/reference/documents.md lists", audience="governance"),
+    _entry("project-lawful-basis", "the permit names no lawful basis that exists: it needs an Article 6 basis, an Article 9 condition and the common law duty of confidentiality", "the data access committee corrects the application and signs a new permit", audience="governance"),
     # -- policy of a trust ------------------------------------------------------------------------------------
     _entry("policy-absent", "this trust has no policy in force, so nothing is answered", "two governance people sign a policy: tq policy sign"),
     _entry("policy-invalid", "the policy cannot be used: {problem}", "correct it and run `tq policy check`", exit=Exit.CONFIG),

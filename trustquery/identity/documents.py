@@ -88,9 +88,14 @@ class Part(BaseModel):
 
 
 class Document(Part):
-    """Base of every signed document."""
+    """Base of every signed document.
+
+    Attributes:
+        CODES: fields whose faults have an error of their own, where the rest of the document is in order.
+    """
 
     KIND: ClassVar[str]
+    CODES: ClassVar[Mapping[str, str]] = {}
 
     def payload(self) -> bytes:
         """Canonical bytes: what is signed."""
@@ -110,14 +115,19 @@ class Document(Part):
         """Read canonical bytes.
 
         Raises:
-            TrustQueryError: ``auth-document``: not canonical, an unknown or missing field, a value out of range.
+            TrustQueryError: ``auth-document``: not canonical, an unknown or missing field, a value out of range; or the
+                error of ``CODES``.
         """
         canonical.decode(payload, document=cls.KIND)
         try:
             return cls.model_validate_json(payload)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(step) for step in first["loc"])[:200]
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            at = {str(fault["loc"][0]) if fault["loc"] else "" for fault in faults}
+            if at <= cls.CODES.keys():
+                step = next(step for step in cls.CODES if step in at)
+                raise TrustQueryError(cls.CODES[step], place=step) from error
+            where = ".".join(str(step) for step in faults[0]["loc"])[:200]
             raise TrustQueryError(
                 "auth-document", place=where, document=cls.KIND, problem=f"field {where or '-'} is not valid"
             ) from error
@@ -260,7 +270,7 @@ class LawfulBasis(Part):
 
     article_6: Article6
     article_9: Article9
-    common_law: Words
+    common_law: Annotated[Words, Field(pattern=r"\S")]
 
 
 OptOutTreatment = Literal["applied", "exempt-with-basis", "synthetic-data"]
@@ -275,6 +285,7 @@ class Permit(Document):
     """
 
     KIND: ClassVar[str] = "permit"
+    CODES: ClassVar[Mapping[str, str]] = {"purpose": "project-purpose", "lawful_basis": "project-lawful-basis"}
     federation: Name
     project: Name
     version: int = Field(ge=1)

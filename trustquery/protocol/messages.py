@@ -51,11 +51,12 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Documents:
-    """Current envelopes; each is verified by its reader."""
+    """Envelopes; each is verified by its reader. A node sends ``stances`` alone, the coordinator all but those."""
 
     roster: bytes = b""
     revocations: bytes = b""
     permits: tuple[bytes, ...] = ()
+    stances: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)

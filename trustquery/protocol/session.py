@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from trustquery.errors import TrustQueryError
@@ -26,22 +27,40 @@ from trustquery.protocol.messages import (
 )
 from trustquery.wire import CHUNK_BYTES, AnswerHead, VectorPart, decode, encode
 
-__all__ = ["MAX_VECTOR_BYTES", "Inbound", "Outbound", "Side"]
+__all__ = ["MAX_STANCES", "MAX_STANCES_BYTES", "MAX_VECTOR_BYTES", "Inbound", "Outbound", "Side", "stance_messages"]
 
 Side = Literal["node", "coordinator"]
 
 MAX_VECTOR_BYTES = 64 * 1024 * 1024
 """33,000 areas x 90 bins is 24 MB; a policy's cap on cells is far below this."""
 
+MAX_STANCES = 200
+"""Most stances in one message."""
+MAX_STANCES_BYTES = 2 * 1024 * 1024
+"""Longest stances of one message, all together; the longest that can be signed is about half of it."""
+
 _BOTH = frozenset({Hello, Heartbeat, WitnessRequest, Cosignature, Goodbye})
 _MAY_SAY: dict[Side, frozenset[type[object]]] = {
-    "node": _BOTH | {PreviewReply, AnswerMessage},
+    "node": _BOTH | {Documents, PreviewReply, AnswerMessage},
     "coordinator": _BOTH | {Documents, Preview, Offer, Ack, Cancel},
 }
 
 
 def _wrong(place: str) -> TrustQueryError:
     return TrustQueryError("node-message-invalid", place=place)
+
+
+def stance_messages(stances: Iterable[bytes]) -> list[Documents]:
+    """Messages that carry these stances in their order, each within the limits."""
+    found: list[list[bytes]] = []
+    size = 0
+    for data in stances:
+        if not found or len(found[-1]) >= MAX_STANCES or size + len(data) > MAX_STANCES_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(data)
+        size += len(data)
+    return [Documents(stances=tuple(part)) for part in found]
 
 
 class Outbound:
@@ -107,6 +126,8 @@ class Inbound:
             self._greet(body)
         elif self.hello is None:
             raise _wrong("hello")
+        elif isinstance(body, Documents):
+            self._check_documents(body)
         return body
 
     def _greet(self, hello: Hello) -> None:
@@ -117,6 +138,18 @@ class Inbound:
         if hello.echo != self._echo:
             raise _wrong("hello.echo")
         self.hello = hello
+
+    def _check_documents(self, documents: Documents) -> None:
+        """A node speaks for its trust and for nobody else; the coordinator speaks for no trust."""
+        if self._sender == "coordinator":
+            if documents.stances:
+                raise _wrong("documents.stances")
+            return
+        if documents.roster or documents.revocations or documents.permits or not documents.stances:
+            raise _wrong("documents")
+        size = sum(map(len, documents.stances))
+        if len(documents.stances) > MAX_STANCES or size > MAX_STANCES_BYTES:
+            raise _wrong("documents.stances")
 
     def _begin(self, head: AnswerHead) -> AnswerMessage | None:
         if head.parts == 0:

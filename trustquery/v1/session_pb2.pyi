@@ -196,27 +196,33 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class Documents(_message.Message):
-    """Current documents from the coordinator; nodes verify each one."""
+    """Signed documents; whoever gets them verifies each one. The coordinator sends what is current; a node sends nothing but
+    its own stances: what its trust says of each permit.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ROSTER_FIELD_NUMBER: _builtins.int
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     PERMITS_FIELD_NUMBER: _builtins.int
+    STANCES_FIELD_NUMBER: _builtins.int
     roster: _builtins.bytes
     revocations: _builtins.bytes
     @_builtins.property
     def permits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def stances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
     def __init__(
         self,
         *,
         roster: _builtins.bytes = ...,
         revocations: _builtins.bytes = ...,
         permits: _abc.Iterable[_builtins.bytes] | None = ...,
+        stances: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["permits", b"permits", "revocations", b"revocations", "roster", b"roster"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permits", b"permits", "revocations", b"revocations", "roster", b"roster", "stances", b"stances"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -95,13 +95,18 @@ def _read_heartbeat(frame: pb.Frame) -> m.Heartbeat:
 
 def _write_documents(message: m.Documents) -> pb.Frame:
     return pb.Frame(
-        documents=pb.Documents(roster=message.roster, revocations=message.revocations, permits=message.permits)
+        documents=pb.Documents(
+            roster=message.roster,
+            revocations=message.revocations,
+            permits=message.permits,
+            stances=message.stances,
+        )
     )
 
 
 def _read_documents(frame: pb.Frame) -> m.Documents:
     body = frame.documents
-    return m.Documents(body.roster, body.revocations, tuple(body.permits))
+    return m.Documents(body.roster, body.revocations, tuple(body.permits), tuple(body.stances))
 
 
 def _write_preview(message: m.Preview) -> pb.Frame:

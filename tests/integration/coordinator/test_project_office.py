@@ -76,7 +76,7 @@ class World:
         assert self.approve(made, "ann", "bob") == "approved"
         return found, made
 
-    def say(self, ods: str, made: Permit, word: str = "accepted", **changed: Any) -> Stance:
+    def say(self, ods: str, made: Permit, word: str = "accepted", **changed: Any) -> None:
         """A trust's word."""
         facts: dict[str, Any] = {
             "federation": "test",
@@ -91,8 +91,7 @@ class World:
             "said": self.now[0],
             "expires": made.expires,
         }
-        stance = Stance(**(facts | changed))
-        return self.office.take_stance(ods, stance.sign(NODES[ods]).encode())
+        self.office.stances.take(ods, Stance(**(facts | changed)).sign(NODES[ods]).encode())
 
     def decide(self, verdict: Verdict, about: str, *names: str, by: str = "", reason: str = "Because.") -> Decision:
         """A signed decision, handed in by the last who signed."""
@@ -329,7 +328,7 @@ def test_a_project_is_live_when_enough_trusts_have_accepted(world: World) -> Non
     assert world.project().state == "approved"
     world.say("RX3", made, "accepted-with-conditions")
     assert world.project().state == "live"
-    assert any("declined permit version 1: We do not hold these data." in words for words in world.words())
+    assert any("declines the permit: We do not hold these data." in words for words in world.words())
 
 
 def test_a_trust_that_changes_its_mind_counts_no_longer(world: World) -> None:

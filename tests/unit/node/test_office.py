@@ -13,7 +13,7 @@ import pytest
 
 from node_agent.budget import Book, SqliteLedger
 from node_agent.config import Home
-from node_agent.policy_store import Office, PolicyStore, save_governance
+from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances, save_governance
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
 from tests.factories.trust import NOW, People, key, person, signed_policy
@@ -37,11 +37,14 @@ class Trust:
     ledger: SqliteLedger = dataclasses.field(init=False)
     store: PolicyStore = dataclasses.field(init=False)
     office: Office = dataclasses.field(init=False)
+    stances: Stances = dataclasses.field(init=False)
 
     def open(self) -> Trust:
         self.ledger = SqliteLedger(self.home.ledger)
         self.store = PolicyStore(self.home, "test", "ash", self.ledger.book)
         self.office = Office(self.store, self.ledger.book, lambda: self.now)
+        documents = DocumentStore(self.home.documents, People().root)
+        self.stances = Stances(documents, self.store, self.ledger.book, key("ash"), lambda: self.now)
         return self
 
     def restart(self) -> None:
@@ -420,7 +423,7 @@ def test_every_version_is_kept_and_checked_by_its_hash(trust: Trust) -> None:
 
 def handed_in(trust: Trust, content: bytes) -> dict[str, Any]:
     """What the running node's desk says to a request file."""
-    desk = Desk(trust.home.control / "desk", trust.office)
+    desk = Desk(trust.home.control / "desk", trust.office, trust.stances)
     replace_file(desk.folder / "one.request", content)
     desk.serve()
     assert not (desk.folder / "one.request").exists()

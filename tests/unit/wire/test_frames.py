@@ -36,7 +36,9 @@ MESSAGES: dict[type, st.SearchStrategy[m.Message]] = {
         st.lists(words, max_size=3).map(tuple),
     ),
     m.Heartbeat: st.builds(m.Heartbeat, small, st.just("") | h32),
-    m.Documents: st.builds(m.Documents, small, small, st.lists(small, max_size=3).map(tuple)),
+    m.Documents: st.builds(
+        m.Documents, small, small, st.lists(small, max_size=3).map(tuple), st.lists(small, max_size=3).map(tuple)
+    ),
     m.Preview: st.builds(m.Preview, b32, small, small, h32, words, words, words, u32),
     m.PreviewReply: st.builds(m.PreviewReply, b32, st.just(True), st.just(()), st.lists(shares, max_size=3).map(tuple))
     | st.builds(m.PreviewReply, b32, st.just(False), st.lists(problem, min_size=1, max_size=3).map(tuple)),

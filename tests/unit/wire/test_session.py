@@ -4,7 +4,7 @@ import pytest
 
 from trustquery.errors import TrustQueryError
 from trustquery.protocol import messages as m
-from trustquery.protocol.session import Inbound, Outbound, Side
+from trustquery.protocol.session import MAX_STANCES, MAX_STANCES_BYTES, Inbound, Outbound, Side
 from trustquery.v1 import session_pb2 as pb
 from trustquery.wire import CHUNK_BYTES, encode
 
@@ -58,12 +58,27 @@ def test_another_protocol_version_is_refused() -> None:
         ("node", m.Offer(b"", b"", b"")),
         ("node", m.Ack(H32)),
         ("node", m.Documents()),
+        ("node", m.Documents(roster=b"r")),
+        ("node", m.Documents(revocations=b"r", stances=(b"s",))),
+        ("node", m.Documents(permits=(b"p",), stances=(b"s",))),
+        ("node", m.Documents(stances=(b"s",) * (MAX_STANCES + 1))),
+        ("node", m.Documents(stances=(b"s" * (MAX_STANCES_BYTES // 2), b"s" * (MAX_STANCES_BYTES // 2 + 1)))),
+        ("coordinator", m.Documents(stances=(b"s",))),
+        ("coordinator", m.Documents(b"r", b"", (b"p",), (b"s",))),
         ("coordinator", m.AnswerMessage(H32, b"")),
         ("coordinator", m.PreviewReply(NONCE, True)),
     ],
 )
 def test_each_side_says_only_its_own_lines(sender: Side, message: m.Message) -> None:
     refused(greeted(sender), encode(message, 2)[0])
+
+
+def test_a_node_says_stances_and_the_coordinator_everything_else() -> None:
+    stances = m.Documents(stances=(b"s",) * (MAX_STANCES - 1) + (b"s" * (MAX_STANCES_BYTES - MAX_STANCES + 1),))
+    assert greeted("node").receive(encode(stances, 2)[0]) == stances
+    theirs = m.Documents(b"r", b"v", (b"p",))
+    assert greeted("coordinator").receive(encode(theirs, 2)[0]) == theirs
+    assert refused(Inbound(sender="node"), encode(stances, 1)[0]) == "hello"
 
 
 def _chunk(sequence: int, index: int, count: int, data: bytes, release: bytes = b"\xab" * 32) -> bytes:
