@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -223,6 +225,11 @@ class Federation:
 
     def _accept_everywhere(self) -> None:
         self.each(self._accept)
+        deadline = time.monotonic() + 20
+        while json.loads(self.analyst("project", "list", "--format", "json"))[0]["state"] != "live":
+            if time.monotonic() > deadline:
+                raise DemoError("the project is not live although every trust has accepted it")
+            time.sleep(0.1)
 
     def _accept(self, ods: str) -> None:
         conditions = ["--condition", CONDITION] if ods == CAUTIOUS else []
