@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from coordinator.api import enrolment, login, problems, profiles, projects, queries
 from coordinator.api.context import Api
@@ -20,16 +19,14 @@ def routed() -> FastAPI:
     Raises:
         TypeError: a route declares no action.
     """
-    app = FastAPI(
-        title="TrustQuery coordinator", version=__version__, docs_url=None, redoc_url=None, openapi_url=None
-    )
+    app = FastAPI(title="TrustQuery coordinator", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     for module in (login, projects, profiles, queries, enrolment):
         app.include_router(module.router)
     check_doors(app)
     return app
 
 
-def make_app(api: Api) -> ASGIApp:
+def make_app(api: Api) -> FastAPI:
     """The HTTPS API of one coordinator."""
     app = routed()
     app.state.api = api

@@ -46,7 +46,9 @@ class People:
         whose = name if person is None else person
         with self._transaction() as session:
             same = (func.lower(User.name) == name.lower()) | (User.public_key == public_key)
-            alike = set(session.scalars(select(AccountRow.person).where(func.lower(AccountRow.person) == whose.lower())))
+            alike = set(
+                session.scalars(select(AccountRow.person).where(func.lower(AccountRow.person) == whose.lower()))
+            )
             if session.scalar(select(User.id).where(same)) is not None or alike - {person}:
                 return False
             user = User(name=name, public_key=public_key, created=now)
