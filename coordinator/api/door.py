@@ -153,7 +153,8 @@ class Door(APIRoute):
         return through
 
 
-doors = partial(APIRouter, route_class=Door)
+# A redirect to a path without its slash would be an answer that nobody asked for.
+doors = partial(APIRouter, route_class=Door, redirect_slashes=False)
 
 
 def _asking(request: Request) -> Asking:
