@@ -19,7 +19,15 @@ def routed() -> FastAPI:
     Raises:
         TypeError: a route declares no action.
     """
-    app = FastAPI(title="TrustQuery coordinator", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="TrustQuery coordinator",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # A redirect to the path without its slash would be an answer that nobody was let in for.
+        redirect_slashes=False,
+    )
     for module in (login, projects, profiles, queries, enrolment):
         app.include_router(module.router)
     check_doors(app)

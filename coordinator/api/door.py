@@ -153,8 +153,7 @@ class Door(APIRoute):
         return through
 
 
-# A redirect to a path without its slash would be an answer that nobody asked for.
-doors = partial(APIRouter, route_class=Door, redirect_slashes=False)
+doors = partial(APIRouter, route_class=Door)
 
 
 def _asking(request: Request) -> Asking:
