@@ -45,7 +45,7 @@ MEANING: dict[Role, str] = {
     Role.NODE_OPERATOR: "runs a trust's node",
     Role.FEDERATION_OPERATOR: "runs the coordinator: people, invitations, roster; approves nothing",
     Role.OUTPUT_CHECKER: "reviews what is about to leave, where policy asks for it",
-    Role.SECURITY_OFFICER: "looks into incidents: reads everything that is written about uses, disables people",
+    Role.SECURITY_OFFICER: "looks into incidents: reads everything that is written about uses",
     Role.AUDITOR: "reads everything that is written about uses; changes nothing",
 }
 
