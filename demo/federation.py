@@ -202,7 +202,7 @@ class Federation:
 
     def _sign_in(self, user: str, home: Path, key: str, *options: str | Path) -> None:
         """The operator adds a person; they sign in from a home of their own."""
-        roles: list[str] = []
+        roles = [] if user == "ada" else ["--role", "committee-member"]
         code = self.coordinator("user", "add", user, "--key", key, *roles).strip()
         self.person(home, "login", "--connect", code, "--user", user, *options)
 

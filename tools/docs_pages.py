@@ -509,3 +509,94 @@ def _moves(moves: "Sequence[life.Move[Any]]") -> str:
         (move.before, f"`{move.action}`", move.after, move.by or "the clock", move.signs or "nothing") for move in moves
     ]
     return join("```mermaid\n" + "\n".join(lines) + "\n```", table(["From", "Action", "To", "Who", "Signs"], rows))
+
+
+def roles() -> str:
+    """Roles, actions and endpoints, from the tables that decide."""
+    from coordinator.api.app import routed
+    from coordinator.api.door import endpoints
+    from coordinator.fleet.server import METHODS
+    from trustquery.access import ACTIONS, Reach, Role
+    from trustquery.access.roles import HELD_OVER, MEANING, Scope
+    from trustquery.access.ruling import APART
+    from trustquery.wire import SERVICE
+
+    open_to = {
+        "anybody": "anybody, without signing in",
+        "signed-in": "everybody who is signed in",
+        "code": "whoever holds the trust's enrolment code",
+        "node": "the node itself, by its certificate",
+    }
+    over = {role: " or ".join(scope.value for scope in Scope if scope in HELD_OVER[role]) for role in Role}
+    limited = [action for action in ACTIONS.values() if not action.open_to]
+    text = doc(Reach)
+    reaches = text[text.index("ANY:") :]
+    return join(
+        """
+        One question is asked everywhere: may this person do this action on this thing? The answer has a reason, and it
+        is no unless this page says yes. It is asked anew at each request, from the database: what is taken away is gone
+        at the next one. [Decision record 0031](../adr/0031-one-question-of-persons.md) says why it is so.
+        """,
+        "## Roles",
+        table(
+            ("role", "is somebody who", "held over", "by"),
+            [(role.value, MEANING[role], over[role], _source(role)) for role in Role],
+        ),
+        """
+        A role belongs to a person, not to an account: two accounts of one person hold the same roles, and count as one
+        where two people must agree. A role that is held over one trust or project reaches that one, and never another
+        that happens to have the same name. What is written in a role about a trust's node, policy or data is done at
+        the trust, with the trust's own keys: this coordinator has no say in it.
+        """,
+        "## Who may do what",
+        markdown(reaches)
+        + " An empty cell is no. To whoever may not do the last column's action, a refusal looks as if there were "
+        "nothing.",
+        table(
+            ("action", "what it is", *(role.value for role in Role), "known to whoever may"),
+            [
+                (
+                    code(action.name),
+                    action.does,
+                    *(action.allowed[role].value if role in action.allowed else "" for role in Role),
+                    code(action.reading) if action.reading else "",
+                )
+                for action in limited
+            ],
+        ),
+        "## What takes no role",
+        table(
+            ("action", "what it is", "open to"),
+            [(code(a.name), a.does, open_to[a.open_to]) for a in ACTIONS.values() if a.open_to],
+        ),
+        "## Never the same person",
+        table(("who", "never also", "because"), APART),
+        "## Endpoints",
+        "An endpoint that declares no action cannot be built, and one that has not asked answers nothing.",
+        table(
+            ("endpoint", "action"),
+            [
+                *((code(f"{method} {path}"), code(action)) for method, path, action in endpoints(routed())),
+                *((code(f"gRPC {SERVICE}/{method}"), code(action)) for method, action in METHODS.items()),
+            ],
+        ),
+        "## What a refusal says",
+        """
+        `auth-required`: nobody is signed in. `auth-not-permitted`: the person may know of the thing and not do this,
+        with the reason. `project-unknown` or `query-unknown`: the person may not know of it, or there is none; the two
+        are the same reply, to the byte and in time.
+        """,
+    )
+
+
+def _source(role: Any) -> str:
+    """Where a role comes from, in words."""
+    from trustquery.access import Role
+
+    if role is Role.PROJECT_LEAD:
+        return "the project's permit; before the first one, its application"
+    if role is Role.ANALYST:
+        return "`user add` to start applications; in a project its permit"
+    if role is Role.COMMITTEE_MEMBER:
+        return "`user grant` and the roster that the root holders sign, both"
+    return "`user grant`"

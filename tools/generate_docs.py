@@ -69,6 +69,7 @@ def pages() -> list[Page]:
         Page("wire", "The wire between node and coordinator", "developers", docs_pages.wire),
         Page("gate", "The gate's steps", "governance, trust IT, developers", docs_pages.gate),
         Page("states", "State machines", "trust IT, developers", docs_pages.states),
+        Page("roles", "Roles", "everyone", docs_pages.roles),
     ]
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
-from coordinator.api.acting import ActorDep
-from coordinator.api.context import Api, ApiDep, Body, ShortName, UserDep
+from coordinator.api.context import ApiDep, Body, ShortName
+from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.projects.desks import newest_permit, read_application
 from coordinator.store import ApplicationRow
-from trustquery.access import Actor, Held, Resource, Role, check, may
+from trustquery.access import Resource, Role
 from trustquery.errors import TrustQueryError
 from trustquery.projects.answers import missing
 from trustquery.projects.life import ApplicationState
 
 __all__ = ["SignedRequest", "application_row", "router"]
 
-router = APIRouter(prefix="/v1/applications")
+router = doors(prefix="/v1/applications")
 
+TEAM = frozenset({Role.ANALYST, Role.PROJECT_LEAD})
 EnvelopeText = Annotated[str, Field(min_length=2, max_length=1_500_000)]
 
 
@@ -42,61 +43,54 @@ class SignedRequest(Body):
 
     envelope: EnvelopeText
 
-
-def _resource(row: ApplicationRow) -> Resource:
-    """What an application is to the question of access: its team is who the draft names, and who started it."""
-    answers = json.loads(row.answers)
-    team = {str(member["person"]) for member in answers.get("team", ())}
-    return Resource(project=row.project, team=frozenset(team | {row.applicant}))
+    @property
+    def signed(self) -> bytes:
+        """The envelope's bytes."""
+        return self.envelope.encode()
 
 
-def _held(actor: Actor, row: ApplicationRow) -> Actor:
-    """The actor with the roles that the application itself gives: who started it leads it, as does who is named so."""
-    leads = {str(m["person"]) for m in json.loads(row.answers).get("team", ()) if m["role"] == "lead"}
-    if actor.person not in leads | {row.applicant}:
-        named = {str(m["person"]) for m in json.loads(row.answers).get("team", ())}
-        roles = {Held(Role.ANALYST, row.project)} if actor.person in named else set()
-    else:
-        roles = {Held(Role.PROJECT_LEAD, row.project)}
-    return Actor(actor.person, actor.held | roles, actor.deputises)
+def _is_own(asking: Asking, project: str) -> bool:
+    """Whether the asker is on the team."""
+    return any(held.over == project and held.role in TEAM for held in asking.actor.held)
 
 
-async def application_row(api: Api, actor: Actor, project: str, action: str) -> ApplicationRow:
-    """The newest application of a project, for somebody who may do this with it.
+def _visible(asking: Asking, rows: Sequence[ApplicationRow]) -> ApplicationRow | None:
+    """The last of a project's applications that the asker may see: a draft is its team's own affair."""
+    return next((row for row in reversed(rows) if row.envelope or _is_own(asking, row.project)), None)
+
+
+async def application_row(asking: Asking, project: str) -> ApplicationRow:
+    """The newest application of a project, once the asker may do the route's action with it.
 
     Raises:
-        TrustQueryError: ``project-unknown``: there is none, or they may not even read it; ``auth-not-permitted``.
+        TrustQueryError: ``project-unknown``: there is none, or they may not know of it; ``auth-not-permitted``.
     """
-    rows = await asyncio.to_thread(api.base.store.projects.applications, project)
-    if not rows or not _readable(actor, rows[-1]):
+    await asking.check_project(project)
+    rows = await asyncio.to_thread(asking.api.base.store.projects.applications, project)
+    row = _visible(asking, rows)
+    if row is None:
         raise TrustQueryError("project-unknown", project=project)
-    check(_held(actor, rows[-1]), action, _resource(rows[-1]))
-    return rows[-1]
-
-
-def _readable(actor: Actor, row: ApplicationRow) -> bool:
-    holder = _held(actor, row)
-    own = any(held.over == row.project for held in holder.held)
-    # A draft is its team's own affair.
-    return own or (bool(row.envelope) and may(holder, "application.read", _resource(row)).allowed)
+    return row
 
 
 @router.post("", status_code=201)
-async def start(body: StartRequest, actor: ActorDep, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.start")
+async def start(body: StartRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Start an application. The name is taken from now on."""
-    check(actor, "application.start", Resource())
-    api.work_rate.take(user.name)
-    await asyncio.to_thread(api.projects.writing.start, body.project, actor.person)
+    await asking.check(Resource())
+    api.work_rate.take(asking.user.name)
+    await asyncio.to_thread(api.projects.writing.start, body.project, asking.actor.person)
     return {"project": body.project}
 
 
 @router.get("")
-async def applications(actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.list")
+async def applications(asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """The newest application of each project that this person may read."""
-    check(actor, "application.list", Resource())
-    newest: dict[str, ApplicationRow] = {}
+    by_project: dict[str, list[ApplicationRow]] = {}
     for row in await asyncio.to_thread(api.base.store.projects.applications):
-        newest[row.project] = row
+        by_project.setdefault(row.project, []).append(row)
+    known = [rows for name, rows in by_project.items() if asking.reads(Resource(project=name), "application.read")]
     return {
         "applications": [
             {
@@ -106,20 +100,21 @@ async def applications(actor: ActorDep, api: ApiDep) -> dict[str, Any]:
                 "title": json.loads(row.answers).get("title", ""),
                 "applicant": row.applicant,
                 "updated": row.updated,
-                "own": any(held.over == row.project for held in _held(actor, row).held),
+                "own": _is_own(asking, row.project),
             }
-            for row in newest.values()
-            if _readable(actor, row)
+            for row in (_visible(asking, rows) for rows in known)
+            if row is not None
         ]
     }
 
 
 @router.get("/{project}")
-async def application(project: ShortName, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.read")
+async def application(project: ShortName, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """An application: its answers, what was signed, the permit that it would become or became, and its record."""
-    row = await application_row(api, actor, project, "application.read")
+    row = await application_row(asking, project)
     store = api.base.store.projects
-    own = any(held.over == row.project for held in _held(actor, row).held)
+    own = _is_own(asking, project)
     answers = json.loads(row.answers)
     if not own:
         # Others read what was signed; what the team is changing since is not theirs to read.
@@ -159,50 +154,56 @@ async def application(project: ShortName, actor: ActorDep, api: ApiDep) -> dict[
 
 
 @router.put("/{project}/answers")
-async def save(project: ShortName, body: AnswersRequest, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.edit")
+async def save(project: ShortName, body: AnswersRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Keep answers; returns the questions that are left. Either all are kept or none."""
-    row = await application_row(api, actor, project, "application.edit")
-    left = await asyncio.to_thread(api.projects.writing.save, row.project, actor.person, body.answers)
+    row = await application_row(asking, project)
+    left = await asyncio.to_thread(api.projects.writing.save, row.project, asking.actor.person, body.answers)
     return {"missing": [question.name for question in left]}
 
 
 @router.post("/{project}/submit")
-async def submit(project: ShortName, body: SignedRequest, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.submit")
+async def submit(project: ShortName, body: SignedRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Hand in the signed application."""
-    await application_row(api, actor, project, "application.submit")
-    found = await asyncio.to_thread(api.projects.writing.submit, project, actor.person, body.envelope.encode())
+    await application_row(asking, project)
+    found = await asyncio.to_thread(api.projects.writing.submit, project, asking.actor.person, body.signed)
     return {"state": ApplicationState.SUBMITTED.value, "application": found.sha256}
 
 
 @router.post("/{project}/withdraw")
-async def withdraw(project: ShortName, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.withdraw")
+async def withdraw(project: ShortName, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Take the application back; its record stays."""
-    await application_row(api, actor, project, "application.withdraw")
-    await asyncio.to_thread(api.projects.writing.withdraw, project, actor.person)
+    await application_row(asking, project)
+    await asyncio.to_thread(api.projects.writing.withdraw, project, asking.actor.person)
     return {"state": ApplicationState.WITHDRAWN.value}
 
 
 @router.post("/{project}/amend", status_code=201)
-async def amend(project: ShortName, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.amend")
+async def amend(project: ShortName, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Start an amendment of what was approved."""
-    await application_row(api, actor, project, "application.amend")
-    await asyncio.to_thread(api.projects.writing.amend, project, actor.person)
+    await application_row(asking, project)
+    await asyncio.to_thread(api.projects.writing.amend, project, asking.actor.person)
     return {"state": ApplicationState.DRAFT.value}
 
 
 @router.post("/{project}/approve")
-async def approve(project: ShortName, body: SignedRequest, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.approve")
+async def approve(project: ShortName, body: SignedRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Add one committee member's signature to the permit."""
-    await application_row(api, actor, project, "application.approve")
-    state = await asyncio.to_thread(api.projects.committee.approve, project, actor.person, body.envelope.encode())
+    await application_row(asking, project)
+    state = await asyncio.to_thread(api.projects.committee.approve, project, asking.actor.person, body.signed)
     return {"state": state}
 
 
 @router.post("/{project}/decide")
-async def decide(project: ShortName, body: SignedRequest, actor: ActorDep, api: ApiDep) -> dict[str, Any]:
+@acts("application.decide")
+async def decide(project: ShortName, body: SignedRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Return or refuse an application with a signed decision."""
-    await application_row(api, actor, project, "application.decide")
+    await application_row(asking, project)
     decision = await asyncio.to_thread(
-        api.projects.committee.decide, project, actor.person, body.envelope.encode(), ("return", "refuse")
+        api.projects.committee.decide, project, asking.actor.person, body.signed, ("return", "refuse")
     )
     return {"verdict": decision.verdict}

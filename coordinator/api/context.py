@@ -1,13 +1,12 @@
-"""What every route needs, and who is asking."""
+"""What every route needs."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.api.limits import RateLimit
@@ -16,10 +15,8 @@ from coordinator.fleet.previews import Previews
 from coordinator.projects.office import ProjectOffice
 from coordinator.queries import QueryService
 from coordinator.services import Base
-from coordinator.store import User
-from trustquery.errors import TrustQueryError
 
-__all__ = ["Api", "ApiDep", "Body", "Hex32", "ShortName", "UserDep", "client_of", "token_hash"]
+__all__ = ["Api", "ApiDep", "Body", "Hex32", "ShortName", "client_of", "token_hash"]
 
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -59,17 +56,3 @@ def token_hash(token: str) -> str:
 def client_of(request: Request) -> str:
     """The address that a request came from, for rate limits only."""
     return request.client.host if request.client is not None else "unknown"
-
-
-async def _user(api: ApiDep, authorization: Annotated[str, Header(max_length=200)] = "") -> User:
-    scheme, _, token = authorization.partition(" ")
-    user = None
-    if scheme == "Bearer" and token:
-        now = api.queries.clock()
-        user = await asyncio.to_thread(api.base.store.people.by_token, token_hash(token), now)
-    if user is None:
-        raise TrustQueryError("auth-required")
-    return user
-
-
-UserDep = Annotated[User, Depends(_user)]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import Header, Path, Request
 from pydantic import Field
 
 from coordinator.api.context import ApiDep, Body, Hex32, client_of
+from coordinator.api.door import acts, doors
 from trustquery.errors import TrustQueryError
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/enrolment")
+router = doors(prefix="/v1/enrolment")
 
 Ods = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$")]
 
@@ -30,12 +31,14 @@ class EnrolmentRequest(Body):
 
 
 @router.get("/anchor")
+@acts("node.anchor")
 async def anchor(api: ApiDep) -> dict[str, Any]:
     """The authority's certificate and the federation's root; checked against prints that came another way."""
     return api.base.desk.anchor(api.base.settings.nodes.public)
 
 
 @router.post("", status_code=201)
+@acts("node.enrol")
 async def enrol(body: EnrolmentRequest, api: ApiDep, request: Request) -> dict[str, Any]:
     """Take a node in as pending."""
     api.login_rate.take(client_of(request))
@@ -52,6 +55,7 @@ async def enrol(body: EnrolmentRequest, api: ApiDep, request: Request) -> dict[s
 
 
 @router.get("/{ods}")
+@acts("node.enrol")
 async def status(
     ods: Annotated[str, Path(pattern=r"^[A-Z0-9]{3,8}$")],
     api: ApiDep,

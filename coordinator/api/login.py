@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import Field
 
-from coordinator.api.context import ApiDep, Body, Hex32, ShortName, UserDep, client_of, token_hash
+from coordinator.api.context import ApiDep, Body, Hex32, ShortName, client_of, token_hash
+from coordinator.api.door import AskingDep, acts, doors
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret, verify
 from trustquery.protocol.enrolment import login_message
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1")
+router = doors(prefix="/v1")
 CHALLENGE_SECONDS = 120
 # A well-formed key that nobody holds: an unknown name costs the same signature check as a known one.
 _NOBODY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
@@ -36,6 +37,7 @@ class LoginRequest(Body):
 
 
 @router.post("/login/challenge")
+@acts("session.open")
 async def challenge(body: ChallengeRequest, api: ApiDep, request: Request) -> dict[str, Any]:
     """A challenge for whatever name was given."""
     api.login_rate.take(client_of(request))
@@ -46,6 +48,7 @@ async def challenge(body: ChallengeRequest, api: ApiDep, request: Request) -> di
 
 
 @router.post("/login")
+@acts("session.open")
 async def login(body: LoginRequest, api: ApiDep, request: Request) -> dict[str, Any]:
     """A session token for a rightly signed challenge."""
     api.login_rate.take(client_of(request))
@@ -64,8 +67,8 @@ async def login(body: LoginRequest, api: ApiDep, request: Request) -> dict[str, 
 
 
 @router.post("/logout")
-async def logout(_user: UserDep, api: ApiDep, request: Request) -> dict[str, Any]:
+@acts("session.close")
+async def logout(asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """End this session."""
-    token = request.headers["authorization"].partition(" ")[2]
-    await asyncio.to_thread(api.base.store.people.close_session, token_hash(token))
+    await asyncio.to_thread(api.base.store.people.close_session, token_hash(asking.token))
     return {}

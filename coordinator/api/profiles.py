@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
-from coordinator.api.context import ApiDep, ShortName, UserDep
+from coordinator.api.context import ApiDep, ShortName
+from coordinator.api.door import AskingDep, acts, doors
 from coordinator.projects import check_use
 from coordinator.queries import State
 from trustquery.catalogue import Catalogue
@@ -18,7 +19,7 @@ from trustquery.forecast.questions import ProfileQuestion, profile_query, profil
 
 __all__ = ["profile_hashes", "router"]
 
-router = APIRouter(prefix="/v1/projects")
+router = doors(prefix="/v1/projects")
 KNOWN_DIGITS = 16
 
 Asked = dict[str, tuple[str, ProfileQuestion]]
@@ -36,8 +37,9 @@ def profile_hashes(datasets: Iterable[str], catalogues: Mapping[str, Catalogue])
 
 
 @router.get("/{name}/profiles")
+@acts("project.profiles")
 async def profiles(
-    name: ShortName, user: UserDep, api: ApiDep, have: Known, dataset: ShortName | None = None
+    name: ShortName, asking: AskingDep, api: ApiDep, have: Known, dataset: ShortName | None = None
 ) -> dict[str, Any]:
     """The newest finished result of each profile question, with what a client needs to verify it.
 
@@ -45,8 +47,9 @@ async def profiles(
     the client keeps already; their results are left out. What is served is each trust's signed answer, its vector and
     the sum. The intent is not: it would name somebody else's project and key.
     """
+    await asking.check_project(name)
     row = await asyncio.to_thread(api.base.store.projects.get, name)
-    _, permit, _ = check_use(row, name, user, api.queries.clock())
+    _, permit, _ = check_use(row, name, asking.user, api.queries.clock())
     if dataset is not None and dataset not in permit.datasets:
         raise TrustQueryError("project-dataset-not-permitted", project=name, dataset=dataset)
     wanted = permit.datasets if dataset is None else (dataset,)

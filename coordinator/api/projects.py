@@ -5,44 +5,41 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter
-
-from coordinator.api.context import Api, ApiDep, UserDep
+from coordinator.api.context import ApiDep
+from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.api.profiles import profile_hashes
 from coordinator.projects import read_permit
-from coordinator.store import ProjectRow, User
+from coordinator.store import ProjectRow
+from trustquery.access import Resource
 from trustquery.errors import TrustQueryError
-from trustquery.identity import key_id
 from trustquery.projects.life import ASKABLE, ProjectState
 
 __all__ = ["find_project", "router"]
 
-router = APIRouter(prefix="/v1")
+router = doors(prefix="/v1")
 NONE = (0, 0)
 
 
-def _is_member(row: ProjectRow, user: User) -> bool:
-    return read_permit(row).member(key_id(bytes.fromhex(user.public_key))) is not None
-
-
-async def find_project(api: Api, user: User, name: str) -> ProjectRow:
-    """A project that this user is a member of, live or not.
+async def find_project(asking: Asking, name: str) -> ProjectRow:
+    """A project, live or not, once the asker may do the route's action on it.
 
     Raises:
-        TrustQueryError: ``project-unknown``, whether it exists or not.
+        TrustQueryError: ``project-unknown``, whether it exists or not; ``auth-not-permitted``.
     """
-    row = await asyncio.to_thread(api.base.store.projects.get, name)
-    if row is None or not _is_member(row, user):
+    await asking.check_project(name)
+    row = await asyncio.to_thread(asking.api.base.store.projects.get, name)
+    if row is None:
         raise TrustQueryError("project-unknown", project=name[:64])
     return row
 
 
 @router.get("/projects")
-async def projects(user: UserDep, api: ApiDep) -> dict[str, Any]:
-    """The user's projects."""
+@acts("project.list")
+async def projects(asking: AskingDep, api: ApiDep) -> dict[str, Any]:
+    """The projects that the asker may read."""
     found = []
     for row in await asyncio.to_thread(api.base.store.projects.everyone):
-        if _is_member(row, user):
+        if asking.reads(Resource(project=row.name), "project.read"):
             permit = read_permit(row)
             found.append(
                 {
@@ -62,9 +59,10 @@ def _state(row: ProjectRow, start: int, end: int, now: int) -> str:
 
 
 @router.get("/projects/{name}")
-async def project(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("project.read")
+async def project(name: str, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """One project: the signed permit and roster, for the client to verify, and who is connected."""
-    row = await find_project(api, user, name)
+    row = await find_project(asking, name)
     permit = read_permit(row)
     roster = api.base.rosters.current()
     return {
@@ -77,12 +75,13 @@ async def project(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
 
 
 @router.get("/projects/{name}/budget")
-async def budget(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("project.budget")
+async def budget(name: str, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """What this project was charged, by trust, according to the answers they signed. Each trust's ledger decides.
 
     Profiles stand apart: a trust whose policy has a cap for them charges them to nobody's project.
     """
-    row = await find_project(api, user, name)
+    row = await find_project(asking, name)
     permit = read_permit(row)
     hashes = await asyncio.to_thread(profile_hashes, permit.datasets, api.base.catalogues)
     charged = await asyncio.to_thread(api.base.store.queries.charged, row.name)
@@ -106,7 +105,8 @@ async def budget(name: str, user: UserDep, api: ApiDep) -> dict[str, Any]:
 
 
 @router.get("/datasets")
-async def datasets(_user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("dataset.read")
+async def datasets(api: ApiDep) -> dict[str, Any]:
     """The catalogues, in short."""
     return {
         "datasets": [
@@ -123,7 +123,8 @@ async def datasets(_user: UserDep, api: ApiDep) -> dict[str, Any]:
 
 
 @router.get("/datasets/{name}")
-async def dataset(name: str, _user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("dataset.read")
+async def dataset(name: str, api: ApiDep) -> dict[str, Any]:
     """One catalogue in full."""
     catalogue = api.base.catalogues.get(name)
     if catalogue is None:

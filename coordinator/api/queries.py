@@ -7,14 +7,16 @@ import json
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import Field
 
-from coordinator.api.context import Api, ApiDep, Body, ShortName, UserDep
+from coordinator.api.context import Api, ApiDep, Body, ShortName
+from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.api.views import query_view, short_view
 from coordinator.projects import check_use
 from coordinator.queries.checks import Submission, Surroundings, check_model, check_submission
-from coordinator.store import QueryRow, User
+from coordinator.store import QueryRow
+from trustquery.access import Resource
 from trustquery.errors import TrustQueryError
 from trustquery.identity import key_id
 from trustquery.model import Query as Model
@@ -22,7 +24,9 @@ from trustquery.protocol.messages import Preview, PreviewReply
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/queries")
+router = doors(prefix="/v1/queries")
+# A long poll looks this often whether its asker may still read: rights fall within 5 s, whatever is waited for.
+LOOK_SECONDS = 2
 
 QueryId = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1_500_000)]
@@ -48,9 +52,12 @@ class SubmitRequest(Body):
 
 
 @router.post("/preview")
-async def preview(body: PreviewRequest, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("query.preview")
+async def preview(body: PreviewRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Ask every node whether it would accept; free, reads no data."""
-    api.work_rate.take(user.name)
+    user = asking.user
+    api.work_rate.take(asking.actor.person)
+    await asking.check_project(body.project)
     row = await asyncio.to_thread(api.base.store.projects.get, body.project)
     project, permit, member = check_use(row, body.project, user, api.queries.clock())
     await asyncio.to_thread(check_model, body.model.encode(), permit, api.base.catalogues)
@@ -68,6 +75,8 @@ async def preview(body: PreviewRequest, user: UserDep, api: ApiDep) -> dict[str,
     seconds = api.base.settings.queries.preview_wait_ms / 1000
     connected = api.fleet.connected
     replies = await api.previews.ask(question, [node.node for node in nodes], seconds)
+    await asking.again()
+    await asking.check_project(body.project)
     return {
         "trusts": [
             {"node": node.node, "name": node.name, "connected": node.node in connected} | _reply(replies.get(node.node))
@@ -97,9 +106,11 @@ def _surroundings(api: Api) -> Surroundings:
 
 
 @router.post("", status_code=201)
-async def submit(body: SubmitRequest, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("query.submit")
+async def submit(body: SubmitRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Check a signed query and fan it out."""
-    api.work_rate.take(user.name)
+    api.work_rate.take(asking.actor.person)
+    await asking.check_project(body.project)
     given = Submission(
         project=body.project,
         sql=body.sql,
@@ -110,29 +121,43 @@ async def submit(body: SubmitRequest, user: UserDep, api: ApiDep) -> dict[str, A
         inputs=tuple(body.inputs),
     )
     project = await asyncio.to_thread(api.base.store.projects.get, body.project)
-    checked = await asyncio.to_thread(check_submission, given, user, project, _surroundings(api))
-    row = await api.queries.submit(given, checked, user)
+    checked = await asyncio.to_thread(check_submission, given, asking.user, project, _surroundings(api))
+    row = await api.queries.submit(given, checked, asking.user)
     return {"query": row.release_id}
 
 
-async def _mine(api: Api, user: User, prefix: str) -> QueryRow:
-    row = await asyncio.to_thread(api.base.store.queries.of_user, user.id, prefix)
+async def _mine(asking: Asking, prefix: str) -> QueryRow:
+    """A query of the asker's own, as long as they may ask in its project.
+
+    Raises:
+        TrustQueryError: ``query-unknown``, whether it exists or not.
+    """
+    absent = TrustQueryError("query-unknown", query=prefix)
+    row = await asyncio.to_thread(asking.api.base.store.queries.of_user, asking.user.id, prefix)
     if row is None:
-        raise TrustQueryError("query-unknown", query=prefix)
+        raise absent
+    await asking.check(_resource(asking, row), absent)
     return row
 
 
+def _resource(asking: Asking, row: QueryRow) -> Resource:
+    """A query that this account asked."""
+    return Resource(project=row.project, asker=asking.actor.person)
+
+
 @router.get("")
-async def history(user: UserDep, api: ApiDep, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> dict[str, Any]:
-    """The user's queries, newest first."""
-    rows = await asyncio.to_thread(api.base.store.queries.history, user.id, limit)
-    return {"queries": [short_view(row) for row in rows]}
+@acts("query.list")
+async def history(asking: AskingDep, api: ApiDep, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> dict[str, Any]:
+    """The asker's queries in projects that they may still ask in, newest first."""
+    rows = await asyncio.to_thread(api.base.store.queries.history, asking.user.id, limit)
+    return {"queries": [short_view(row) for row in rows if asking.reads(_resource(asking, row), "query.read")]}
 
 
 @router.get("/{query}")
+@acts("query.read")
 async def status(
     query: QueryId,
-    user: UserDep,
+    asking: AskingDep,
     api: ApiDep,
     wait: Annotated[int, Query(ge=0, le=20)] = 0,
     seen: Annotated[int, Query(ge=-1, le=10_000)] = -1,
@@ -141,26 +166,31 @@ async def status(
 
     ``wait``: seconds to hold the reply until there is more news than ``seen`` answers.
     """
-    row = await _mine(api, user, query)
-    if wait:
-        await api.queries.wait(row.release_id, seen, wait)
-        row = await _mine(api, user, query)
+    row = await _mine(asking, query)
+    news = not wait
+    while not news:
+        news = await api.queries.wait(row.release_id, seen, min(wait, LOOK_SECONDS)) or wait <= LOOK_SECONDS
+        wait -= LOOK_SECONDS
+        await asking.again()
+        row = await _mine(asking, query)
     answers = await asyncio.to_thread(api.base.store.queries.answered, row.release_id)
     parameters = await asyncio.to_thread(api.base.store.queries.parameters, row.release_id)
     return query_view(row, answers, api.base.rosters.current(), parameters)
 
 
 @router.get("/{query}/inputs")
-async def inputs(query: QueryId, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("query.read")
+async def inputs(query: QueryId, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """The public tables that came with a query, as data: its result cannot be read without them."""
-    row = await _mine(api, user, query)
+    row = await _mine(asking, query)
     pins = (await asyncio.to_thread(Model.from_payload, row.model)).inputs
     found = await asyncio.to_thread(api.base.store.queries.tables, [pin.sha256 for pin in pins])
     return {"inputs": [json.loads(document) for document in found]}
 
 
 @router.post("/{query}/cancel")
-async def cancel(query: QueryId, user: UserDep, api: ApiDep) -> dict[str, Any]:
+@acts("query.cancel")
+async def cancel(query: QueryId, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Close a query without a result. What trusts have charged stays charged."""
-    row = await _mine(api, user, query)
+    row = await _mine(asking, query)
     return {"cancelled": await api.queries.cancel(row)}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli import nodes, people, projects, rosters, running
+from coordinator.cli import nodes, projects, roles, rosters, running
 
 __all__ = ["app", "main"]
 
@@ -37,7 +37,7 @@ app.command("run")(running.run)
 app.add_typer(running.config_app, name="config")
 app.add_typer(nodes.app, name="node")
 app.add_typer(rosters.app, name="roster")
-app.add_typer(people.app, name="user")
+app.add_typer(roles.app, name="user")
 app.add_typer(projects.app, name="project")
 
 

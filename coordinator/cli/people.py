@@ -1,4 +1,4 @@
-"""``user add``, ``disable`` and ``list``."""
+"""``user add``, ``disable``, ``move`` and ``list``; what people may is in ``roles``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ import typer
 from coordinator.cli.opening import opened
 from coordinator.cli.output import data, reporting, say
 from coordinator.services import Base, wall_clock
+from trustquery.access import Held, clash, parse_held
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.enrolment import ConnectionCode
 
 __all__ = ["app", "connection_code"]
 
-app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+app = typer.Typer(help="People who may sign in, and their roles.", no_args_is_help=True)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+Organisation = Annotated[
+    str, typer.Option(help="Their organisation, as permits write it; left out, nothing is compared with permits.")
+]
 
 
 def connection_code(base: Base) -> str:
@@ -28,41 +35,88 @@ def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Sign-in name.")],
     key: Annotated[str, typer.Option(help="Public key, 64 hexadecimal digits, as `tq login --new-key` printed it.")],
+    person: Annotated[
+        str | None,
+        typer.Option(help="Whose account it is. Left out: somebody new, called like the account."),
+    ] = None,
+    organisation: Organisation = "",
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="A role beside analyst: auditor, committee-member, governance-officer:RX1. May be repeated."),
+    ] = None,
 ) -> None:
-    """Add a person; prints the connection code for their `tq login` on stdout.
+    """Add an account; prints the connection code for their `tq login` on stdout.
 
-    Example: tq-coordinator user add ada --key 5d1f…
+    Two accounts of one person have the same --person: they hold the same roles, and count as one where two must agree.
+    Names and keys stay taken for ever.
+
+    Example: tq-coordinator user add ada --key 5d1f… --organisation "University of Leeds"
     """
     with reporting():
         base = opened(context)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or not re.fullmatch(r"[0-9a-f]{64}", key):
+        if not all(_NAME.fullmatch(text) for text in (name, person or name)) or not _KEY.fullmatch(key):
             raise TrustQueryError(
                 "usage-invalid", problem="a name is plain letters and digits, a key 64 hexadecimal digits"
             )
-        if not base.store.people.add(name, key, wall_clock()):
-            raise TrustQueryError("usage-invalid", problem=f"the name {name} or this key is in use")
+        held = {parse_held("analyst"), *(parse_held(text) for text in role or ())}
+        refuse_clash(base, person or name, held)
+        if not base.store.people.add(name, key, wall_clock(), person=person, organisation=organisation, held=held):
+            problem = f"the name {name}, this key or the person is in use; add --person where it is the same person"
+            raise TrustQueryError("usage-invalid", problem=problem)
         data(connection_code(base))
         say(f"{name} may sign in. next, at their machine: tq login --connect CODE --user {name}")
 
 
+def refuse_clash(base: Base, person: str, more: set[Held]) -> None:
+    """Refuse roles that one person may not hold together.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``.
+    """
+    why = clash(base.store.roles.given(person) | more)
+    if why:
+        raise TrustQueryError("usage-invalid", problem=why)
+
+
 @app.command()
 def disable(context: typer.Context, name: Annotated[str, typer.Argument(help="Sign-in name.")]) -> None:
-    """End a person's access at once; their history stays.
+    """End an account's access at once; its name, key and history stay. With the last one, the person's roles end.
 
     Example: tq-coordinator user disable ada
     """
     with reporting():
         if not opened(context).store.people.disable(name):
             raise TrustQueryError("usage-invalid", problem=f"there is no user {name}")
-        say(f"{name} can no longer sign in")
+        say(f"{name} can no longer sign in. next: tq-coordinator user list")
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Sign-in name.")],
+    organisation: Annotated[str, typer.Option(help="Where they work now, as permits write it.")],
+) -> None:
+    """Record that somebody works elsewhere: projects whose permits name another place are closed to them at once.
+
+    Example: tq-coordinator user move ada --organisation "Northern General"
+    """
+    with reporting():
+        if not opened(context).store.roles.move(name, organisation):
+            raise TrustQueryError("usage-invalid", problem=f"there is no user {name}")
+        say(f"{name} works at {organisation or 'an unrecorded place'} from now on")
+        say("next: have the permits amended that name them; tq-coordinator user list shows who is who")
 
 
 @app.command("list")
 def list_people(context: typer.Context) -> None:
-    """List people.
+    """List accounts: name, state, key, person, organisation, roles.
 
     Example: tq-coordinator user list
     """
     with reporting():
-        for user in opened(context).store.people.everyone():
-            data(f"{user.name}\t{'disabled' if user.disabled else 'active'}\t{user.public_key}")
+        store = opened(context).store
+        for user, account in store.roles.accounts():
+            roles = ",".join(sorted(held.text for held in store.roles.given(account.person)))
+            state = "disabled" if user.disabled else "active"
+            who = f"{account.person}\t{account.organisation}\t{roles}"
+            data(f"{user.name}\t{state}\t{user.public_key}\t{who}")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import grpc
 
 from coordinator.fleet.session import SessionHandler
+from trustquery.access import ACTIONS
 from trustquery.wire import MAX_FRAME_BYTES, SERVICE
 
-__all__ = ["make_server"]
+__all__ = ["METHODS", "make_server"]
+
+METHODS = {"Session": "node.link"}
+"""Method to action of ``trustquery.access.ACTIONS``: who may is decided by the node's certificate, in ``peers``."""
 
 # Both keepalive timeouts are needed: without ping_timeout_ms a frozen peer is noticed only after a further minute
 # (pitfalls.md section 2).
@@ -37,6 +41,8 @@ def make_server(
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Session": grpc.stream_stream_rpc_method_handler(handler.session)
     }
+    if methods.keys() != METHODS.keys() or any(action not in ACTIONS for action in METHODS.values()):
+        raise TypeError("a method without an action")
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
     credentials = grpc.ssl_server_credentials([(key_pem, certificate_pem)], authority_pem, require_client_auth=True)
     server.add_secure_port(address, credentials)

@@ -8,7 +8,6 @@ from coordinator.projects.committee import require_outsiders, signers_of
 from coordinator.projects.desks import (
     EARLY_SECONDS,
     FRESH_SECONDS,
-    OVER,
     Desk,
     drop_signing,
     newest,
@@ -93,7 +92,8 @@ class CommitteeDesk(Desk):
         if row.state in _DECIDABLE:
             return row
         approved = [item for item in change.applications() if item.state == ApplicationState.APPROVED]
-        if approved and row.state in {ApplicationState.APPROVED, *OVER}:
+        if approved:
+            # Whatever amendment is being written or was decided against: what was approved is renewed.
             return approved[-1]
         # Raises: no table lets anybody approve what is not before the committee.
         application_after(ApplicationState(row.state), "approve", project)

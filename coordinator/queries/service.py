@@ -169,8 +169,8 @@ class QueryService:
             if row.closes_at <= now:
                 await self.close(row.release_id)
 
-    async def wait(self, release_id: str, seen: int, seconds: float) -> None:
-        """Return when the query has closed, has more than ``seen`` answers, or after a while."""
+    async def wait(self, release_id: str, seen: int, seconds: float) -> bool:
+        """Return when the query has closed or has more than ``seen`` answers, or False after a while."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
@@ -180,8 +180,9 @@ class QueryService:
                     answered = await asyncio.to_thread(self.store.queries.answered, release_id)
                     if row is None or not VALID_TRANSITIONS[State(row.state)] or len(answered) > seen:
                         self._changed.pop(release_id, None)
-                        return
+                        return True
                     await event.wait()
+        return False
 
     def _signal(self, release_id: str) -> None:
         event = self._changed.pop(release_id, None)

@@ -13,6 +13,7 @@ from coordinator.store.models import (
     StanceRow,
     User,
 )
+from coordinator.store.roles import Standing
 from coordinator.store.store import Store
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ProjectRow",
     "QueryRow",
     "StanceRow",
+    "Standing",
     "Store",
     "User",
 ]

@@ -11,12 +11,15 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, Stri
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
+    "AccountRow",
     "AnswerRow",
     "ApplicationRow",
     "Base",
     "Challenge",
     "DecisionRow",
+    "DeputyRow",
     "DocumentRow",
+    "GrantRow",
     "Invitation",
     "LoginSession",
     "NodeRow",
@@ -46,6 +49,37 @@ class User(Base):
     public_key: Mapped[str] = mapped_column(String(64), unique=True)
     disabled: Mapped[bool] = mapped_column(default=False)
     created: Mapped[int]
+
+
+class AccountRow(Base):
+    """Whose account a user is. Roles belong to the person; keys and organisations belong to the account.
+
+    Attributes:
+        organisation: as permits write it; "" where nobody has recorded one.
+    """
+
+    __tablename__ = "accounts"
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), index=True)
+    organisation: Mapped[str] = mapped_column(String(200), default="")
+
+
+class GrantRow(Base):
+    """A role that a person was given; ``role`` and ``over`` as in ``trustquery.access.Held``."""
+
+    __tablename__ = "grants"
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    role: Mapped[str] = mapped_column(String(32), primary_key=True)
+    over: Mapped[str] = mapped_column(String(64), primary_key=True)
+    granted: Mapped[int]
+
+
+class DeputyRow(Base):
+    """``deputy`` stands in for ``principal``."""
+
+    __tablename__ = "deputies"
+    deputy: Mapped[str] = mapped_column(String(64), primary_key=True)
+    principal: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class LoginSession(Base):

@@ -14,6 +14,7 @@ from coordinator.store.nodes import Nodes
 from coordinator.store.people import People
 from coordinator.store.projects import Projects
 from coordinator.store.queries import Queries
+from coordinator.store.roles import Roles
 
 __all__ = ["Store"]
 
@@ -31,6 +32,7 @@ class Store:
         self._engine = _engine(url)
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         self.people = People(self.transaction)
+        self.roles = Roles(self.transaction)
         self.nodes = Nodes(self.transaction)
         self.projects = Projects(self.transaction)
         self.queries = Queries(self.transaction)
@@ -41,6 +43,7 @@ class Store:
         for table in Base.metadata.sorted_tables:
             for index in table.indexes:
                 index.create(self._engine, checkfirst=True)
+        self.roles.adopt()
 
     def close(self) -> None:
         """Close every connection."""

@@ -33,7 +33,7 @@ class Federation:
         self.live.enrol("RX1")
         self.live.install_roster()
         for name, key in self.keys.items():
-            self.live.sign_in(name, key, *())
+            self.live.sign_in(name, key, *() if name == "ada" else ("--role", "committee-member"))
         self.folder = folder / "desk"
         self.folder.mkdir()
         for name in ("ann", "bob"):

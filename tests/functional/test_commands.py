@@ -149,6 +149,39 @@ def test_the_coordinator_is_set_up_once(tmp_path: Path) -> None:
     assert run(command("tq-coordinator"), "node", "list", check=False).returncode == 30
 
 
+def test_people_and_their_roles(tmp_path: Path) -> None:
+    options = [item for name in "abc" for item in ("--holder", tmp_path / name)]
+    run(command("tq"), "federation", "init", "test", "--out", tmp_path / "root.json", *options)
+    user: list[str | Path] = [command("tq-coordinator"), "--home", tmp_path / "home", "user"]
+    run(*user[:-1], "init", "--root", tmp_path / "root.json")
+    run(*user, "add", "ann", "--key", "1" * 64, "--organisation", "Leeds", "--role", "committee-member")
+    run(*user, "add", "ann-home", "--key", "2" * 64, "--person", "ann")
+    run(*user, "add", "bob", "--key", "3" * 64, "--role", "governance-officer:RX1", "--role", "auditor")
+    granted = run(*user, "grant", "bob", "committee member")
+    assert "next: tq-coordinator roster draft" in granted.stderr
+    run(*user, "revoke-role", "bob", "auditor")
+    run(*user, "move", "bob", "--organisation", "Northern General")
+    run(*user, "deputise", "bob", "--for", "ann")
+    run(*user, "deputise", "bob", "--for", "ann", "--end")
+    run(*user, "disable", "ann-home")
+    shown = [line.split("\t") for line in run(*user, "list").stdout.splitlines()]
+    assert shown == [
+        ["ann", "active", "1" * 64, "ann", "Leeds", "analyst,committee-member"],
+        ["ann-home", "disabled", "2" * 64, "ann", "", "analyst,committee-member"],
+        ["bob", "active", "3" * 64, "bob", "Northern General", "analyst,committee-member,governance-officer:RX1"],
+    ]
+    for refused in (
+        ("add", "Ann", "--key", "4" * 64), ("add", "new", "--key", "1" * 64),
+        ("add", "x", "--key", "4" * 64, "--role", "king"), ("add", "x", "--key", "4" * 64, "--person", "a b"),
+        ("add", "x", "--key", "4" * 64, "--role", "project-lead:stays"),
+        ("grant", "ann", "federation-operator"), ("grant", "ann", "node-operator:RX1"), ("grant", "nobody", "auditor"),
+        ("revoke-role", "bob", "auditor"), ("move", "nobody", "--organisation", "x"), ("deputise", "ann", "--for", "ann"),
+        ("deputise", "ann", "--for", "bob", "--end"),
+    ):  # fmt: skip
+        done = run(*user, *refused, check=False)
+        assert (done.returncode, done.stderr.startswith("error: usage-invalid")) == (2, True), refused
+
+
 def test_codelist_check_says_what_a_file_would_be_or_every_problem(tmp_path: Path) -> None:
     good, bad = tmp_path / "Stroke codes.csv", tmp_path / "bad.csv"
     good.write_text("code,term\nI60,x\nI61,y\n")

@@ -448,7 +448,7 @@ def test_a_new_permit_reaches_connected_nodes(world: World) -> None:
         wait_for(lambda: len(puppet.documents()) == 1, 5, "documents")
         assert puppet.documents()[0].roster
         assert len(puppet.documents()[0].permits) == 1
-        with Connection.open(world.live.sign_in("ann", world.committee["ann"])) as member:
+        with Connection.open(world.live.sign_in("ann", world.committee["ann"], "--role", "committee-member")) as member:
             decision = member.applications().decision("stays", "suspend", "The lead has left.")
             member.applications().decide(decision, decision.sign(world.committee["ann"]))
         wait_for(lambda: len(puppet.documents()) == 2, 5, "documents again")

@@ -1,6 +1,20 @@
 """One question, asked everywhere: may this actor do this action on this resource? With a reason; no unless said."""
 
-from trustquery.access.roles import Held, Role
-from trustquery.access.ruling import Actor, Resource, Ruling, check, may
+from trustquery.access.actions import ACTIONS, Action, Reach
+from trustquery.access.roles import Held, Role, parse_held
+from trustquery.access.ruling import Actor, Resource, Ruling, check, clash, may
 
-__all__ = ["Actor", "Held", "Resource", "Role", "Ruling", "check", "may"]
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "Actor",
+    "Held",
+    "Reach",
+    "Resource",
+    "Role",
+    "Ruling",
+    "check",
+    "clash",
+    "may",
+    "parse_held",
+]

@@ -13,12 +13,13 @@ __all__ = ["ACTIONS", "Action", "Reach"]
 class Reach(enum.StrEnum):
     """On which resources a role may do an action.
 
-    ANY: on every one. OWN: on those that the role is held over, or that the person is part of. OTHERS: on those that the
-    person has no part in, whichever of their accounts they use: who asks never decides.
+    ANY: on every one. OWN: on those that the role is held over. ASKED: on those of them that the person asked. OTHERS:
+    on those that the person has no part in, whichever of their accounts they use: who asks never decides.
     """
 
     ANY = "any"
     OWN = "own"
+    ASKED = "asked"
     OTHERS = "others"
 
 
@@ -32,7 +33,8 @@ class Action:
         allowed: role to reach; a role that is not listed may not.
         open_to: who else may: ``anybody`` without signing in, ``signed-in`` with any role or none, ``code`` the holder
             of an enrolment code, ``node`` a node with its certificate; "" for nobody else.
-        hides: a refusal looks as if the resource did not exist.
+        hides: to whoever may not read the resource, a refusal looks as if it did not exist.
+        within: what reading means there: ``project.read`` for what is done in a project; "" for the resource's own.
     """
 
     name: str
@@ -40,11 +42,20 @@ class Action:
     allowed: dict[Role, Reach]
     open_to: str = ""
     hides: bool = False
+    within: str = ""
+
+    @property
+    def reading(self) -> str:
+        """The action whose permission lets somebody know that the resource exists; "" where everybody may know."""
+        if not self.hides:
+            return ""
+        return self.within or f"{self.name.partition('.')[0]}.read"
 
 
 _R = Role
-_ANY, _OWN, _OTHERS = Reach.ANY, Reach.OWN, Reach.OTHERS
+_ANY, _OWN, _ASKED, _OTHERS = Reach.ANY, Reach.OWN, Reach.ASKED, Reach.OTHERS
 _TEAM = {_R.ANALYST: _OWN, _R.PROJECT_LEAD: _OWN}
+_ASKER = {_R.ANALYST: _ASKED, _R.PROJECT_LEAD: _ASKED}
 _READERS = {_R.COMMITTEE_MEMBER: _ANY, _R.SECURITY_OFFICER: _ANY, _R.AUDITOR: _ANY}
 
 # fmt: off
@@ -72,15 +83,17 @@ _ROWS: tuple[Action, ...] = (
     Action("project.suspend", "suspend a project, with a reason", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
     Action("project.resume", "resume a suspended project: two members", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
     Action("project.close", "close a project with a close-down report", {_R.PROJECT_LEAD: _OWN}, hides=True),
-    Action("query.preview", "ask which trusts would answer", {**_TEAM}, hides=True),
-    Action("query.submit", "ask a question", {**_TEAM}, hides=True),
+    Action("query.preview", "ask which trusts would answer", {**_TEAM}, hides=True, within="project.read"),
+    Action("query.submit", "ask a question", {**_TEAM}, hides=True, within="project.read"),
     Action("query.list", "list one's own questions", {}, "signed-in"),
-    Action("query.read", "see a question and its result", {**_TEAM}, hides=True),
-    Action("query.cancel", "cancel a question", {**_TEAM}, hides=True),
-    Action("release.publish", "publish a released result", {_R.PROJECT_LEAD: _OWN}, hides=True),
-    Action("release.withdraw", "withdraw a release, with a reason", {_R.PROJECT_LEAD: _OWN, _R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("query.read", "see a question and its result", {**_ASKER}, hides=True),
+    Action("query.cancel", "cancel a question", {**_ASKER}, hides=True),
+    Action("release.publish", "publish a released result", {_R.PROJECT_LEAD: _OWN}, hides=True, within="project.read"),
+    Action("release.withdraw", "withdraw a release, with a reason", {_R.PROJECT_LEAD: _OWN, _R.COMMITTEE_MEMBER: _OTHERS}, hides=True, within="project.read"),
 )
 # fmt: on
 ACTIONS: dict[str, Action] = {action.name: action for action in _ROWS}
 if len(ACTIONS) != len(_ROWS):
     raise AssertionError("duplicate action")
+if any(action.reading and action.reading not in ACTIONS for action in _ROWS):
+    raise AssertionError("an action hides behind a reading that is none")

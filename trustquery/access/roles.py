@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 
-__all__ = ["MEANING", "Held", "Role"]
+from trustquery.errors import TrustQueryError, nearest
+
+__all__ = ["HELD_OVER", "MEANING", "Held", "Role", "Scope", "parse_held"]
+
+_ODS = re.compile(r"[A-Z0-9]{3,8}")
 
 
 class Role(enum.StrEnum):
@@ -23,6 +28,14 @@ class Role(enum.StrEnum):
     AUDITOR = "auditor"
 
 
+class Scope(enum.StrEnum):
+    """What a role can be held over."""
+
+    FEDERATION = "the federation"
+    TRUST = "a trust"
+    PROJECT = "a project"
+
+
 MEANING: dict[Role, str] = {
     Role.ANALYST: "asks questions in the projects whose permits name them",
     Role.PROJECT_LEAD: "applies, answers for a project's team, publishes its releases, closes it",
@@ -32,9 +45,24 @@ MEANING: dict[Role, str] = {
     Role.NODE_OPERATOR: "runs a trust's node",
     Role.FEDERATION_OPERATOR: "runs the coordinator: people, invitations, roster; approves nothing",
     Role.OUTPUT_CHECKER: "reviews what is about to leave, where policy asks for it",
-    Role.SECURITY_OFFICER: "looks into incidents: reads everything that is written about uses, disables people",
+    Role.SECURITY_OFFICER: "looks into incidents: reads everything that is written about uses",
     Role.AUDITOR: "reads everything that is written about uses; changes nothing",
 }
+
+_FEDERATION, _TRUST = frozenset({Scope.FEDERATION}), frozenset({Scope.TRUST})
+HELD_OVER: dict[Role, frozenset[Scope]] = {
+    Role.ANALYST: frozenset({Scope.FEDERATION, Scope.PROJECT}),
+    Role.PROJECT_LEAD: frozenset({Scope.PROJECT}),
+    Role.COMMITTEE_MEMBER: _FEDERATION,
+    Role.DATA_CUSTODIAN: _TRUST,
+    Role.GOVERNANCE_OFFICER: _TRUST,
+    Role.NODE_OPERATOR: _TRUST,
+    Role.FEDERATION_OPERATOR: _FEDERATION,
+    Role.OUTPUT_CHECKER: _TRUST,
+    Role.SECURITY_OFFICER: _FEDERATION,
+    Role.AUDITOR: _FEDERATION,
+}
+"""A role that is held over anything else gives nothing: a committee member of one project is nobody."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +75,52 @@ class Held:
 
     role: Role
     over: str = ""
+
+    @property
+    def scope(self) -> Scope | None:
+        """What kind of thing ``over`` names; None where the role cannot be held like this.
+
+        A trust's code and a project's name can be the same text. Which of the two is meant follows from the role, so
+        that a project called RX1 gives nothing at the trust RX1.
+        """
+        if self.over == "":
+            found = Scope.FEDERATION
+        elif Scope.PROJECT in HELD_OVER[self.role]:
+            found = Scope.PROJECT
+        else:
+            found = Scope.TRUST
+        return found if found in HELD_OVER[self.role] else None
+
+    @property
+    def text(self) -> str:
+        """As commands write it: ``governance-officer:RX1``."""
+        name = self.role.value.replace(" ", "-")
+        return f"{name}:{self.over}" if self.over else name
+
+
+def parse_held(text: str) -> Held:
+    """Read a role that somebody can be given: ``analyst``, ``committee-member``, ``governance-officer:RX1``.
+
+    Roles over a project cannot be given: they follow from its signed permit, and from its application before that.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``.
+    """
+    name, _, over = text.partition(":")
+    name = name.replace("-", " ")
+    names = [role.value for role in Role]
+    if name not in names:
+        guess = (nearest(name, names) or Role.ANALYST.value).replace(" ", "-")
+        raise TrustQueryError("usage-invalid", problem=f"there is no role {text[:64]}; did you mean {guess}?")
+    role = Role(name)
+    scopes = HELD_OVER[role] - {Scope.PROJECT}
+    if not scopes:
+        problem = f"nobody is given {name}: it follows from a project's application and permit"
+        raise TrustQueryError("usage-invalid", problem=problem)
+    if Scope.TRUST in scopes and not _ODS.fullmatch(over):
+        problem = f"{name} is held over a trust: write {Held(role).text}:RX1"
+        raise TrustQueryError("usage-invalid", problem=problem)
+    if Scope.TRUST not in scopes and ":" in text:
+        problem = f"{name} is held over the federation: write {Held(role).text}"
+        raise TrustQueryError("usage-invalid", problem=problem)
+    return Held(role, over)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trustquery.access.actions import ACTIONS, Reach
-from trustquery.access.roles import Held, Role
+from trustquery.access.roles import Held, Role, Scope
 from trustquery.errors import TrustQueryError
 
-__all__ = ["Actor", "Resource", "Ruling", "check", "may"]
+__all__ = ["APART", "OPERATORS", "Actor", "Resource", "Ruling", "check", "clash", "may"]
 
 OPERATORS = frozenset({Role.FEDERATION_OPERATOR, Role.NODE_OPERATOR})
 DECIDERS = frozenset({Role.COMMITTEE_MEMBER, Role.OUTPUT_CHECKER})
+
+APART: tuple[tuple[str, str, str], ...] = (
+    ("asks", "decides on it", "whoever has a part in a project decides nothing about it, through any account"),
+    ("stands in for the one who asks", "decides on it", "a deputy may not decide what the other one may not"),
+    ("operates", "decides", "an operator of the federation or of any node decides nothing, also where a role says so"),
+    ("decides first", "decides second", "two decisions of one person are one"),
+)
+"""Pairs of things that one person never does both of, and why: for people who read about roles."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +29,8 @@ class Actor:
 
     Attributes:
         person: who it is, whichever account they use: two accounts of one person have the same.
-        held: every role that any account of this person holds.
-        deputises: persons that this one stands in for; what they may not decide, this one may not either.
+        held: what the person was given, and what the key of the account in use has by permits and applications.
+        deputises: persons that this one stands in for. It gives nothing; what they may not decide, this one may not.
     """
 
     person: str
@@ -37,7 +46,7 @@ class Resource:
         project: the project that it belongs to, "" for none.
         node: the trust that it belongs to, "" for none.
         asker: the person who asked or started it, "" where that is nobody in particular.
-        team: persons who have a part in it.
+        team: persons who have a part in it, by every name that they are known under.
     """
 
     project: str = ""
@@ -54,21 +63,42 @@ class Ruling:
     reason: str
 
 
-def _is_own(actor: Actor, held: Held, resource: Resource) -> bool:
-    """A role over a project or a trust reaches that one; a person reaches what they asked themselves."""
-    if resource.asker:
-        return actor.person == resource.asker
-    return held.over != "" and held.over in (resource.project, resource.node)
+def clash(held: Iterable[Held]) -> str:
+    """Why one person may not be given all of these roles; "" where they may."""
+    roles = {item.role for item in held}
+    if roles & OPERATORS and roles & DECIDERS:
+        operates, decides = min(roles & OPERATORS), min(roles & DECIDERS)
+        return f"who operates does not decide: nobody is both {operates.value} and {decides.value}"
+    return ""
+
+
+def _is_over(held: Held, resource: Resource) -> bool:
+    """Whether a role over one project or one trust is over this one."""
+    if held.scope is Scope.PROJECT:
+        return held.over == resource.project
+    return held.scope is Scope.TRUST and held.over == resource.node
 
 
 def _has_part(actor: Actor, resource: Resource) -> bool:
     people = {actor.person, *actor.deputises}
-    in_team = any(
-        held.over == resource.project and held.role in (Role.ANALYST, Role.PROJECT_LEAD)
-        for held in actor.held
-        if resource.project
-    )
+    in_team = any(held.scope is Scope.PROJECT and held.over == resource.project for held in actor.held)
     return in_team or not people.isdisjoint(resource.team | {resource.asker})
+
+
+def _refusal(actor: Actor, held: Held, reach: Reach, resource: Resource) -> str:
+    """Why this role does not reach this resource; "" where it does."""
+    if reach is Reach.ANY:
+        return ""
+    if reach is Reach.OWN:
+        return "" if _is_over(held, resource) else "it is not yours"
+    if reach is Reach.ASKED:
+        asked = _is_over(held, resource) and resource.asker == actor.person
+        return "" if asked else "somebody else asked it"
+    if reach is Reach.OTHERS:
+        if any(item.role in OPERATORS for item in actor.held):
+            return "who operates does not decide"
+        return "who has a part in it does not decide" if _has_part(actor, resource) else ""
+    return "nothing says how far this role reaches"
 
 
 def may(actor: Actor | None, action: str, resource: Resource) -> Ruling:
@@ -83,6 +113,8 @@ def may(actor: Actor | None, action: str, resource: Resource) -> Ruling:
         return Ruling(False, "there is no such action")
     if known.open_to == "anybody":
         return Ruling(True, "anybody may")
+    if known.open_to in ("code", "node"):
+        return Ruling(False, "this takes a trust's own credentials, not a person's")
     if actor is None or not actor.person:
         return Ruling(False, "sign in first")
     if known.open_to == "signed-in":
@@ -90,19 +122,12 @@ def may(actor: Actor | None, action: str, resource: Resource) -> Ruling:
     reason = "no role that you hold may do this"
     for held in sorted(actor.held, key=lambda item: (item.role, item.over)):
         reach = known.allowed.get(held.role)
-        if reach is None:
+        if reach is None or held.scope is None:
             continue
-        if reach is Reach.OTHERS:
-            if any(item.role in OPERATORS for item in actor.held):
-                reason = "who operates does not decide"
-                continue
-            if _has_part(actor, resource):
-                reason = "who has a part in it does not decide"
-                continue
-        if reach is Reach.OWN and not _is_own(actor, held, resource):
-            reason = "it is not yours"
-            continue
-        return Ruling(True, f"{held.role.value}: {reach.value}")
+        refusal = _refusal(actor, held, reach, resource)
+        if not refusal:
+            return Ruling(True, f"{held.role.value}: {reach.value}")
+        reason = refusal
     return Ruling(False, reason)
 
 

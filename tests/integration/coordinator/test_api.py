@@ -1,109 +1,35 @@
 """The HTTPS API without its sockets: who may see what, and that nothing unexpected gets in or out."""
 
-import asyncio
-import datetime
 import json
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from coordinator.api import make_app
-from coordinator.api.context import Api
-from coordinator.api.limits import RateLimit
-from coordinator.config import Home, parse_settings, sample_text
-from coordinator.enrolment import Desk
-from coordinator.fleet.links import Fleet
-from coordinator.fleet.previews import Previews
-from coordinator.projects.office import ProjectOffice
-from coordinator.queries import QueryService
-from coordinator.rosters import Rosters
-from coordinator.services import Base
 from coordinator.store import AnswerRow, ProjectRow, QueryRow, Store
-from tests.factories.documents import NOW, node_entry, permit, person, root, roster
+from tests.factories.documents import NOW, permit
+from tests.lib.site import AUTHORITY, ROOT, Site, code_of, open_site, project_row
 from trustquery.catalogue import load
 from trustquery.forecast.questions import ProfileQuestion, profile_query, profile_questions
 from trustquery.identity import SigningKey
-from trustquery.identity.certificates import Authority
 from trustquery.protocol.enrolment import login_message
 
-HOLDERS = [SigningKey.generate() for _ in range(3)]
-ROOT = root(*HOLDERS)
 ADA, EVE, ANN, BOB, NODE = (SigningKey.generate() for _ in range(5))
-AUTHORITY = Authority.generate("test", datetime.datetime.fromtimestamp(NOW, datetime.UTC))
-
-
-@dataclass
-class Site:
-    """The application and a way to call it."""
-
-    base: Base
-    app: Any
-    token: str = ""
-
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request."""
-
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-            async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-                return await client.request(method, path, **options)
-
-        return asyncio.run(send())
-
-    def login(
-        self, user: str, key: SigningKey, change: Callable[[dict[str, str]], None] = lambda body: None
-    ) -> httpx.Response:
-        """Challenge and answer."""
-        challenge = self.call("POST", "/v1/login/challenge", json={"user": user}).json()["challenge"]
-        message = login_message("test", self.base.desk.authority_sha256(), user, challenge)
-        body = {"user": user, "challenge": challenge, "signature": key.sign(message).hex()}
-        change(body)
-        return self.call("POST", "/v1/login", json=body)
 
 
 @pytest.fixture
 def site(store: Store, tmp_path: Path) -> Site:
-    settings = parse_settings(sample_text().replace('"demo"', '"test"'))
-    rosters = Rosters(store, ROOT)
-    committee = (person("ann", ANN), person("bob", BOB))
-    rosters.install(roster((node_entry("RX1", NODE),), committee).sign(*HOLDERS[:2]).encode(), NOW)
-    base = Base(
-        Home(tmp_path), settings, ROOT, store, rosters, Desk(store, ROOT, AUTHORITY, "localhost:8443", lambda: NOW)
-    )
+    made = open_site(store, tmp_path, {"ann": ANN, "bob": BOB}, NODE)
     for name, key in (("ada", ADA), ("eve", EVE)):
         store.people.add(name, key.public.hex(), NOW)
-    document = permit(ADA)
-    store.projects.put(
-        ProjectRow(
-            name="stays",
-            version=1,
-            permit=document.sign(ANN, BOB).encode(),
-            permit_hash=document.sha256,
-            state="approved",
-            added=NOW,
-        )
-    )
-    fleet = Fleet()
-    rates = [RateLimit(burst=100, per_minute=1, clock=time.monotonic) for _ in range(2)]
-    queries = QueryService(store, rosters, fleet, lambda: NOW)
-    office = ProjectOffice(store, rosters, "test", lambda: NOW)
-    return Site(base, make_app(Api(base, fleet, Previews(fleet), queries, office, *rates)))
+    store.projects.put(project_row(permit(ADA), ANN, BOB))
+    return made
 
 
 @pytest.fixture
 def ada(site: Site) -> Site:
     site.token = site.login("ada", ADA).json()["token"]
     return site
-
-
-def code_of(response: httpx.Response) -> str:
-    return str(response.json()["problems"][0]["code"])
 
 
 def test_signing_in_gives_a_token_that_works_and_ends(ada: Site) -> None:

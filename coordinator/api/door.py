@@ -1,0 +1,193 @@
+"""The one door: every route names its action, and answers nobody before it has been asked whether they may.
+
+    router = doors("/v1/projects")
+
+    @router.get("/{name}")
+    @acts("project.read")
+    async def project(name: str, asking: AskingDep) -> ...:
+        await asking.check(Resource(project=name), TrustQueryError("project-unknown", project=name))
+
+A route without a declared action cannot be built. One that answers without having asked answers 500 instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Any, TypeVar, cast
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from coordinator.access import actor_of, project_resource
+from coordinator.api.context import Api, token_hash
+from coordinator.store import User
+from trustquery.access import ACTIONS, Action, Actor, Resource, check, may
+from trustquery.errors import TrustQueryError
+
+__all__ = ["Asking", "AskingDep", "Door", "acts", "check_doors", "doors", "endpoints"]
+
+_MARK = "__trustquery_action__"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def acts(action: str) -> Callable[[Endpoint], Endpoint]:
+    """Say which action of ``trustquery.access.ACTIONS`` a route is.
+
+    Raises:
+        KeyError: there is no such action.
+    """
+    known = ACTIONS[action]
+
+    def marked(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _MARK, known)
+        return endpoint
+
+    return marked
+
+
+@dataclass
+class Asking:
+    """Who asks, for one request.
+
+    Attributes:
+        token: of the session, as it was sent.
+        asked: actions that were checked.
+    """
+
+    api: Api
+    action: Action
+    token: str
+    user: User
+    actor: Actor
+    asked: set[str] = field(default_factory=set)
+
+    async def again(self) -> None:
+        """Read the session and the rights anew: what was taken away in a long wait is gone after it.
+
+        Raises:
+            TrustQueryError: ``auth-required``.
+        """
+        self.user, self.actor = await asyncio.to_thread(_identify, self.api, self.token)
+
+    def reads(self, resource: Resource, action: str = "") -> bool:
+        """Whether the asker may do an action (that of the route when it is left out): for lists."""
+        return may(self.actor, action or self.action.name, resource).allowed
+
+    async def check(self, resource: Resource, absent: TrustQueryError | None = None) -> None:
+        """Refuse unless the asker may do the route's action on this resource.
+
+        Ask before the resource is looked up wherever its name alone decides, so that refusing takes the same time
+        whether it exists or not.
+
+        Args:
+            absent: what is said where the asker may not know that it exists: the same error as for what does not.
+
+        Raises:
+            TrustQueryError: ``absent``, or ``auth-not-permitted`` with the reason.
+        """
+        self.asked.add(self.action.name)
+        reading = self.action.reading
+        if reading and not may(self.actor, reading, resource).allowed:
+            raise absent or TrustQueryError("project-unknown", project=resource.project[:64])
+        check(self.actor, self.action.name, resource)
+
+    async def check_project(self, name: str) -> None:
+        """``check`` for a project by name, or its application: first whether it may be known, then who has a part.
+
+        Raises:
+            TrustQueryError: ``project-unknown``, ``auth-not-permitted``.
+        """
+        absent = TrustQueryError("project-unknown", project=name[:64])
+        if not may(self.actor, self.action.reading, Resource(project=name)).allowed:
+            raise absent
+        roster = self.api.base.rosters.found()
+        resource = await asyncio.to_thread(project_resource, self.api.base.store, roster, name)
+        await self.check(resource, absent)
+
+
+def _identify(api: Api, token: str) -> tuple[User, Actor]:
+    now = api.queries.clock()
+    user = api.base.store.people.by_token(token_hash(token), now) if token else None
+    if user is None:
+        raise TrustQueryError("auth-required")
+    return user, actor_of(api.base.store, api.base.rosters.found(), user, now)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "")[:200].partition(" ")
+    return token if scheme == "Bearer" else ""
+
+
+class Door(APIRoute):
+    """A route that knows its action: who is not signed in gets no further, and who was not checked gets no answer."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        action = getattr(endpoint, _MARK, None)
+        if not isinstance(action, Action):
+            raise TypeError(f"{path}: the route declares no action: write @acts(…) under its decorator")
+        self.action = action
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, between the question who it is and the question whether they were asked."""
+        handler, action = super().get_route_handler(), self.action
+
+        async def through(request: Request) -> Response:
+            # Anybody, and the holder of a trust's own credentials, whose route looks at them.
+            if action.open_to in ("anybody", "code"):
+                return await handler(request)
+            api, token = cast(Api, request.app.state.api), _bearer(request)
+            user, actor = await asyncio.to_thread(_identify, api, token)
+            asking = request.state.asking = Asking(api, action, token, user, actor)
+            if action.open_to:
+                await asking.check(Resource())
+            response = await handler(request)
+            if response.status_code < 400 and action.name not in asking.asked:
+                raise TrustQueryError("internal-fault", incident="answered-without-asking")
+            return response
+
+        return through
+
+
+doors = partial(APIRouter, route_class=Door)
+
+
+def _asking(request: Request) -> Asking:
+    return cast(Asking, request.state.asking)
+
+
+AskingDep = Annotated[Asking, Depends(_asking)]
+
+
+def _leaves(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from _leaves(inner.routes)
+        else:
+            yield route
+
+
+def check_doors(app: FastAPI) -> None:
+    """Refuse to start with a way in that is not a door.
+
+    Raises:
+        TypeError: a route was added in another way.
+    """
+    for route in _leaves(app.routes):
+        if not isinstance(route, Door):
+            raise TypeError(f"{route!r} is not a door: make its router with doors()")
+
+
+def endpoints(app: FastAPI) -> list[tuple[str, str, str]]:
+    """Method, path and action of every route, in order."""
+    return [
+        (method, route.path, route.action.name)
+        for route in _leaves(app.routes)
+        if isinstance(route, Door)
+        for method in sorted(route.methods or ())
+    ]

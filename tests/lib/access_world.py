@@ -1,0 +1,232 @@
+"""Somebody of every role, with something of their own beside something of others: what the matrix of access asks about.
+
+A new endpoint needs one row in ``ROWS``: its action, how it is called for a thing of one's own and for another's, and
+what it answers when it lets somebody in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from coordinator.store import QueryRow, Store
+from tests.factories.documents import NOW, permit
+from tests.lib.site import Site, application_row, open_site, project_row
+from trustquery.access import Held, Role
+from trustquery.catalogue import load
+from trustquery.identity import Member, SigningKey
+from trustquery.language import compile_query
+
+__all__ = [
+    "GIVEN",
+    "NOBODY",
+    "ROWS",
+    "STRANGER",
+    "Call",
+    "Objects",
+    "Row",
+    "World",
+    "make_world",
+    "member",
+    "query_row",
+]
+
+GIVEN: dict[str, Held | None] = {
+    "analyst": Held(Role.ANALYST),
+    "project lead": None,
+    "committee member": Held(Role.COMMITTEE_MEMBER),
+    "data custodian": Held(Role.DATA_CUSTODIAN, "RX1"),
+    "governance officer": Held(Role.GOVERNANCE_OFFICER, "RX1"),
+    "node operator": Held(Role.NODE_OPERATOR, "RX1"),
+    "federation operator": Held(Role.FEDERATION_OPERATOR),
+    "output checker": Held(Role.OUTPUT_CHECKER, "RX1"),
+    "security officer": Held(Role.SECURITY_OFFICER),
+    "auditor": Held(Role.AUDITOR),
+}
+NOBODY, STRANGER = "signed in, no role", "not signed in"
+OWN, OTHER = "own", "other"
+MODEL = compile_query("SELECT count(*) FROM person", load("omop-5.4"), epsilon=Decimal(1)).payload()
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What one person is asked about: ``project[OWN]`` is theirs or names them, ``project[OTHER]`` does not."""
+
+    project: dict[str, str]
+    query: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """How an endpoint is called."""
+
+    path: dict[str, str] = field(default_factory=dict)
+    json: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One endpoint of the matrix.
+
+    Attributes:
+        call: from the person's objects and ``own`` or ``other``.
+        passes: error codes that only somebody who was let in can meet; "" for success.
+        absent: the code that hides what somebody may not know of.
+    """
+
+    action: str
+    call: Callable[[Objects, str], Call] = lambda objects, which: Call()
+    passes: frozenset[str] = frozenset({""})
+    absent: str = "project-unknown"
+
+
+def _project(objects: Objects, which: str) -> Call:
+    return Call({"name": objects.project[which]})
+
+
+def _query(objects: Objects, which: str) -> Call:
+    return Call({"query": objects.query[which]})
+
+
+def _preview(objects: Objects, which: str) -> Call:
+    return Call(json={"project": objects.project[which], "model": MODEL.decode()})
+
+
+def _submit(objects: Objects, which: str) -> Call:
+    body = {"sql": "SELECT count(*) FROM person", "model": MODEL.decode(), "intent": "{}", "epsilon": "1"}
+    return Call(json=body | {"project": objects.project[which]})
+
+
+def _login(objects: Objects, which: str) -> Call:
+    return Call(json={"user": "chief", "challenge": "0" * 64, "signature": "0" * 128})
+
+
+def _enrol(objects: Objects, which: str) -> Call:
+    body = {"code": "tqe1.x", "ods": "RX1", "name": "T", "identity_key": "0" * 64, "csr": "", "proof": "0" * 128}
+    return Call(json=body)
+
+
+def _application(objects: Objects, which: str) -> Call:
+    return Call({"project": objects.project[which]})
+
+
+def _signed(objects: Objects, which: str) -> Call:
+    return Call({"project": objects.project[which]}, {"envelope": "{}"})
+
+
+def _answers(objects: Objects, which: str) -> Call:
+    return Call({"project": objects.project[which]}, {"answers": {"title": "x"}})
+
+
+# What is handed in is no signed document, or cannot be changed as things are: only who was let in is told so.
+_NOT_SIGNED, _NOT_NOW = frozenset({"auth-document"}), frozenset({"project-move"})
+
+
+# People's sessions open nothing here: enrolment looks at a code, and tells everybody else that theirs is none.
+_NO_CODE = frozenset({"auth-required", "node-code-invalid"})
+ROWS: dict[tuple[str, str], Row] = {
+    ("POST", "/v1/login/challenge"): Row("session.open", lambda o, w: Call(json={"user": "chief"})),
+    ("POST", "/v1/login"): Row("session.open", _login, frozenset({"auth-failed"})),
+    ("POST", "/v1/logout"): Row("session.close"),
+    ("GET", "/v1/projects"): Row("project.list"),
+    ("GET", "/v1/projects/{name}"): Row("project.read", _project),
+    ("GET", "/v1/projects/{name}/budget"): Row("project.budget", _project),
+    ("GET", "/v1/projects/{name}/profiles"): Row("project.profiles", _project),
+    ("GET", "/v1/datasets"): Row("dataset.read"),
+    ("GET", "/v1/datasets/{name}"): Row("dataset.read", lambda o, w: Call({"name": "omop-5.4"})),
+    ("POST", "/v1/queries/preview"): Row("query.preview", _preview),
+    ("POST", "/v1/queries"): Row("query.submit", _submit, frozenset({"auth-document"})),
+    ("GET", "/v1/queries"): Row("query.list"),
+    ("GET", "/v1/queries/{query}"): Row("query.read", _query, absent="query-unknown"),
+    ("GET", "/v1/queries/{query}/inputs"): Row("query.read", _query, absent="query-unknown"),
+    ("POST", "/v1/queries/{query}/cancel"): Row("query.cancel", _query, absent="query-unknown"),
+    ("POST", "/v1/applications"): Row(
+        "application.start", lambda o, w: Call(json={"project": o.project[w]}), frozenset({"project-name-taken"})
+    ),
+    ("GET", "/v1/applications"): Row("application.list"),
+    ("GET", "/v1/applications/{project}"): Row("application.read", _application),
+    ("PUT", "/v1/applications/{project}/answers"): Row("application.edit", _answers, _NOT_NOW),
+    ("POST", "/v1/applications/{project}/submit"): Row("application.submit", _signed, _NOT_SIGNED),
+    ("POST", "/v1/applications/{project}/withdraw"): Row("application.withdraw", _application, _NOT_NOW),
+    ("POST", "/v1/applications/{project}/amend"): Row("application.amend", _application),
+    ("POST", "/v1/applications/{project}/approve"): Row("application.approve", _signed, _NOT_SIGNED),
+    ("POST", "/v1/applications/{project}/decide"): Row("application.decide", _signed, _NOT_SIGNED),
+    ("POST", "/v1/projects/{project}/suspend"): Row("project.suspend", _signed, _NOT_SIGNED),
+    ("POST", "/v1/projects/{project}/resume"): Row("project.resume", _signed, _NOT_SIGNED),
+    ("POST", "/v1/projects/{project}/close"): Row("project.close", _signed, _NOT_SIGNED),
+    ("GET", "/v1/enrolment/anchor"): Row("node.anchor"),
+    ("POST", "/v1/enrolment"): Row("node.enrol", _enrol, _NO_CODE),
+    ("GET", "/v1/enrolment/{ods}"): Row("node.enrol", lambda o, w: Call({"ods": "RX1"}), _NO_CODE),
+}
+
+
+def member(person: str, key: SigningKey, role: str = "analyst", organisation: str = "University") -> Member:
+    """A member of a permit."""
+    return Member(
+        person=person, name=person.title(), organisation=organisation, role=role,  # type: ignore[arg-type]
+        key=key.public.hex(), key_kind="file", training_body="ONS", training_expires=NOW + 10_000,
+    )  # fmt: skip
+
+
+def query_row(release_id: str, user_id: int, project: str, **changed: Any) -> QueryRow:
+    """An open query."""
+    facts: dict[str, Any] = {
+        "release_id": release_id, "user_id": user_id, "project": project, "dataset": "omop-5.4", "sql": "SELECT",
+        "query_hash": "ab" * 32, "plan_hash": "ab" * 32, "vector_length": 1, "intent": b"", "permit": b"",
+        "model": MODEL, "nodes": "RX1", "state": "offered", "created": NOW, "closes_at": NOW + 60, "closed": 0,
+        "result": None,
+    }  # fmt: skip
+    return QueryRow(**(facts | changed))
+
+
+@dataclass
+class World:
+    """The site and what each person is asked about."""
+
+    site: Site
+    objects: dict[str, Objects]
+
+    def seen_by(self, who: str) -> Site:
+        """The site as somebody of this role sees it, in a fresh session."""
+        return self.site if who == STRANGER else self.site.as_user(_slug(who))
+
+
+def _slug(who: str) -> str:
+    return who.replace(",", "").replace(" ", "-")
+
+
+def make_world(store: Store, folder: Path) -> World:
+    """Everybody, each with a project and a query of their own.
+
+    An analyst's and a lead's own project has their key on its permit. Everybody else's names them with another key:
+    they have a part in it, and no right by it. ``other`` is somebody else's altogether.
+    """
+    ann, bob = SigningKey.generate(), SigningKey.generate()
+    keys = {who: SigningKey.generate() for who in (*GIVEN, NOBODY, "chief")}
+    committee = {"ann": ann, "bob": bob, "committee-member": keys["committee member"]}
+    site = open_site(store, folder, committee, SigningKey.generate(), burst=1_000_000)
+    for who, key in keys.items():
+        given = GIVEN.get(who)
+        assert store.people.add(_slug(who), key.public.hex(), NOW, held=[given] if given is not None else [])
+
+    def add(project: str, *members: Member) -> None:
+        store.projects.put(project_row(permit(keys["chief"], project=project, members=members), ann, bob))
+        with store.projects.change(project, NOW) as change:
+            change.add(application_row(project, keys["chief"]))
+            change.note("approve", "the committee", "approved")
+
+    chief = member("chief", keys["chief"], "lead")
+    add("other", chief)
+    users = {user.name: user.id for user in store.people.everyone()}
+    store.queries.add(query_row("ee" * 32, users["chief"], "other"))
+    objects = {STRANGER: Objects({OWN: "other", OTHER: "other"}, {OWN: "ee" * 32, OTHER: "ee" * 32})}
+    for place, who in enumerate((*GIVEN, NOBODY)):
+        project, release_id = f"own-{_slug(who)}", f"{place:02x}" * 32
+        key = keys[who] if who in ("analyst", "project lead") else SigningKey.generate()
+        add(project, chief, member(_slug(who), key, "lead" if who == "project lead" else "analyst"))
+        store.queries.add(query_row(release_id, users[_slug(who)], project))
+        objects[who] = Objects({OWN: project, OTHER: "other"}, {OWN: release_id, OTHER: "ee" * 32})
+    return World(site, objects)
