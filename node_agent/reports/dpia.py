@@ -48,12 +48,13 @@ def _need(setting: Setting) -> list[str]:
         (
             f"{plain(setting.trust)} takes part in the federation {plain(setting.federation)}. Researchers and "
             "planners ask questions of the trust's records without getting the records: the node computes figures "
-            f"about many patients, adds random noise, and sends those. Purposes of the projects accepted at present: {about}."
+            f"about many patients, adds random noise, and sends those. Purposes of the projects accepted at present: "
+            f"{about}."
         ),
         "",
         (
-            "An assessment is needed because the trust processes health data on a large scale and in a new way (UK GDPR, "
-            "Article 35(3)(b))."
+            "An assessment is needed because the trust processes health data on a large scale and in a new way (UK "
+            "GDPR, Article 35(3)(b))."
         ),
         "",
         to_write("what the trust itself wants to achieve, and who proposed to take part."),
@@ -108,12 +109,12 @@ def retention(setting: Setting) -> list[str]:
     return [
         "The prepared copy of the data is replaced at each refresh; the copy before it is removed at the one after.",
         (
-            "The ledger of privacy loss is kept for as long as the trust keeps the data: without it the promise could not "
-            "be kept. It holds noised answers that were released, so that the same question gets the same answer."
+            "The ledger of privacy loss is kept for as long as the trust keeps the data: without it the promise could "
+            "not be kept. It holds noised answers that were released, so that the same question gets the same answer."
         ),
         (
-            "The record of decisions holds each question with the name of who asked, and no data of patients. It is kept "
-            "with the ledger."
+            "The record of decisions holds each question with the name of who asked, and no data of patients. It is "
+            "kept with the ledger."
         ),
         f"Local logs hold no data of patients; the oldest is dropped when they reach {setting.log_bytes // 2**20} MiB.",
     ]
@@ -164,8 +165,8 @@ def _proportion(setting: Setting) -> list[str]:
     queries, who = policy.queries, policy.who
     found = [
         (
-            "Function creep: purposes are from a closed list about health; marketing and insurance cannot be written in a "
-            f"permit. This trust answers: {', '.join(map(named, who.purposes)) or 'none'}."
+            "Function creep: purposes are from a closed list about health; marketing and insurance cannot be written "
+            f"in a permit. This trust answers: {', '.join(map(named, who.purposes)) or 'none'}."
         ),
         (
             f"Minimisation: one question may show at most {queries.max_cells:,} cells, dates no finer than a "
@@ -175,8 +176,8 @@ def _proportion(setting: Setting) -> list[str]:
         if queries.min_released_count
         else "Small numbers: no figure is withheld for being small; noise alone protects it.",
         (
-            f"People: at most {who.max_queries_per_hour:,} questions of one person in an hour, with training that is valid "
-            f"for at least {who.min_training_days:,} more days."
+            f"People: at most {who.max_queries_per_hour:,} questions of one person in an hour, with training that is "
+            f"valid for at least {who.min_training_days:,} more days."
         ),
     ]
     reviewed = "every question" if policy.review.every_query else _reviewed(policy.review.above_rho)

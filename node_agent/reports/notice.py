@@ -66,8 +66,8 @@ def _why(setting: Setting) -> list[str]:
         "## Why, and what allows it",
         "",
         (
-            f"We take part in {plain(setting.federation)}. Approved people ask questions about the health of many patients "
-            "together, for example how many people stay in hospital and for how long."
+            f"We take part in {plain(setting.federation)}. Approved people ask questions about the health of many "
+            "patients together, for example how many people stay in hospital and for how long."
         ),
         "",
     ]
@@ -90,8 +90,8 @@ def _leaves(setting: Setting) -> list[str]:
         "",
         *promise(setting),
         (
-            f"The figures go to the coordinator of {plain(setting.federation)} ({plain(setting.coordinator)}) and to the "
-            "people named above. What they ask and what it cost is public."
+            f"The figures go to the coordinator of {plain(setting.federation)} ({plain(setting.coordinator)}) and to "
+            "the people named above. What they ask and what it cost is public."
         ),
         "",
         to_write("whether any of this is outside the United Kingdom, and the safeguards if so."),
