@@ -83,9 +83,9 @@ def _leaves(setting: Setting) -> list[str]:
         "## What leaves the trust",
         "",
         (
-            "Your record never leaves, nor your name, NHS number, address or dates. Only figures about many patients "
-            "leave, such as a count. We add random noise to each of them first, so that all of them together tell very "
-            "little about whether any one person is among our patients. How little is limited, and our system keeps it:"
+            "Your record never leaves, nor your name, NHS number, address or dates. Only figures about patients leave, "
+            "such as a count. We add random noise to each of them first, which limits what all of them together can "
+            "tell about whether any one person is among our patients. These are the limits, and our system keeps them:"
         ),
         "",
         *promise(setting),

@@ -77,6 +77,7 @@ CHANGES: dict[str, tuple[Setting, str, str]] = {
     ),
     "encryption": (setting(encrypt="false"), "not encrypted by the node", ""),
     "witnesses": (setting(rules={"bootstrap": "false"}), "nothing leaves before witnesses", ""),
+    "reviews": (setting(rules={"every_query": "true"}), "every question, so none is answered", ""),
     "the trust": (setting(node="birch"), "of the node birch", ""),
     "the coordinator": (setting(coordinator="other.example:1"), "other.example:1", "other.example:1"),
     "who signs": (setting(people=("Olu Okafor", "May Moss")), "Olu Okafor, May Moss", ""),
@@ -165,6 +166,15 @@ def test_the_notice_has_what_articles_13_and_14_ask_for() -> None:
     for option in ("--contact", "--dpo"):
         assert option not in text
         assert f"(`{option}`).**" in notice(setting())
+
+
+def test_what_is_not_built_is_not_promised() -> None:
+    """A treatment of opt-outs or a review that this version cannot carry out is told as the refusal that it is."""
+    for text in both(setting(projects=(project(opt_out_treatment="applied"),))):
+        assert "it refuses every question that needs one" in text
+    assert "this version refuses them" in draft(setting())
+    text = notice(setting())
+    assert "which limits what all of them together can tell" in " ".join(text.split())
 
 
 def test_a_project_that_is_over_or_not_accepted_is_not_told() -> None:
