@@ -60,7 +60,7 @@ class HistoryReader:
         self._decisions = DecisionReader(db)
         points = db.rows("SELECT reserved_seq, day FROM release ORDER BY reserved_seq")
         if db.version >= FIRST_WITH_A_BOOK:
-            points += db.rows(f"SELECT seq, lodged / {DAY} FROM lodged")  # noqa: S608  # a constant of ours
+            points += [(seq, lodged // DAY) for seq, lodged in db.rows("SELECT seq, lodged FROM lodged")]
         self._points = sorted((int(seq), int(day)) for seq, day in points)
         self._today = last_time(db) // DAY
 

@@ -19,7 +19,17 @@ _MARKS = {
 }
 _DATED = frozenset({"permit", "acceptance", "declined"})
 """Kinds that are told by the documents kept here, which have dates of their own, wherever they are."""
-KINDS = frozenset({"policy", "governance", "roster", "lodged", "withdrawn", *_DATED, *_MARKS})
+_WORDS = {
+    "policy": "A policy ({about}) came into force.",
+    "governance": "A list of governance people ({about}) came into force.",
+    "roster": "A roster of the federation ({about}) was seen for the first time.",
+    "permit": "A permit ({about}) was used for the first time.",
+    "acceptance": "An acceptance ({about}) was used for the first time.",
+    "declined": "An acceptance ({about}) was declined.",
+    "lodged": "A change ({about}) was lodged, to take effect 24 hours later.",
+    "withdrawn": "A change that waited ({about}) was withdrawn.",
+}
+KINDS = frozenset({*_WORDS, *_MARKS})
 """Kinds of ledger entries that the report tells."""
 
 
@@ -69,15 +79,5 @@ def _entered(found: Evidence, item: Happened) -> Change:
         what = "Policy" if kind == "policy" else "List of governance people"
         return Change(first, item.last, f"{what} version {version} came into force.")
     _, name = found.names.get(item.about, ("", ""))
-    words = {
-        "policy": "A policy came into force",
-        "governance": "A list of governance people came into force",
-        "roster": "A roster of the federation was seen for the first time",
-        "permit": "A permit was used for the first time",
-        "acceptance": "An acceptance was used for the first time",
-        "declined": "An acceptance was declined",
-        "lodged": "A change was lodged that takes effect 24 hours later",
-        "withdrawn": "A change that waited was withdrawn",
-    }[item.kind]
-    about = f" of project {name}" if name and item.kind in _DATED else f" (hash {item.about[:12]})"
-    return Change(first, item.last, f"{words}{about}.")
+    about = f"project {name}" if name and item.kind in _DATED else f"hash {item.about[:12]}"
+    return Change(first, item.last, _WORDS[item.kind].format(about=about))

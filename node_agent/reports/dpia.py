@@ -8,7 +8,7 @@ from __future__ import annotations
 from node_agent.reports.projects import NO_POLICY, caps, projects, promise
 from node_agent.reports.setting import ROLES, Dataset, Setting
 from node_agent.reports.words import OPT_OUTS, bullets, day_of, named, plain, rho, table, to_write
-from trustquery.policy.schema import nano
+from trustquery.policy.schema import Review, nano
 
 __all__ = ["draft"]
 
@@ -48,12 +48,13 @@ def _need(setting: Setting) -> list[str]:
         (
             f"{plain(setting.trust)} takes part in the federation {plain(setting.federation)}. Researchers and "
             "planners ask questions of the trust's records without getting the records: the node computes figures "
-            f"about many patients, adds random noise, and sends those. Purposes of the projects accepted at present: {about}."
+            f"about many patients, adds random noise, and sends those. Purposes of the projects accepted at present: "
+            f"{about}."
         ),
         "",
         (
-            "An assessment is needed because the trust processes health data on a large scale and in a new way (UK GDPR, "
-            "Article 35(3)(b))."
+            "An assessment is needed because the trust processes health data on a large scale (UK GDPR, Article "
+            "35(3)(b))."
         ),
         "",
         to_write("what the trust itself wants to achieve, and who proposed to take part."),
@@ -69,7 +70,7 @@ def _processing(setting: Setting) -> list[str]:
         ("A question is answered only if a signed policy, permit and acceptance allow it. It is computed inside the "
         "trust, each patient's part in it is bounded, and noise is added before anything leaves."),
         (f"Noised figures are sent over one connection, which the node opens itself, to {plain(setting.coordinator)}. "
-        "No other connection is made and none is accepted."),
+        "While it runs it makes no other connection, and it accepts none."),
         "National data opt-outs and other opt-outs: " + ("; ".join(map(_treatment, setting.treatments)) or NO_POLICY),
     ])  # fmt: skip
     lines += ["### Scope: the data", ""]
@@ -108,12 +109,12 @@ def retention(setting: Setting) -> list[str]:
     return [
         "The prepared copy of the data is replaced at each refresh; the copy before it is removed at the one after.",
         (
-            "The ledger of privacy loss is kept for as long as the trust keeps the data: without it the promise could not "
-            "be kept. It holds noised answers that were released, so that the same question gets the same answer."
+            "The ledger of privacy loss is kept for as long as the trust keeps the data: without it the promise could "
+            "not be kept. It holds noised answers that were released, so that the same question gets the same answer."
         ),
         (
-            "The record of decisions holds each question with the name of who asked, and no data of patients. It is kept "
-            "with the ledger."
+            "The record of decisions holds each question with the name of who asked, and no data of patients. It is "
+            "kept with the ledger."
         ),
         f"Local logs hold no data of patients; the oldest is dropped when they reach {setting.log_bytes // 2**20} MiB.",
     ]
@@ -164,27 +165,33 @@ def _proportion(setting: Setting) -> list[str]:
     queries, who = policy.queries, policy.who
     found = [
         (
-            "Function creep: purposes are from a closed list about health; marketing and insurance cannot be written in a "
-            f"permit. This trust answers: {', '.join(map(named, who.purposes)) or 'none'}."
+            "Function creep: purposes are from a closed list about health; marketing and insurance cannot be written "
+            f"in a permit. This trust answers: {', '.join(map(named, who.purposes)) or 'none'}."
         ),
         (
             f"Minimisation: one question may show at most {queries.max_cells:,} cells, dates no finer than a "
             f"{queries.finest_date}, and cost at most rho {rho(nano(queries.max_rho))}."
         ),
-        f"Small numbers: counts below {queries.min_released_count:,} are not shown."
+        f"Small numbers: answered only where the project's presentation withholds counts below "
+        f"{queries.min_released_count:,}."
         if queries.min_released_count
         else "Small numbers: no figure is withheld for being small; noise alone protects it.",
         (
-            f"People: at most {who.max_queries_per_hour:,} questions of one person in an hour, with training that is valid "
-            f"for at least {who.min_training_days:,} more days."
+            f"People: at most {who.max_queries_per_hour:,} questions of one person in an hour, with training that is "
+            f"valid for at least {who.min_training_days:,} more days."
         ),
     ]
-    reviewed = "every question" if policy.review.every_query else _reviewed(policy.review.above_rho)
-    return [*found, f"Human review before release: {reviewed}."]
+    return [*found, _review(policy.review)]
 
 
-def _reviewed(above: object) -> str:
-    return f"questions above rho {above} and those that the policy names"
+def _review(review: Review) -> str:
+    # The gate holds nothing back for a review yet: it refuses (`node_agent/gate/review.py`).
+    if review.every_query:
+        which = "every question, so none is answered"
+    else:
+        which = f"questions above rho {rho(nano(review.above_rho))} or {review.above_cells:,} cells"
+        which += "".join(f", {named(kind)}" for kind in review.of) + "; this version refuses them"
+    return f"Questions that people must look at before release: {which}."
 
 
 def _risks(setting: Setting) -> list[str]:
@@ -219,7 +226,7 @@ def _measures(setting: Setting) -> list[str]:
     lines += table(("Cap on", "In any 12 months", "For life"), caps(setting)) if setting.policy else [NO_POLICY, ""]
     lines += bullets([
         "A loosening of the policy takes two people and 24 hours; a tightening, a pause and a stop act at once.",
-        "Every charge is in a ledger that cannot be changed unnoticed: " + _witnesses(setting) + ".",
+        "Every charge is in a ledger whose entries are chained by hashes; " + _witnesses(setting) + ".",
         "`tq-node report` says each month what left; the public register says what is answered and for whom.",
         f"Governance people who sign: {', '.join(map(plain, setting.people)) or 'none'}.",
     ])  # fmt: skip
@@ -255,7 +262,7 @@ def _witnesses(setting: Setting) -> str:
         return NO_POLICY
     if setting.policy.bootstrap:
         return "there are no witnesses yet, so a ledger restored from an old copy would go unnoticed"
-    return "nothing leaves before witnesses have countersigned the ledger"
+    return "nothing leaves before witnesses have countersigned the ledger, and without any nothing is answered"
 
 
 def _treatment(word: str) -> str:

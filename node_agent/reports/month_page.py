@@ -164,9 +164,9 @@ def page(month: Month) -> str:
         f"# What left {plain(month.trust)}: {begins} to {ends}",
         "",
         (
-            f"Node {plain(month.node)} in the federation {plain(month.federation)}. {_many(released, 'answer')} left the "
-            f"trust, {_many(refused, 'question')} {'was' if refused == 1 else 'were'} refused by policy or after it, and "
-            f"{len(month.early)} before. Together they cost our patients {loss(month.rho_nano)}."
+            f"Node {plain(month.node)} in the federation {plain(month.federation)}. {_many(released, 'answer')} left "
+            f"the trust, {_many(refused, 'question')} {'was' if refused == 1 else 'were'} refused by policy or after "
+            f"it, and {len(month.early)} before. Together they cost our patients {loss(month.rho_nano)}."
         ),
         "",
         NOT_LEFT,

@@ -66,8 +66,8 @@ def _why(setting: Setting) -> list[str]:
         "## Why, and what allows it",
         "",
         (
-            f"We take part in {plain(setting.federation)}. Approved people ask questions about the health of many patients "
-            "together, for example how many people stay in hospital and for how long."
+            f"We take part in {plain(setting.federation)}. Approved people ask questions about the health of many "
+            "patients together, for example how many people stay in hospital and for how long."
         ),
         "",
     ]
@@ -83,15 +83,15 @@ def _leaves(setting: Setting) -> list[str]:
         "## What leaves the trust",
         "",
         (
-            "Your record never leaves, nor your name, NHS number, address or dates. Only figures about many patients "
-            "leave, such as a count. We add random noise to each of them first, so that all of them together tell very "
-            "little about whether any one person is among our patients. How little is limited, and our system keeps it:"
+            "Your record never leaves, nor your name, NHS number, address or dates. Only figures about patients leave, "
+            "such as a count. We add random noise to each of them first, which limits what all of them together can "
+            "tell about whether any one person is among our patients. These are the limits, and our system keeps them:"
         ),
         "",
         *promise(setting),
         (
-            f"The figures go to the coordinator of {plain(setting.federation)} ({plain(setting.coordinator)}) and to the "
-            "people named above. What they ask and what it cost is public."
+            f"The figures go to the coordinator of {plain(setting.federation)} ({plain(setting.coordinator)}) and to "
+            "the people named above. What they ask and what it cost is public."
         ),
         "",
         to_write("whether any of this is outside the United Kingdom, and the safeguards if so."),

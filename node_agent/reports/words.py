@@ -12,7 +12,10 @@ from trustquery.privacy.budget import epsilon_of
 __all__ = ["OPT_OUTS", "bullets", "day_of", "days", "epsilon", "loss", "named", "plain", "rho", "table", "to_write"]
 
 OPT_OUTS = {
-    "applied": "national data opt-outs are applied: patients who opted out are not in the figures",
+    # There is no list of opt-outs at a node yet (`node_agent/gate/optouts.py`); what is told here must not run ahead.
+    "applied": (
+        "opt-outs must be applied; this node has no list of them yet, so it refuses every question that needs one"
+    ),
     "exempt-with-basis": "opt-outs are not applied, on a legal basis that the application names",
     "synthetic-data": "the data are made up, so there is nobody to opt out",
 }

@@ -229,6 +229,25 @@ def test_accept_a_project(checkout: Path) -> None:
     assert "Does this trust accept exactly this?" in said[1]
     assert "at most rho 0.5 " in said[2]
     assert "refused from now on" in said[3]
+    assert "the federation is told so, with the reason" in said[3]
+    assert re.search(r"^visits-and-stays +declined ", said[3], re.MULTILINE)
+
+
+def test_report_what_left(checkout: Path) -> None:
+    reader = Reader(checkout)
+    reader.at_trust("RX2")
+    months, sheets, assessment, notice = reader.read(HOW_TO / "report-what-left.md").values()
+    assert months.stdout.splitlines()[0].split()[:2] == ["Date", "Project"]
+    assert "What did not leave: no patient's record" in months.stderr
+    assert (checkout / "october.md").read_text(encoding="utf-8").startswith("# What left ")
+    assert (checkout / "october.csv").read_text(encoding="utf-8").startswith("date,project,title,purpose,")
+    assert json.loads((checkout / "october.json").read_text(encoding="utf-8"))["data"]["month"] == "2026-10"
+    assert "released" in sheets.stderr
+    draft = (checkout / "dpia.md").read_text(encoding="utf-8")
+    assert ("## Step 7: sign off" in draft, "**To be written by the trust: " in draft) == (True, True)
+    text = (checkout / "notice.md").read_text(encoding="utf-8")
+    assert ("patients@example.nhs.uk" in text, "Dr Dee Park" in text, "`--dpo`" in text) == (True, True, False)
+    assert [assessment.stdout, notice.stdout] == ["", ""]
 
 
 def test_stop_a_node(checkout: Path, live: LiveFederation) -> None:

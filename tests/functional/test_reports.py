@@ -164,10 +164,9 @@ def test_it_reads_beside_the_node_and_changes_nothing(story: Story) -> None:
     for arguments in (["--month", THIS_MONTH], ["--dpia"], ["--privacy-notice"]):
         assert story.report(*arguments).returncode == 0
     assert story.lone.node.ledger("SELECT count(*), max(seq) FROM leaf") == before
-    assert story.lone.ask()
+    story.lone.ask()
     wait_for(lambda: story.lone.states().get("SENT") == 3, 10, "one more answer")
     assert len(story.lone.observer.stances) == stances
-    story.answered.append("one more")
 
 
 def test_no_report_holds_a_patients_value(story: Story, tmp_path: Path) -> None:
