@@ -549,8 +549,8 @@ def roles() -> str:
         the trust, with the trust's own keys: this coordinator has no say in it.
         """,
         "## Who may do what",
-        markdown(reaches)
-        + " An empty cell is no. To whoever may not do the last column's action, a refusal looks as if there were "
+        markdown(reaches) + " An empty cell is no. A first draft concerns its team alone, whatever a cell says. "
+        "To whoever may not do the last column's action, a refusal looks as if there were "
         "nothing.",
         table(
             ("action", "what it is", *(role.value for role in Role), "known to whoever may"),

@@ -6,6 +6,7 @@ from coordinator.access.teams import draft_team, permit_team
 from coordinator.store import Store
 from trustquery.access import Resource
 from trustquery.identity import Roster
+from trustquery.projects.life import ApplicationState
 
 __all__ = ["project_resource"]
 
@@ -17,7 +18,7 @@ def project_resource(store: Store, roster: Roster | None, project: str) -> Resou
     account here, disabled ones too, or on the roster's committee.
 
     Returns:
-        The resource; ``asker`` is the applicant, "" where there is no application.
+        The resource; ``asker`` is the applicant, "" where there is no application. A first draft is ``unsent``.
     """
     row = store.projects.get(project)
     applications = store.projects.applications(project)
@@ -27,4 +28,5 @@ def project_resource(store: Store, roster: Roster | None, project: str) -> Resou
     asker = applications[-1].applicant if applications else ""
     committee = roster.committee if roster is not None else ()
     people = names | store.roles.persons(keys, names) | {person.person for person in committee if person.key in keys}
-    return Resource(project=project, asker=asker, team=frozenset(people))
+    unsent = row is None and bool(applications) and applications[-1].state == ApplicationState.DRAFT
+    return Resource(project=project, asker=asker, team=frozenset(people), unsent=unsent)

@@ -55,7 +55,7 @@ class Asking:
 
     Attributes:
         token: of the session, as it was sent.
-        asked: actions that were checked.
+        asked: actions that were asked about and allowed.
     """
 
     api: Api
@@ -73,9 +73,9 @@ class Asking:
         """
         self.user, self.actor = await asyncio.to_thread(_identify, self.api, self.token)
 
-    def reads(self, resource: Resource, action: str = "") -> bool:
-        """Whether the asker may do an action (that of the route when it is left out): for lists."""
-        return may(self.actor, action or self.action.name, resource).allowed
+    def reads(self, resource: Resource, action: str) -> bool:
+        """Whether the asker may do an action, for lists of what they may read."""
+        return may(self.actor, action, resource).allowed
 
     async def check(self, resource: Resource, absent: TrustQueryError | None = None) -> None:
         """Refuse unless the asker may do the route's action on this resource.
@@ -89,11 +89,11 @@ class Asking:
         Raises:
             TrustQueryError: ``absent``, or ``auth-not-permitted`` with the reason.
         """
-        self.asked.add(self.action.name)
         reading = self.action.reading
         if reading and not may(self.actor, reading, resource).allowed:
             raise absent or TrustQueryError("project-unknown", project=resource.project[:64])
         check(self.actor, self.action.name, resource)
+        self.asked.add(self.action.name)
 
     async def check_project(self, name: str) -> None:
         """``check`` for a project by name, or its application: first whether it may be known, then who has a part.

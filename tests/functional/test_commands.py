@@ -175,8 +175,8 @@ def test_people_and_their_roles(tmp_path: Path) -> None:
         ("add", "x", "--key", "4" * 64, "--role", "king"), ("add", "x", "--key", "4" * 64, "--person", "a b"),
         ("add", "x", "--key", "4" * 64, "--role", "project-lead:stays"),
         ("grant", "ann", "federation-operator"), ("grant", "ann", "node-operator:RX1"), ("grant", "nobody", "auditor"),
-        ("revoke-role", "bob", "auditor"), ("move", "nobody", "--organisation", "x"), ("deputise", "ann", "--for", "ann"),
-        ("deputise", "ann", "--for", "bob", "--end"),
+        ("revoke-role", "bob", "auditor"), ("move", "nobody", "--organisation", "x"),
+        ("deputise", "ann", "--for", "ann"), ("deputise", "ann", "--for", "bob", "--end"),
     ):  # fmt: skip
         done = run(*user, *refused, check=False)
         assert (done.returncode, done.stderr.startswith("error: usage-invalid")) == (2, True), refused

@@ -14,6 +14,7 @@ from typing import Any
 
 from coordinator.store import QueryRow, Store
 from tests.factories.documents import NOW, permit
+from tests.lib.access_site import draft, member
 from tests.lib.site import Site, application_row, open_site, project_row
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
@@ -30,7 +31,7 @@ __all__ = [
     "Row",
     "World",
     "make_world",
-    "member",
+    "person",
     "query_row",
 ]
 
@@ -53,10 +54,15 @@ MODEL = compile_query("SELECT count(*) FROM person", load("omop-5.4"), epsilon=D
 
 @dataclass(frozen=True)
 class Objects:
-    """What one person is asked about: ``project[OWN]`` is theirs or names them, ``project[OTHER]`` does not."""
+    """What one person is asked about: ``project[OWN]`` is theirs or names them, ``project[OTHER]`` does not.
+
+    Attributes:
+        application: names of projects that are drafts, and have no permit.
+    """
 
     project: dict[str, str]
     query: dict[str, str]
+    application: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -163,14 +169,6 @@ ROWS: dict[tuple[str, str], Row] = {
 }
 
 
-def member(person: str, key: SigningKey, role: str = "analyst", organisation: str = "University") -> Member:
-    """A member of a permit."""
-    return Member(
-        person=person, name=person.title(), organisation=organisation, role=role,  # type: ignore[arg-type]
-        key=key.public.hex(), key_kind="file", training_body="ONS", training_expires=NOW + 10_000,
-    )  # fmt: skip
-
-
 def query_row(release_id: str, user_id: int, project: str, **changed: Any) -> QueryRow:
     """An open query."""
     facts: dict[str, Any] = {
@@ -191,10 +189,11 @@ class World:
 
     def seen_by(self, who: str) -> Site:
         """The site as somebody of this role sees it, in a fresh session."""
-        return self.site if who == STRANGER else self.site.as_user(_slug(who))
+        return self.site if who == STRANGER else self.site.as_user(person(who))
 
 
-def _slug(who: str) -> str:
+def person(who: str) -> str:
+    """What somebody of this role is called, as a person and as an account."""
     return who.replace(",", "").replace(" ", "-")
 
 
@@ -210,7 +209,7 @@ def make_world(store: Store, folder: Path) -> World:
     site = open_site(store, folder, committee, SigningKey.generate(), burst=1_000_000)
     for who, key in keys.items():
         given = GIVEN.get(who)
-        assert store.people.add(_slug(who), key.public.hex(), NOW, held=[given] if given is not None else [])
+        assert store.people.add(person(who), key.public.hex(), NOW, held=[given] if given is not None else [])
 
     def add(project: str, *members: Member) -> None:
         store.projects.put(project_row(permit(keys["chief"], project=project, members=members), ann, bob))
@@ -222,11 +221,18 @@ def make_world(store: Store, folder: Path) -> World:
     add("other", chief)
     users = {user.name: user.id for user in store.people.everyone()}
     store.queries.add(query_row("ee" * 32, users["chief"], "other"))
-    objects = {STRANGER: Objects({OWN: "other", OTHER: "other"}, {OWN: "ee" * 32, OTHER: "ee" * 32})}
+    chief_key = keys["chief"].public.hex()
+    draft(site, "chief", ("chief", chief_key, "lead"), project="draft")
+    others = ("other", "ee" * 32, "draft")
+    objects = {STRANGER: Objects(*({OWN: name, OTHER: name} for name in others))}
     for place, who in enumerate((*GIVEN, NOBODY)):
-        project, release_id = f"own-{_slug(who)}", f"{place:02x}" * 32
+        project, release_id = f"own-{person(who)}", f"{place:02x}" * 32
         key = keys[who] if who in ("analyst", "project lead") else SigningKey.generate()
-        add(project, chief, member(_slug(who), key, "lead" if who == "project lead" else "analyst"))
-        store.queries.add(query_row(release_id, users[_slug(who)], project))
-        objects[who] = Objects({OWN: project, OTHER: "other"}, {OWN: release_id, OTHER: "ee" * 32})
+        add(project, chief, member(person(who), key, "lead" if who == "project lead" else "analyst"))
+        store.queries.add(query_row(release_id, users[person(who)], project))
+        leads = who == "project lead"
+        team = (("chief", chief_key, "lead"), (person(who), key.public.hex(), "lead" if leads else "analyst"))
+        draft(site, person(who) if leads else "chief", *team, project=f"draft-{person(who)}")
+        own = (project, release_id, f"draft-{person(who)}")
+        objects[who] = Objects(*({OWN: mine, OTHER: other} for mine, other in zip(own, others, strict=True)))
     return World(site, objects)

@@ -18,7 +18,8 @@ from coordinator.api.context import token_hash
 from coordinator.fleet.server import METHODS
 from coordinator.store import Store
 from tests.factories.documents import permit
-from tests.lib.access_world import GIVEN, member, query_row
+from tests.lib.access_site import member
+from tests.lib.access_world import GIVEN, query_row
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
 from tests.lib.statistics import area_error, area_under_curve
 from tests.lib.streams import open_stream

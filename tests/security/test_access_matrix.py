@@ -7,18 +7,21 @@ changes what a role may do in one place alone; and every cell is asked of the re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse
 
+from coordinator.access import project_resource
 from coordinator.api.app import routed
 from coordinator.api.door import acts, check_doors, doors, endpoints
 from coordinator.store import Store
-from tests.lib.access_world import GIVEN, NOBODY, OTHER, OWN, ROWS, STRANGER, World, make_world
+from tests.lib.access_site import actor
+from tests.lib.access_world import GIVEN, NOBODY, OTHER, OWN, ROWS, STRANGER, World, make_world, person
 from tests.lib.site import Site, code_of
-from trustquery.access import ACTIONS, Role
+from trustquery.access import ACTIONS, Role, may
 
 # any: every one. own: what the role is held over. asked: what the person asked, there. others: what the person has no
 # part in. The last column is what somebody must be allowed to read for knowing that the thing exists.
@@ -131,6 +134,20 @@ def test_only_listed_cells_pass(world: World, who: str, place: tuple[str, str]) 
             assert (code, reply.status_code) == (wanted, STATUS.get(wanted, 404)), which
         else:
             assert code in row.passes, f"{which}: {reply.text}"
+
+
+@pytest.mark.acceptance("AUZ-01")
+@pytest.mark.parametrize("who", [*GIVEN, NOBODY])
+@pytest.mark.parametrize("action", REACH)
+def test_every_cell_holds_over_the_store_also_where_no_endpoint_is(world: World, who: str, action: str) -> None:
+    store, roster, objects = world.site.base.store, world.site.base.rosters.found(), world.objects[who]
+    someone = actor(world.site, person(who))
+    for which in (OTHER, OWN):
+        names = objects.application if action.startswith("application") else objects.project
+        resource = project_resource(store, roster, names[which])
+        if action in ("query.read", "query.cancel"):
+            resource = replace(resource, asker=person(who) if which == OWN else "chief")
+        assert may(someone, action, resource).allowed == passes(who, action, which), which
 
 
 @pytest.mark.acceptance("AUZ-01")

@@ -47,12 +47,14 @@ class Resource:
         node: the trust that it belongs to, "" for none.
         asker: the person who asked or started it, "" where that is nobody in particular.
         team: persons who have a part in it, by every name that they are known under.
+        unsent: it is being written, and concerns its team alone: a role that reaches everything does not reach it.
     """
 
     project: str = ""
     node: str = ""
     asker: str = ""
     team: frozenset[str] = frozenset()
+    unsent: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def _has_part(actor: Actor, resource: Resource) -> bool:
 
 def _refusal(actor: Actor, held: Held, reach: Reach, resource: Resource) -> str:
     """Why this role does not reach this resource; "" where it does."""
+    if resource.unsent and not _is_over(held, resource):
+        return "it is still being written"
     if reach is Reach.ANY:
         return ""
     if reach is Reach.OWN:
