@@ -10,6 +10,7 @@ from coordinator.store.models import (
     ProjectEventRow,
     ProjectRow,
     QueryRow,
+    ReleaseEventRow,
     StanceRow,
     User,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "ProjectEventRow",
     "ProjectRow",
     "QueryRow",
+    "ReleaseEventRow",
     "StanceRow",
     "Store",
     "User",

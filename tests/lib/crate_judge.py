@@ -1,7 +1,8 @@
 """Run by the interpreter of .rocrate-venv: what the RO-Crate validator says of a crate, as JSON on stdout.
 
-The validator reads the JSON-LD context from the web. Here it is given the copy that the ``rocrate`` package ships, and
-anything else that it asks of the web is missing.
+The validator reads the JSON-LD context from the web. Here it is given the copy of 1.3 that ``rocrate`` ships. That one
+stands for 1.1 too, with the one term put back that our workflow crates use and that has moved since. Anything else that
+it asks of the web is missing.
 
 Usage: crate_judge.py FOLDER PROFILE
 """
@@ -14,7 +15,8 @@ import requests
 from rocrate_validator import models, services
 from rocrate_validator.utils.http import HttpRequester
 
-CONTEXT = "https://w3id.org/ro/crate/1.3/context"
+CONTEXT = "https://w3id.org/ro/crate/{}/context"
+MOVED = {"ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow"}
 
 
 def answer(url: str, **_options: object) -> requests.Response:
@@ -22,9 +24,12 @@ def answer(url: str, **_options: object) -> requests.Response:
     found = requests.Response()
     found.url = url
     found.headers["Content-Type"] = "application/ld+json"
-    found.status_code = 200 if url == CONTEXT else 504
-    if url == CONTEXT:
-        found._content = (resources.files("rocrate") / "data" / "ro-crate.jsonld").read_bytes()
+    found.status_code = 504
+    if url in (CONTEXT.format("1.1"), CONTEXT.format("1.3")):
+        document = json.loads((resources.files("rocrate") / "data" / "ro-crate.jsonld").read_bytes())
+        if url == CONTEXT.format("1.1"):
+            document["@context"] |= MOVED
+        found.status_code, found._content = 200, json.dumps(document).encode()
     return found
 
 
