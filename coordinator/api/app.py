@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from coordinator.api import applications, decisions, enrolment, login, problems, profiles, projects, queries
+from coordinator.api import (
+    applications,
+    decisions,
+    enrolment,
+    login,
+    problems,
+    profiles,
+    projects,
+    public,
+    queries,
+    releases,
+)
 from coordinator.api.context import Api
 from coordinator.api.door import check_doors
 from coordinator.api.limits import BodyLimit
+from coordinator.transparency.public import Public
+from coordinator.web.headers import PublicHeaders
 from trustquery import __version__
 
 __all__ = ["make_app", "routed"]
 
 
 def routed() -> FastAPI:
-    """Every route, without a coordinator behind it. No browser page is served, so no documentation page is either.
+    """Every route, without a coordinator behind it. No documentation page is served.
 
     Raises:
         TypeError: a route declares no action.
@@ -28,16 +41,22 @@ def routed() -> FastAPI:
         # A redirect to the path without its slash would be an answer that nobody was let in for.
         redirect_slashes=False,
     )
-    for module in (login, applications, decisions, projects, profiles, queries, enrolment):
+    for module in (login, applications, decisions, projects, profiles, queries, releases, enrolment, public):
         app.include_router(module.router)
     check_doors(app)
     return app
 
 
-def make_app(api: Api) -> FastAPI:
-    """The HTTPS API of one coordinator."""
+def make_app(api: Api, *, keep_seconds: float = 5.0) -> FastAPI:
+    """The HTTPS API of one coordinator, and the public's pages.
+
+    Args:
+        keep_seconds: how old what the public reads may be.
+    """
     app = routed()
     app.state.api = api
+    app.state.public = Public(api.base, api.queries.clock, keep_seconds=keep_seconds)
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(PublicHeaders)
     return app

@@ -10,6 +10,7 @@ from coordinator.store.models import (
     ProjectEventRow,
     ProjectRow,
     QueryRow,
+    ReleaseEventRow,
     StanceRow,
     User,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "ProjectEventRow",
     "ProjectRow",
     "QueryRow",
+    "ReleaseEventRow",
     "StanceRow",
     "Standing",
     "Store",

@@ -29,6 +29,7 @@ __all__ = [
     "PublicTableRow",
     "QueryParameters",
     "QueryRow",
+    "ReleaseEventRow",
     "StanceRow",
     "User",
 ]
@@ -298,3 +299,23 @@ class AnswerRow(Base):
     rho_nano: Mapped[int]
     late: Mapped[bool]
     received: Mapped[int]
+
+
+class ReleaseEventRow(Base):
+    """That a released result was published or withdrawn; never changed, never removed.
+
+    Attributes:
+        action: publish or withdraw.
+        actor: who, in words that may be published.
+        reason: in words; "" for a publication.
+        table: the result as JSON data, as it was published; "" for a withdrawal.
+    """
+
+    __tablename__ = "release_events"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    release_id: Mapped[str] = mapped_column(ForeignKey("queries.release_id"), index=True)
+    at: Mapped[int]
+    action: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(Text)
+    table: Mapped[str] = mapped_column(Text)

@@ -103,3 +103,9 @@ class Nodes:
         with self._transaction() as session:
             newest = select(DocumentRow).where(DocumentRow.kind == kind).order_by(DocumentRow.version.desc())
             return session.scalar(newest.limit(1))
+
+    def documents(self, kind: str) -> list[DocumentRow]:
+        """Every document of a kind that was ever installed, oldest first."""
+        with self._transaction() as session:
+            chosen = select(DocumentRow).where(DocumentRow.kind == kind).order_by(DocumentRow.version)
+            return list(session.scalars(chosen))

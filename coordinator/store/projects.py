@@ -18,6 +18,7 @@ from coordinator.store.models import (
     PermitRow,
     ProjectEventRow,
     ProjectRow,
+    ReleaseEventRow,
     StanceRow,
 )
 from trustquery.errors import TrustQueryError
@@ -74,7 +75,12 @@ class Change:
         chosen = select(StanceRow).where(StanceRow.project == self._project).order_by(StanceRow.node)
         return list(self._session.scalars(chosen))
 
-    def add(self, row: ApplicationRow | PermitRow | DecisionRow | ProjectRow) -> None:
+    def release_events(self, release_id: str) -> list[ReleaseEventRow]:
+        """What became of one of its results, oldest first."""
+        chosen = select(ReleaseEventRow).where(ReleaseEventRow.release_id == release_id)
+        return list(self._session.scalars(chosen.order_by(ReleaseEventRow.seq)))
+
+    def add(self, row: ApplicationRow | PermitRow | DecisionRow | ProjectRow | ReleaseEventRow) -> None:
         """Keep a new row."""
         self._session.add(row)
 

@@ -15,6 +15,7 @@ from coordinator.store.people import People
 from coordinator.store.projects import Projects
 from coordinator.store.queries import Queries
 from coordinator.store.roles import Roles
+from coordinator.store.uses import Uses
 
 __all__ = ["Store"]
 
@@ -36,6 +37,7 @@ class Store:
         self.nodes = Nodes(self.transaction)
         self.projects = Projects(self.transaction)
         self.queries = Queries(self.transaction)
+        self.uses = Uses(self.transaction)
 
     def create(self) -> None:
         """Make the tables that are missing, and the indexes that a later version added to one."""

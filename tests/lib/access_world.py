@@ -127,6 +127,23 @@ def _answers(objects: Objects, which: str) -> Call:
     return Call({"project": objects.project[which]}, {"answers": {"title": "x"}})
 
 
+def _withdraw(objects: Objects, which: str) -> Call:
+    return Call({"query": objects.query[which]}, {"reason": "It was wrong."})
+
+
+PUBLIC = (
+    "/public/", "/public/style.css", "/public/register", "/public/register/data.json", "/public/register/data.csv",
+    "/public/register/crate.zip", "/public/projects/{name}", "/public/projects/{name}/data.json", "/public/promise",
+    "/public/promise/data.json", "/public/queries", "/public/queries/data.json", "/public/queries/data.csv",
+    "/public/queries/{hash_}", "/public/queries/{hash_}/data.json", "/public/releases/{release}/crate.zip",
+    "/public/{rest:path}",
+)  # fmt: skip
+
+
+def _anybody(objects: Objects, which: str) -> Call:
+    return Call({"name": objects.project[which], "hash_": "ab" * 32, "release": objects.query[which], "rest": "x"})
+
+
 # What is handed in is no signed document, or cannot be changed as things are: only who was let in is told so.
 _NOT_SIGNED, _NOT_NOW = frozenset({"auth-document"}), frozenset({"project-move"})
 
@@ -163,6 +180,13 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/projects/{project}/suspend"): Row("project.suspend", _signed, _NOT_SIGNED),
     ("POST", "/v1/projects/{project}/resume"): Row("project.resume", _signed, _NOT_SIGNED),
     ("POST", "/v1/projects/{project}/close"): Row("project.close", _signed, _NOT_SIGNED),
+    ("POST", "/v1/queries/{query}/publish"): Row(
+        "release.publish", _query, frozenset({"query-not-released"}), absent="query-unknown"
+    ),
+    ("POST", "/v1/queries/{query}/withdraw"): Row(
+        "release.withdraw", _withdraw, frozenset({"query-not-released"}), absent="query-unknown"
+    ),
+    **{("GET", path): Row("public.read", _anybody, frozenset({"", "page"})) for path in PUBLIC},
     ("GET", "/v1/enrolment/anchor"): Row("node.anchor"),
     ("POST", "/v1/enrolment"): Row("node.enrol", _enrol, _NO_CODE),
     ("GET", "/v1/enrolment/{ods}"): Row("node.enrol", lambda o, w: Call({"ods": "RX1"}), _NO_CODE),

@@ -18,6 +18,8 @@ from trustquery.cli import (
     profiles,
     projects,
     queries,
+    registers,
+    releases,
     requests,
 )
 
@@ -36,6 +38,8 @@ app.command("login")(login.login)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(queries.app, name="query")
+app.add_typer(releases.app, name="release")
+app.add_typer(registers.app, name="register")
 app.add_typer(profiles.app, name="profile")
 app.add_typer(codelists.app, name="codelist")
 app.add_typer(budget.app, name="budget")

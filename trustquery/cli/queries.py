@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from trustquery.cli.output import Format, data_json, reporting, say
+from trustquery.cli.output import Format, data, data_json, reporting, say
 from trustquery.cli.tables import show_rows
 from trustquery.cli.wishes import Asked, asking
+from trustquery.errors import TrustQueryError
 
 __all__ = ["app"]
 
@@ -166,3 +169,62 @@ def history(
             ]
         columns = {"id": "Query", "asked": "Asked", "state": "State", "project": "Project", "text": "Text"}
         show_rows(rows, columns, form)
+
+
+PublicHash = Annotated[str, typer.Argument(help="A hash of the public log, or its first 8 digits or more.")]
+
+
+@app.command()
+def show(query: PublicHash, form: FormatOption = Format.TABLE) -> None:
+    """Show a question of the public log: its code, its uses, what each trust did. Nobody need sign in.
+
+    Example: tq query show 3f2a9c01
+    """
+    with reporting():
+        from trustquery.client.config import find_home
+        from trustquery.client.public import fetch_query
+        from trustquery.projects.register import said
+
+        found = fetch_query(find_home(), query)
+        if form is not Format.TABLE:
+            data_json(found.document)
+            return
+        data(said(found.draft()))
+        for use in found.document["uses"]:
+            columns = use["columns"]
+            say(
+                f"{columns['Date']}  project {columns['Project ID']}: {columns['Outcome']}. Result: {columns['Result']}"
+            )
+            say(f"  asked {columns['Trusts asked']}; answered {columns['Trusts that answered']}")
+            loss = columns["Privacy loss at each trust (epsilon at delta 1e-8)"]
+            say(f"  privacy loss, epsilon at delta 1e-8: {loss}")
+            if use["withdrawn"] is not None:
+                say(f"  WITHDRAWN {columns['Withdrawal']}")
+        say(f"next: tq query run --from {found.query_hash[:12]} --project P, or tq query fork {found.query_hash[:12]}")
+
+
+@app.command()
+def fork(
+    query: PublicHash,
+    out: Annotated[Path | None, typer.Option(help="A new file instead of stdout.", show_default=False)] = None,
+) -> None:
+    """Make a new draft of a question of the public log; its first lines say where it comes from.
+
+    Example: tq query fork 3f2a9c01 --out mine.sql
+    """
+    with reporting():
+        from trustquery.client.config import find_home
+        from trustquery.client.public import fetch_query
+        from trustquery.projects.register import said
+
+        draft = fetch_query(find_home(), query).draft()
+        if out is None:
+            # A terminal acts on control characters, a file does not.
+            data(said(draft) if sys.stdout.isatty() else draft.rstrip())
+        else:
+            try:
+                with out.open("x", encoding="utf-8") as file:
+                    file.write(draft)
+            except OSError as error:
+                raise TrustQueryError("config-missing", path=out, instead="give the path of a new file") from error
+        say(f"next: tq query check {out or 'FILE.sql'} --project P")

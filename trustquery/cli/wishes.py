@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trustquery.cli.asking import Statement, read_parameters, read_statement
+from trustquery.cli.output import say
+from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
     from trustquery.client.connection import Connection
+    from trustquery.client.public import PublicQuery
     from trustquery.client.query import Query
 
 __all__ = ["Asked", "asking"]
@@ -78,6 +81,15 @@ UnknownOption = Annotated[
     bool,
     typer.Option("--unknown-keys", help="Find the codes of one key in the data; rare ones never leave. Costs a delta."),
 ]
+FromOption = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="HASH",
+        help="Ask a question of the public log again: its text, values and terms, unless you give an epsilon.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,7 @@ class Asked:
     param: list[str] | None
     input_: list[str] | None
     unknown_keys: bool
+    again: PublicQuery | None = None
 
     def compile(self, connection: Connection, *, fresh: bool = False, otherwise: str | None = None) -> Query:
         """The question.
@@ -106,20 +119,46 @@ class Asked:
         Raises:
             TrustQueryError: ``query-…``, ``usage-invalid``.
         """
+        if self.again is not None:
+            return self._again(connection, self.again, fresh)
         epsilon = self.epsilon or (otherwise if not self.accuracy else None)
+        return self._compile(connection, epsilon, fresh)
+
+    def _again(self, connection: Connection, found: PublicQuery, fresh: bool) -> Query:
+        """A public question: on its own terms, or on those that are given."""
+        from trustquery.client.public import ask_again, differences
+
+        if self.param or self.input_ or self.unknown_keys:
+            raise TrustQueryError(
+                "usage-invalid", "--from", problem="its values and tables come with it; `tq query fork` makes a draft"
+            )
+        bounds = (self.max_groups_per_person, self.max_rows_per_group, self.max_total_per_person)
+        if self.epsilon or self.accuracy or bounds != (None, None, None):
+            query = self._compile(connection, self.epsilon, fresh)
+        else:
+            query = ask_again(connection.project(self.project), found, dataset=self.dataset or None, fresh=fresh)
+        told = differences(query, found)
+        if told:
+            say(f"Not the same question as {found.query_hash[:12]}: {'; '.join(told)}.")
+        else:
+            say(f"The same question as {found.query_hash[:12]}, by its hash.")
+        return query
+
+    def _compile(self, connection: Connection, epsilon: str | None, fresh: bool) -> Query:
+        found = self.again
         return connection.project(self.project).sql(
             self.statement.text,
-            epsilon=epsilon,
+            epsilon=epsilon or None,
             accuracy=self.accuracy or None,
             expect=self.expect,
-            dataset=self.dataset or None,
+            dataset=self.dataset or (found.dataset if found is not None else None),
             max_groups_per_person=self.max_groups_per_person,
             max_rows_per_group=self.max_rows_per_group,
             max_total_per_person=self.max_total_per_person,
             fresh=fresh,
-            parameters=read_parameters(self.param or ()),
-            inputs=self.input_ or (),
-            unknown_keys=self.unknown_keys,
+            parameters=found.parameters if found is not None else read_parameters(self.param or ()),
+            inputs=found.tables if found is not None else self.input_ or (),
+            unknown_keys=found.model.has_unknown_keys if found is not None else self.unknown_keys,
         )
 
 
@@ -137,6 +176,7 @@ def _shared(
     param: ParamOption = None,
     input_: InputOption = None,
     unknown_keys: UnknownOption = False,
+    from_: FromOption = "",
 ) -> None:
     """The options themselves."""
 
@@ -153,8 +193,16 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
         texts = {parameter.name: options.pop(parameter.name) for parameter in shared}
 
         def asked() -> Asked:
-            statement = read_statement(texts.pop("sql"), texts.pop("file"))
-            return Asked(statement=statement, **texts)
+            sql, file, hash_ = texts.pop("sql"), texts.pop("file"), texts.pop("from_")
+            if not hash_:
+                return Asked(statement=read_statement(sql, file), **texts)
+            if sql is not None or file is not None:
+                raise TrustQueryError("usage-invalid", "--from", problem="give a SELECT or --from HASH, not both")
+            from trustquery.client.config import find_home
+            from trustquery.client.public import fetch_query
+
+            found = fetch_query(find_home(), hash_)
+            return Asked(statement=Statement(found.sql, f"query {found.query_hash[:12]}"), again=found, **texts)
 
         command(asked=asked, **options)
 

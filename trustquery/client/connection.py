@@ -106,3 +106,19 @@ class Connection:
     def cancel(self, query: str) -> bool:
         """Close one of your queries without a result; what was charged stays charged."""
         return bool(self.http.post(f"/v1/queries/{query}/cancel", {})["cancelled"])
+
+    def publish(self, query: str) -> str:
+        """Make a released result of a project that you lead public; returns the question's hash.
+
+        Raises:
+            TrustQueryError: ``query-unknown``, ``query-not-released``, ``query-published``, ``query-withdrawn``.
+        """
+        return str(self.http.post(f"/v1/queries/{query}/publish", {})["query_hash"])
+
+    def withdraw(self, query: str, reason: str) -> str:
+        """Withdraw a release, for good; returns the question's hash. The reason is published.
+
+        Raises:
+            TrustQueryError: ``query-unknown``, ``query-not-released``, ``query-withdrawn``.
+        """
+        return str(self.http.post(f"/v1/queries/{query}/withdraw", {"reason": reason})["query_hash"])

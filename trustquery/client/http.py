@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -55,17 +55,33 @@ class Http:
         """POST and receive a JSON object."""
         return self._send("POST", path, json=body)
 
+    def fetch(self, path: str) -> bytes:
+        """GET a page or a file.
+
+        Raises:
+            TrustQueryError: ``node-unreachable``, or what the coordinator says.
+        """
+        response = self._request("GET", path)
+        return response.content if response.is_success else _bytes(response)
+
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """PUT and receive a JSON object."""
         return self._send("PUT", path, json=body)
 
     def _send(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
+        return _read(self._request(method, path, **rest))
+
+    def _request(self, method: str, path: str, **rest: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            response = self._client.request(method, path, headers=headers, **rest)
+            return self._client.request(method, path, headers=headers, **rest)
         except httpx.HTTPError as error:
             raise TrustQueryError("node-unreachable", address=self._address) from error
-        return _read(response)
+
+
+def _bytes(response: httpx.Response) -> NoReturn:
+    _read(response)
+    raise TrustQueryError("internal-fault", incident=f"http-{response.status_code}")
 
 
 def _read(response: httpx.Response) -> dict[str, Any]:

@@ -160,6 +160,10 @@ _ROWS: tuple[Entry, ...] = (
     _entry("query-too-few-accept", "{accepting} of {named} trusts would answer; the project needs {needed}, so nothing was asked or spent", "change the query as the trusts' reasons say, or ask again when more trusts are connected", exit=Exit.CONNECTION, http=503, retry=True),
     _entry("query-refused-everywhere", "no trust accepted the query", "each trust's reason is listed; `tq query cost` shows them before asking", exit=Exit.POLICY, http=403),
     # -- project ----------------------------------------------------------------------------------------------
+    _entry("query-not-released", "query {query} has no result that could be published or withdrawn", "`tq query status {query}` says how it ended", http=409),
+    _entry("query-published", "the result of query {query} is published already", "`tq release withdraw {query}` takes it back, with a reason", http=409),
+    _entry("query-withdrawn", "the release of query {query} was withdrawn", "a withdrawal is for good: ask again, and publish that", http=409),
+    _entry("query-not-public", "the public log has no query {query}", "`tq register export` and the log's page list every query that has ended", audience="everyone", http=404),
     _entry("project-unknown", "there is no project {project} that you may use", "`tq project list` shows your projects", http=404),
     _entry("project-ended", "project {project} has ended or its permit has expired", "ask the project lead to renew the permit"),
     _entry("project-not-a-member", "this key is not a member of project {project}", "ask the project lead to add you to the permit"),
@@ -241,6 +245,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("ledger-locked", "another process is using the ledger", "stop the other `tq-node run` first; one node has one process"),
     _entry("ledger-state", "the release cannot go from {found} to {wanted}", "report this: it should not happen"),
     # -- general ----------------------------------------------------------------------------------------------
+    _entry("usage-not-here", "there is nothing at this address", "start at /public/", http=404),
     _entry("usage-invalid", "{problem}", "see --help"),
     _entry("usage-too-large", "the request is longer than {limit} bytes", "send less at once", http=413),
     _entry("usage-not-built", "{what} is not built yet", "{instead}"),

@@ -1,0 +1,273 @@
+"""The public's pages and files: GET only, without signing in, and cheap to cache."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, cast
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from coordinator.api.door import acts, doors
+from coordinator.store.uses import UseFilter
+from coordinator.transparency.log import OUTCOMES, month_of
+from coordinator.transparency.promise import Numbers
+from coordinator.transparency.public import Public
+from coordinator.web.pages import percent, render, style
+from trustquery.errors import TrustQueryError
+
+__all__ = ["router"]
+
+CACHE_SECONDS = 60
+_HTML, _CSV, _ZIP = "text/html; charset=utf-8", "text/csv; charset=utf-8", "application/zip"
+_FILTERS = ("project", "trust", "month", "outcome")
+
+
+router = doors(prefix="/public")
+
+
+def _public(request: Request) -> Public:
+    return cast(Public, request.app.state.public)
+
+
+PublicDep = Annotated[Public, Depends(_public)]
+
+
+def _encode(document: Any) -> bytes:
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _reply(request: Request, body: bytes, kind: str, *, name: str = "") -> Response:
+    """A body that may be kept for a minute, and that is not sent again to who has it."""
+    headers = {"Cache-Control": f"public, max-age={CACHE_SECONDS}", "ETag": f'"{hashlib.sha256(body).hexdigest()}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if name:
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    if kind == _ZIP:
+        headers["Link"] = '<https://w3id.org/ro/crate>; rel="profile"'
+    return Response(body, media_type=kind, headers=headers)
+
+
+async def _page(request: Request, public: Public, make: Callable[[], str]) -> Response:
+    """A page; what cannot be shown is a page too, in words."""
+    try:
+        return _reply(request, (await asyncio.to_thread(make)).encode(), _HTML)
+    except TrustQueryError as error:
+        status = error.problem.entry.http
+        heading = "Page not found" if status == 404 else "That cannot be shown"
+        text = f"{error.problem.reason[:1].upper()}{error.problem.reason[1:]}."
+        body = render("problem.html", federation=public.federation, heading=heading, text=text)
+        return Response(body, status_code=status, media_type=_HTML)
+
+
+async def _data(request: Request, make: Callable[[], Any], *, name: str = "") -> Response:
+    return _reply(request, await asyncio.to_thread(lambda: _encode(make())), "application/json", name=name)
+
+
+def _sentence(numbers: Numbers) -> str:
+    """The promise in one sentence: of the person whom it protects least."""
+    worst = numbers.lines[-1]
+    many = "one trust has" if worst.trusts == 1 else f"{worst.trusts} trusts have"
+    return (
+        f"If {many} your records, everything that was ever answered, and all that may still be answered under the "
+        f"permits in force, lets a guess of whether you are in the data be right at most "
+        f"{percent(worst.guess)} of the time (epsilon {worst.epsilon} at a delta of {worst.document()['delta']})."
+    )
+
+
+# -- pages ---------------------------------------------------------------------------------------------
+
+
+@router.get("/")
+@acts("public.read")
+async def home(request: Request, public: PublicDep) -> Response:
+    """What this is, the promise in a sentence, the latest uses."""
+
+    def make() -> str:
+        page = public.page(UseFilter(), None)
+        return render(
+            "home.html",
+            federation=public.federation,
+            sentence=_sentence(public.numbers()),
+            projects=len(public.entries()),
+            total=page.total,
+            latest=page.uses[:10],
+        )
+
+    return await _page(request, public, make)
+
+
+@router.get("/style.css")
+@acts("public.read")
+async def stylesheet(request: Request) -> Response:
+    """The only thing that a page loads."""
+    return _reply(request, style().encode(), "text/css; charset=utf-8")
+
+
+@router.get("/register")
+@acts("public.read")
+async def register(request: Request, public: PublicDep) -> Response:
+    """Every project."""
+    return await _page(
+        request, public, lambda: render("register.html", federation=public.federation, entries=public.entries())
+    )
+
+
+@router.get("/projects/{name}")
+@acts("public.read")
+async def project(name: str, request: Request, public: PublicDep) -> Response:
+    """One project."""
+    return await _page(
+        request, public, lambda: render("project.html", federation=public.federation, entry=public.entry(name))
+    )
+
+
+@router.get("/promise")
+@acts("public.read")
+async def promise(request: Request, public: PublicDep) -> Response:
+    """The promise in numbers."""
+
+    def make() -> str:
+        numbers = public.numbers()
+        return render("promise.html", federation=public.federation, numbers=numbers, sentence=_sentence(numbers))
+
+    return await _page(request, public, make)
+
+
+def _wanted(request: Request) -> tuple[UseFilter, dict[str, str]]:
+    """The filter that stands in the URL, and its text.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``.
+    """
+    given = {name: request.query_params.get(name, "")[:64] for name in _FILTERS}
+    since, until = month_of(given["month"])
+    if given["outcome"] not in ("", *OUTCOMES):
+        raise TrustQueryError("usage-invalid", place="outcome", problem=f"an outcome is one of {', '.join(OUTCOMES)}")
+    return UseFilter(given["project"], given["trust"], since, until, given["outcome"]), given
+
+
+def _number(request: Request) -> int | None:
+    text = request.query_params.get("page", "")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise TrustQueryError("usage-invalid", place="page", problem="a page is a number from 1")
+    return int(text) if text else None
+
+
+@router.get("/queries")
+@acts("public.read")
+async def queries(request: Request, public: PublicDep) -> Response:
+    """The log, a page at a time."""
+
+    def make() -> str:
+        wanted, given = _wanted(request)
+        return render(
+            "queries.html",
+            federation=public.federation,
+            page=public.page(wanted, _number(request)),
+            filter=given,
+            outcomes=OUTCOMES,
+            query=urlencode({name: text for name, text in given.items() if text}),
+        )
+
+    return await _page(request, public, make)
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+@router.get("/register/data.json")
+@acts("public.read")
+async def register_json(request: Request, public: PublicDep) -> Response:
+    """The register with the signatures that it rests on."""
+    return await _data(request, public.register, name="register.json")
+
+
+@router.get("/register/data.csv")
+@acts("public.read")
+async def register_csv(request: Request, public: PublicDep) -> Response:
+    """The register as a table."""
+    body = await asyncio.to_thread(public.register_csv)
+    return _reply(request, body.encode(), _CSV, name="register.csv")
+
+
+@router.get("/register/crate.zip")
+@acts("public.read")
+async def register_crate(request: Request, public: PublicDep) -> Response:
+    """The register, the log and the numbers as a research object."""
+    body = await asyncio.to_thread(public.register_crate, _encode)
+    return _reply(request, body, _ZIP, name="register.zip")
+
+
+@router.get("/projects/{name}/data.json")
+@acts("public.read")
+async def project_json(name: str, request: Request, public: PublicDep) -> Response:
+    """One entry with its signatures."""
+    return await _data(request, lambda: public.entry(name).document())
+
+
+@router.get("/promise/data.json")
+@acts("public.read")
+async def promise_json(request: Request, public: PublicDep) -> Response:
+    """The numbers."""
+    return await _data(request, lambda: public.numbers().document())
+
+
+@router.get("/queries/data.json")
+@acts("public.read")
+async def queries_json(request: Request, public: PublicDep) -> Response:
+    """The log, all pages unless one is named."""
+    return await _data(request, lambda: public.log(_uses(request, public)), name="log.json")
+
+
+@router.get("/queries/data.csv")
+@acts("public.read")
+async def queries_csv(request: Request, public: PublicDep) -> Response:
+    """The log as a table, all pages unless one is named."""
+    body = await asyncio.to_thread(lambda: public.log_csv(_uses(request, public)))
+    return _reply(request, body.encode(), _CSV, name="log.csv")
+
+
+def _uses(request: Request, public: Public) -> list[Any]:
+    wanted, number = _wanted(request)[0], _number(request)
+    return public.all_uses(wanted) if number is None else list(reversed(public.page(wanted, number).uses))
+
+
+@router.get("/queries/{hash_}")
+@acts("public.read")
+async def query(hash_: str, request: Request, public: PublicDep) -> Response:
+    """One question, and every time that it was asked."""
+    return await _page(
+        request, public, lambda: render("query.html", federation=public.federation, uses=public.question(hash_))
+    )
+
+
+@router.get("/queries/{hash_}/data.json")
+@acts("public.read")
+async def query_json(hash_: str, request: Request, public: PublicDep) -> Response:
+    """One question as data: what it takes to ask it again."""
+    return await _data(request, lambda: public.question_document(hash_))
+
+
+@router.get("/releases/{release}/crate.zip")
+@acts("public.read")
+async def use_crate(release: str, request: Request, public: PublicDep) -> Response:
+    """One use as a Five Safes RO-Crate."""
+    body = await asyncio.to_thread(public.use_crate, release)
+    return _reply(request, body, _ZIP, name=f"use-{release[:12]}.zip")
+
+
+@router.get("/{rest:path}")
+@acts("public.read")
+async def nothing(rest: str, request: Request, public: PublicDep) -> Response:
+    """What there is not."""
+
+    def make() -> str:
+        raise TrustQueryError("usage-not-here")
+
+    return await _page(request, public, make)

@@ -1,0 +1,189 @@
+"""What the public's pages and files are made of; read anew every few seconds, however many people read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from coordinator.services import Base
+from coordinator.store.uses import UseFilter
+from coordinator.transparency.crate import register_crate, use_crate
+from coordinator.transparency.log import LOG_COLUMNS, Page, Use, read_page, read_uses
+from coordinator.transparency.promise import Numbers, read_numbers
+from coordinator.transparency.register import Entry, read_entries, register_document
+from trustquery.codelists import shipped
+from trustquery.errors import TrustQueryError
+from trustquery.forecast.questions import profile_query, profile_questions
+from trustquery.identity import canonical
+from trustquery.model import Query
+from trustquery.outputs.sheets import write_sheet
+from trustquery.projects.register import COLUMNS, iso_day
+
+__all__ = ["Public"]
+
+
+class Public:
+    """Read-only.
+
+    Args:
+        clock: whole seconds since 1970 UTC.
+        keep_seconds: how old the register and the numbers may be when they are shown.
+    """
+
+    def __init__(self, base: Base, clock: Callable[[], int], *, keep_seconds: float = 5.0) -> None:
+        self.base = base
+        self._clock = clock
+        self._keep = keep_seconds
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._entries: tuple[Entry, ...] = ()
+        self._numbers: Numbers | None = None
+
+    @property
+    def federation(self) -> str:
+        """Its name."""
+        return self.base.root.federation
+
+    @property
+    def home(self) -> str:
+        """Address of the first page."""
+        return f"https://{self.base.settings.api.public}/public/"
+
+    def _snapshot(self) -> tuple[tuple[Entry, ...], Numbers]:
+        with self._lock:
+            if self._numbers is None or time.monotonic() - self._read_at >= self._keep:
+                now = self._clock()
+                self._entries = read_entries(self.base, now)
+                self._numbers = read_numbers(
+                    self.base.store, self._entries, self.base.catalogues, self._profile_hashes, now
+                )
+                self._read_at = time.monotonic()
+            return self._entries, self._numbers
+
+    @cached_property
+    def _profile_hashes(self) -> list[str]:
+        return [
+            profile_query(question, catalogue)[1].sha256
+            for catalogue in self.base.catalogues.values()
+            for question in profile_questions(catalogue)
+        ]
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The register."""
+        return self._snapshot()[0]
+
+    def entry(self, project: str) -> Entry:
+        """One entry.
+
+        Raises:
+            TrustQueryError: ``project-unknown``.
+        """
+        for entry in self.entries():
+            if entry.project == project:
+                return entry
+        raise TrustQueryError("project-unknown", project=project[:64])
+
+    def numbers(self) -> Numbers:
+        """The promise in numbers."""
+        return self._snapshot()[1]
+
+    def register(self) -> dict[str, Any]:
+        """The register as JSON data."""
+        return register_document(self.base, self.entries(), self._clock())
+
+    def register_csv(self) -> str:
+        """The register as CSV."""
+        return write_sheet(COLUMNS, [entry.columns for entry in self.entries()])
+
+    def page(self, wanted: UseFilter, number: int | None) -> Page:
+        """A page of the log.
+
+        Raises:
+            TrustQueryError: ``usage-invalid``.
+        """
+        return read_page(self.base.store, wanted, number)
+
+    def all_uses(self, wanted: UseFilter) -> list[Use]:
+        """Every use, oldest first."""
+        first = self.page(wanted, 1)
+        pages = [first, *(self.page(wanted, number) for number in range(2, first.pages + 1))]
+        return [use for page in pages for use in reversed(page.uses)]
+
+    @staticmethod
+    def log_csv(uses: list[Use]) -> str:
+        """Uses as CSV."""
+        return write_sheet(LOG_COLUMNS, [use.columns for use in uses])
+
+    def log(self, uses: list[Use]) -> dict[str, Any]:
+        """Uses as JSON data."""
+        return {
+            "format": "tq-log-1",
+            "federation": self.federation,
+            "as_of": iso_day(self._clock()),
+            "columns": list(LOG_COLUMNS),
+            "uses": [use.document() for use in uses],
+        }
+
+    def question(self, hash_: str) -> tuple[Use, ...]:
+        """Every use of one question, oldest first.
+
+        Raises:
+            TrustQueryError: ``query-not-public``.
+        """
+        good = 8 <= len(hash_) <= 64 and set(hash_) <= set("0123456789abcdef")
+        rows = self.base.store.uses.named(hash_) if good else []
+        if not rows:
+            raise TrustQueryError("query-not-public", query=hash_[:64])
+        return read_uses(self.base.store, rows)
+
+    def question_document(self, hash_: str) -> dict[str, Any]:
+        """One question as JSON data: its uses, the very model that was asked, and public tables that it brought.
+
+        Raises:
+            TrustQueryError: ``query-not-public``.
+        """
+        uses = self.question(hash_)
+        model = Query.from_payload(uses[-1].row.model)
+        ships = {table.pin for table in shipped()}
+        brought = [pin.sha256 for pin in model.inputs if pin not in ships]
+        tables = self.base.store.queries.tables(brought)
+        return {
+            "format": "tq-query-1",
+            "query_hash": uses[-1].row.query_hash,
+            "dataset": uses[-1].row.dataset,
+            "sql": uses[-1].row.sql,
+            "parameters": uses[-1].parameters,
+            "model": uses[-1].row.model.decode("utf-8"),
+            "inputs": [canonical.decode(table, document="public-table") for table in tables],
+            "uses": [use.document() for use in uses],
+        }
+
+    def use_crate(self, release_id: str) -> bytes:
+        """One use as a Five Safes RO-Crate.
+
+        Raises:
+            TrustQueryError: ``query-not-public``.
+        """
+        for use in self.question(release_id):
+            if use.row.release_id == release_id:
+                return use_crate(use, self.entry(use.row.project), self.federation, self.home)
+        raise TrustQueryError("query-not-public", query=release_id[:64])
+
+    def register_crate(self, encode: Callable[[Any], bytes]) -> bytes:
+        """The register, the log and the numbers in one archive.
+
+        Args:
+            encode: JSON data to bytes.
+        """
+        uses = self.all_uses(UseFilter())
+        files: Mapping[str, tuple[bytes, str, str]] = {
+            "register.csv": (self.register_csv().encode(), "text/csv", "The register as a table"),
+            "register.json": (encode(self.register()), "application/json", "The register with its signatures"),
+            "log.csv": (self.log_csv(uses).encode(), "text/csv", "The log of uses as a table"),
+            "log.json": (encode(self.log(uses)), "application/json", "The log of uses as data"),
+            "promise.json": (encode(self.numbers().document()), "application/json", "The promise in numbers"),
+        }
+        return register_crate(files, self.federation, self.home, iso_day(self._clock()))

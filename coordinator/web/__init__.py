@@ -1,0 +1,1 @@
+"""Pages for people: templates, a style sheet, and the headers that keep browsers to both."""

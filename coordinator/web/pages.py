@@ -1,0 +1,104 @@
+"""Pages from templates: every value escaped, every name that a template uses must be there."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from trustquery.errors.catalogue import CATALOGUE
+from trustquery.privacy.budget import epsilon_of
+from trustquery.projects.register import iso_day, rho_text, said
+
+__all__ = ["render", "style"]
+
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WORDS = {
+    "accepted": "Accepted",
+    "accepted-with-conditions": "Accepted, with conditions",
+    "declined": "Declined",
+    "answered": "Answered",
+    "late": "Answered too late to count",
+    "refused": "Refused",
+    "no-answer": "Gave no answer",
+}
+
+
+def day(text: str) -> str:
+    """A date as people write it, 6 August 2018; any other text as it is."""
+    if not _ISO.fullmatch(text):
+        return text
+    try:
+        found = datetime.date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{found.day} {found:%B %Y}"
+
+
+def words(code: str | None) -> str:
+    """What a trust said, in words."""
+    return _WORDS.get(code or "", "Has not answered yet")
+
+
+def meaning(code: str) -> str:
+    """What a refusal's code means. What stands in its places is left out: it may name a person."""
+    return re.sub(r"\{[a-z_]+\}", "…", CATALOGUE[code].text)
+
+
+def percent(chance: Decimal) -> str:
+    """A chance as a percentage, rounded as it came."""
+    return f"{(chance * 100).normalize():f}%"
+
+
+def estimate(cell: Mapping[str, Any]) -> str:
+    """An estimate as a range of its noise: about 1,240, likely 1,210 to 1,270."""
+    value, low, high = cell["value"], cell["low"], cell["high"]
+    if value is None:
+        return "Too noisy to say"
+    about = f"about {_figure(value)}"
+    return about if low is None or high is None else f"{about}, likely {_figure(low)} to {_figure(high)}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("coordinator.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "day": day,
+        "words": words,
+        "meaning": meaning,
+        "percent": percent,
+        "estimate": estimate,
+        "said": said,
+        "iso": iso_day,
+        "rho": rho_text,
+        "epsilon": epsilon_of,
+        "number": lambda value: f"{value:,}",
+    }
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """One page."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def style() -> str:
+    """The style sheet."""
+    return (resources.files("coordinator.web") / "style.css").read_text(encoding="utf-8")
