@@ -7,13 +7,17 @@ import datetime
 import hashlib
 import json
 import struct
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 
 from coordinator.api import make_app
 from coordinator.api.context import Api
@@ -31,9 +35,11 @@ from coordinator.store import AnswerRow, ApplicationRow, PermitRow, ProjectRow, 
 from tests.factories.documents import NOW, intent, node_entry, person, root, roster
 from tests.factories.projects import application, team_member
 from trustquery.access import Held, Role
+from tests.lib.processes import free_port
 from trustquery.catalogue import load
+from trustquery.client.config import ClientHome, ClientSettings
 from trustquery.identity import Answer, Intent, Permit, SigningKey
-from trustquery.identity.certificates import Authority
+from trustquery.identity.certificates import Authority, new_tls_key
 from trustquery.language import compile_query
 from trustquery.language.parameters import write_parameters
 from trustquery.model import Query
@@ -42,7 +48,20 @@ from trustquery.projects.decisions import Stance
 from trustquery.projects.permits import permit_from
 from trustquery.protocol.enrolment import login_message
 
-__all__ = ["ADA", "ANN", "BOB", "COMMITTEE", "EVE", "HOLDERS", "NODES", "ROOT", "PublicSite", "stance"]
+__all__ = [
+    "ADA",
+    "ANN",
+    "BOB",
+    "COMMITTEE",
+    "EVE",
+    "HOLDERS",
+    "NODES",
+    "ROOT",
+    "PublicSite",
+    "opened",
+    "serving",
+    "stance",
+]
 
 HOLDERS = [SigningKey.generate() for _ in range(3)]
 ROOT = root(*HOLDERS)
@@ -50,6 +69,7 @@ ADA, EVE, ANN, BOB = (SigningKey.generate() for _ in range(4))
 NODES = {ods: SigningKey.generate() for ods in ("RX1", "RX2", "RX3")}
 COMMITTEE = (person("ann", ANN), person("bob", BOB))
 ENTRIES = tuple(node_entry(ods, key) for ods, key in NODES.items())
+DAY = 86_400
 AUTHORITY = Authority.generate("test", datetime.datetime.fromtimestamp(NOW, datetime.UTC))
 CATALOGUE = load("omop-5.4")
 SQL = "SELECT count(DISTINCT person_id) AS people FROM person"
@@ -88,8 +108,9 @@ class PublicSite:
     def __post_init__(self) -> None:
         settings = parse_settings(sample_text().replace('"demo"', '"test"'))
         rosters = Rosters(self.store, ROOT)
-        signed = roster(ENTRIES, COMMITTEE).sign(*HOLDERS[:2])
-        rosters.install(signed.encode(), NOW)
+        # In the past of the tests' own clock, or in the present where a client looks at the wall.
+        signed = roster(ENTRIES, COMMITTEE, issued=self.now - 10, expires=self.now + 20 * DAY).sign(*HOLDERS[:2])
+        rosters.install(signed.encode(), self.now)
         desk = Desk(self.store, ROOT, AUTHORITY, "localhost:8443", lambda: NOW)
         self.base = Base(Home(self.folder), settings, ROOT, self.store, rosters, desk)
         for name, key in (("ada", ADA), ("eve", EVE), ("ann", ANN)):
@@ -129,30 +150,37 @@ class PublicSite:
 
     def project(self, *, state: str = "live", words: dict[str, str] | None = None, **changed: Any) -> Permit:
         """An approved project; ``words``: node to what it says."""
-        changed = {"team": (team_member(ADA.public.hex()),)} | changed
-        asked = application(**changed)
-        permit = permit_from(asked, 1, NOW - 10)
+        today = datetime.datetime.fromtimestamp(self.now, datetime.UTC).date()
+        days = {"starts": str(today - datetime.timedelta(2)), "ends": str(today + datetime.timedelta(300))}
+        team = (team_member(ADA.public.hex(), training_expires=str(today + datetime.timedelta(300))),)
+        asked = application(**({"team": team} | days | changed))
+        permit = permit_from(asked, 1, self.now - 10)
         envelope = permit.sign(ANN, BOB).encode()
-        with self.store.projects.change(permit.project, NOW) as change:
+        with self.store.projects.change(permit.project, self.now) as change:
             change.add(
                 ApplicationRow(
                     project=permit.project, version=1, state="approved", applicant="ada", answers="{}",
-                    envelope=asked.sign(ADA).encode(), sha256=asked.sha256, updated=NOW,
+                    envelope=asked.sign(ADA).encode(), sha256=asked.sha256, updated=self.now,
                 )
             )  # fmt: skip
             change.add(
                 PermitRow(
                     project=permit.project, version=1, permit_hash=permit.sha256, application=asked.sha256,
-                    envelope=envelope, state="in-use", updated=NOW,
+                    envelope=envelope, state="in-use", updated=self.now,
                 )
             )  # fmt: skip
             change.add(
                 ProjectRow(
-                    name=permit.project, version=1, permit=envelope, permit_hash=permit.sha256, state=state, added=NOW
+                    name=permit.project,
+                    version=1,
+                    permit=envelope,
+                    permit_hash=permit.sha256,
+                    state=state,
+                    added=self.now,
                 )
             )
             for node, word in (words or {"RX1": "accepted", "RX2": "declined"}).items():
-                said = stance(permit, node, word)
+                said = stance(permit, node, word, said=self.now - 5)
                 change.put_stance(
                     StanceRow(
                         project=permit.project, node=node, permit_hash=permit.sha256, word=word,
@@ -221,3 +249,41 @@ class PublicSite:
             release_id=signed.release_id, node=node, envelope=answer.sign(NODES[node]).encode(), vector=vector,
             status=answer.status, rho_nano=answer.rho_nano, late=False, received=NOW - 1,
         )  # fmt: skip
+
+
+def opened(folder: Path) -> Store:
+    """A fresh store in a folder."""
+    store = Store(f"sqlite+pysqlite:///{folder}/store.sqlite")
+    store.create()
+    return store
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[PublicSite, ClientHome]]:
+    """A site over HTTPS on this machine, at today's date, and the home folder of Ada, who leads its projects."""
+    store = opened(folder)
+    made = PublicSite(store, folder, now=int(time.time()))
+    key, port = new_tls_key(), free_port()
+    (folder / "server.key.pem").write_bytes(key)
+    now = datetime.datetime.now(datetime.UTC)
+    (folder / "server.pem").write_bytes(AUTHORITY.issue_server(key, hosts=["localhost"], now=now))
+    home = ClientHome(folder / "home")
+    home.write_settings(ClientSettings(coordinator=f"localhost:{port}", user="ada", key="key.pem"))
+    home.authority.write_bytes(AUTHORITY.certificate_pem)
+    home.root.write_bytes(ROOT.payload())
+    ADA.save(home.default_key)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            made.app, host="127.0.0.1", port=port, lifespan="off", ws="none", log_config=None,
+            ssl_keyfile=str(folder / "server.key.pem"), ssl_certfile=str(folder / "server.pem"),
+        )
+    )  # fmt: skip
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield made, home
+    server.should_exit = True
+    thread.join()
+    store.close()

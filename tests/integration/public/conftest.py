@@ -1,17 +1,24 @@
-"""A public site over a fresh store."""
+"""A public site over a fresh store, and the same on a real port with an analyst's home folder beside it."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from coordinator.store import Store
-from tests.lib.public_site import PublicSite
+from tests.lib.public_site import PublicSite, opened, serving
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[PublicSite]:
-    store = Store(f"sqlite+pysqlite:///{tmp_path}/store.sqlite")
-    store.create()
+    store = opened(tmp_path)
     yield PublicSite(store, tmp_path)
     store.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PublicSite]:
+    with serving(tmp_path) as (made, home):
+        monkeypatch.setenv("TQ_HOME", str(home.path))
+        yield made

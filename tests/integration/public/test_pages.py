@@ -125,7 +125,7 @@ def crawl(site: PublicSite) -> dict[str, Page]:
 
 
 def test_every_page_and_every_link(site: PublicSite) -> None:
-    """WEB-01."""
+    """Headers, links, headings, tables. Pages may be kept for a minute: they are the same for everybody."""
     assert set(crawl(site)) >= {"/public/", "/public/register", "/public/queries", "/public/promise"}
     permit = site.project(words={"RX1": "accepted-with-conditions", "RX2": "declined"})
     site.project(project="closed.one", state="closed", words={"RX1": "accepted"})
@@ -155,7 +155,7 @@ def test_what_is_not_there_is_a_page_with_the_same_headers(site: PublicSite) -> 
 
 
 def test_hostile_texts_are_shown_as_texts(site: PublicSite) -> None:
-    """WEB-03: in every field of an application, in what trusts say, in a query's text."""
+    """In every field of an application, in what trusts say, in a query's text."""
     usable = [text for text in [*XSS, *TEXTS] if text.strip() and said(text) != "Not stated"]
     lines = [text for text in usable if len(text) <= 190 and not any(ord(c) < 32 or ord(c) == 127 for c in text)]
     for place in range(0, len(usable), 40):

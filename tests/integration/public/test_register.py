@@ -52,6 +52,7 @@ def test_the_columns_are_those_of_the_data_use_register_in_its_order() -> None:
     assert {question.column for question in QUESTIONS if question.column} < set(HDR_UK)
 
 
+@pytest.mark.acceptance("INP-11")
 def test_the_csv_is_read_back_column_for_column(site: PublicSite) -> None:
     """INP-11: what looks like a formula is neutral in the file and whole again when it is read back."""
     for place, text in enumerate(FORMULAE):
