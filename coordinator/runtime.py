@@ -82,8 +82,9 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
     previews = Previews(fleet)
     queries = QueryService(base.store, base.rosters, fleet, wall_clock)
     office = ProjectOffice(base.store, base.rosters, base.settings.federation, wall_clock)
+    stance_rate = RateLimit(burst=1_000, per_minute=60, clock=time.monotonic)
     handler = SessionHandler(
-        base.settings.federation, base.store, base.rosters, fleet, previews, queries, office.stances
+        base.settings.federation, base.store, base.rosters, fleet, previews, queries, office.stances, stance_rate.take
     )
     nodes = _nodes(base, handler)
     login_rate = RateLimit(burst=20, per_minute=30, clock=time.monotonic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,7 +60,12 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 
 @dataclass
 class SessionHandler:
-    """Serves ``NodeLink.Session``; frames are bytes, read by ``trustquery.wire``."""
+    """Serves ``NodeLink.Session``; frames are bytes, read by ``trustquery.wire``.
+
+    Attributes:
+        stances: takes what trusts say of permits.
+        stance_rate: counts a stance of a node; raises ``node-rate`` for one too many, which is dropped.
+    """
 
     federation: str
     store: Store
@@ -68,6 +74,7 @@ class SessionHandler:
     previews: Previews
     queries: QueryService
     stances: Stances
+    stance_rate: Callable[[str], None]
 
     async def session(self, _requests: object, context: Context) -> None:
         """One stream. Every way out but a clean end is an abort, so that the node notices at once."""
@@ -164,6 +171,7 @@ class SessionHandler:
 
     async def _take_stance(self, node: str, envelope: bytes) -> None:
         try:
+            self.stance_rate(node)
             await asyncio.to_thread(self.stances.take, node, envelope)
         except TrustQueryError as error:
             _log.warning("stance-refused", node=node, code=error.code)

@@ -212,6 +212,6 @@ def decline(
         say(
             "the federation is told so, with the reason, when the node is next connected"
             if told
-            else "no permit of it is here, so there is nothing to tell the federation"
+            else "no permit of it is here, so there is nothing to tell the federation of"
         )
         say("next: tq-node project list")

@@ -27,7 +27,7 @@ from trustquery.forecast.questions import ProfileQuestion, profile_query
 from trustquery.identity import Envelope, Intent, SigningKey
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import Stance
-from trustquery.protocol.messages import Documents, Offer
+from trustquery.protocol.messages import Documents, Heartbeat, Offer
 
 SQL = "SELECT count(*) AS visits FROM visit_occurrence"
 TRUSTS = ("RX1", "RX2", "RX3", "RX4")
@@ -421,6 +421,19 @@ def test_a_trusts_word_is_kept_where_its_own_node_says_it(world: World) -> None:
         second.say(stance(world, "RX2"))
         wait_for(lambda: len(kept_stances(world)) == 2, 5, "the second trust's word")
         assert (first.status, second.status) == (None, None)
+
+
+def test_a_node_that_floods_is_not_heard_and_others_are(world: World) -> None:
+    flooding, other = world.puppet("RX4"), world.puppet("RX3")
+    with connected(flooding, other):
+        for _ in range(6):
+            flooding.say(Documents(stances=(b"s",) * 200))
+        flooding.say(stance(world, "RX4"))
+        flooding.say(Heartbeat())
+        wait_for(lambda: any(isinstance(item, Heartbeat) for item in flooding.received), 20, "the flood's end")
+        other.say(stance(world, "RX3"))
+        wait_for(lambda: ("RX3", "declined") in kept_stances(world), 5, "the other trust's word")
+    assert "RX4" not in {node for node, _ in kept_stances(world)}
 
 
 def test_a_node_that_sends_anything_but_stances_is_cut_off(world: World) -> None:

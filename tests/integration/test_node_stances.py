@@ -92,7 +92,7 @@ def test_a_permit_that_was_never_accepted_is_declined_with_a_stance(lone: LoneNo
     wait_for(lambda: len(said(lone)) == 1, 10, "the no")
     assert (said(lone)[0].word, said(lone)[0].reason) == ("declined", "Not for us.")
     unknown = run(lone, "project", "decline", "beds", "--reason", "Not for us.")
-    assert (unknown.returncode, "nothing to tell" in unknown.stderr) == (0, True)
+    assert (unknown.returncode, "nothing to tell the federation of" in unknown.stderr) == (0, True)
     assert len(said(lone)) == 1
 
 

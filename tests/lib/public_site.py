@@ -34,8 +34,8 @@ from coordinator.services import Base
 from coordinator.store import AnswerRow, ApplicationRow, PermitRow, ProjectRow, QueryRow, StanceRow, Store
 from tests.factories.documents import NOW, intent, node_entry, person, root, roster
 from tests.factories.projects import application, team_member
-from trustquery.access import Held, Role
 from tests.lib.processes import free_port
+from trustquery.access import Held, Role
 from trustquery.catalogue import load
 from trustquery.client.config import ClientHome, ClientSettings
 from trustquery.identity import Answer, Intent, Permit, SigningKey
