@@ -8,11 +8,10 @@ from typing import Any
 from coordinator.api.context import ApiDep
 from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.api.profiles import profile_hashes
-from coordinator.projects import read_permit
+from coordinator.projects import read_permit, state_of
 from coordinator.store import ProjectRow
 from trustquery.access import Resource
 from trustquery.errors import TrustQueryError
-from trustquery.projects.life import ASKABLE, ProjectState
 
 __all__ = ["find_project", "router"]
 
@@ -45,17 +44,12 @@ async def projects(asking: AskingDep, api: ApiDep) -> dict[str, Any]:
                 {
                     "project": row.name,
                     "title": permit.title,
-                    "state": _state(row, permit.valid_from, permit.expires, api.queries.clock()),
+                    "state": state_of(row, permit, api.queries.clock()),
                     "datasets": list(permit.datasets),
                     "expires": permit.expires,
                 }
             )
     return {"projects": found}
-
-
-def _state(row: ProjectRow, start: int, end: int, now: int) -> str:
-    """As the register has it; what has run out since it last looked is expired already."""
-    return ProjectState.EXPIRED.value if row.state in ASKABLE and not start <= now < end else row.state
 
 
 @router.get("/projects/{name}")
@@ -67,7 +61,7 @@ async def project(name: str, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     roster = api.base.rosters.current()
     return {
         "project": row.name,
-        "state": _state(row, permit.valid_from, permit.expires, api.queries.clock()),
+        "state": state_of(row, permit, api.queries.clock()),
         "permit": row.permit.decode("ascii"),
         "roster": api.base.rosters.envelope.decode("ascii"),
         "connected": sorted(api.fleet.connected & {node.node for node in roster.nodes}),

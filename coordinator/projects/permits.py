@@ -6,14 +6,21 @@ from coordinator.projects.desks import permit_of
 from coordinator.store import ProjectRow, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Member, Permit, key_id
-from trustquery.projects.life import ASKABLE
+from trustquery.projects.life import ASKABLE, ProjectState
 
-__all__ = ["check_use", "read_permit"]
+__all__ = ["check_use", "read_permit", "state_of"]
 
 
 def read_permit(row: ProjectRow) -> Permit:
     """The permit that a project uses."""
     return permit_of(row.permit)
+
+
+def state_of(row: ProjectRow, permit: Permit, now: int) -> str:
+    """The project's state; by the clock a permit ends whether or not anybody has noted it yet."""
+    if row.state in (*ASKABLE, ProjectState.SUSPENDED) and permit.expires <= now:
+        return ProjectState.EXPIRED.value
+    return row.state
 
 
 def check_use(row: ProjectRow | None, name: str, user: User, now: int) -> tuple[ProjectRow, Permit, Member]:

@@ -113,28 +113,6 @@ class Projects:
             if not change.noted and session.new | session.dirty | session.deleted:
                 raise TrustQueryError("internal-fault", incident="change-without-event")
 
-    def put(self, row: ProjectRow) -> bool:
-        """Add a project or a later version of its permit; False for a version that is not later."""
-        with self._transaction() as session:
-            found = session.get(ProjectRow, row.name, with_for_update=True)
-            if found is None:
-                session.add(row)
-                return True
-            if found.version >= row.version:
-                return False
-            found.version, found.permit, found.permit_hash = row.version, row.permit, row.permit_hash
-            found.state, found.added = row.state, row.added
-            return True
-
-    def end(self, name: str) -> bool:
-        """End a project; False when there is none."""
-        with self._transaction() as session:
-            found = session.get(ProjectRow, name, with_for_update=True)
-            if found is None:
-                return False
-            found.state = "ended"
-            return True
-
     def get(self, name: str) -> ProjectRow | None:
         """A project by name."""
         with self._transaction() as session:

@@ -19,7 +19,7 @@ from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Intent
 from trustquery.privacy.budget import ATTO, DEFAULT_DELTA, epsilon_of
 from trustquery.privacy.promise import best_guess
-from trustquery.projects.life import ASKABLE
+from trustquery.projects.life import ASKABLE, ProjectState
 from trustquery.projects.register import iso_day, rho_text
 from trustquery.protocol.answers import KEYED
 
@@ -109,7 +109,7 @@ def read_numbers(
     deltas: dict[str, int] = {}
     used = {name for entry in kept for name in entry.permit.datasets}
     for entry in kept:
-        if entry.state in {state.value for state in ASKABLE} | {"suspended"}:
+        if entry.state in (*ASKABLE, ProjectState.SUSPENDED):
             since = max(entry.permit.expires - WINDOW, 0)
             before = store.uses.charged(since=since, project=entry.project, but=beside)
             for line in entry.trusts:

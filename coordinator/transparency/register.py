@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.projects import read_permit
+from coordinator.projects import read_permit, state_of
 from coordinator.services import Base
 from coordinator.store import ApplicationRow, DecisionRow, PermitRow, ProjectEventRow, ProjectRow, StanceRow
 from trustquery.errors import TrustQueryError
@@ -14,7 +14,6 @@ from trustquery.identity import Envelope, Permit, Roster
 from trustquery.privacy.budget import epsilon_of
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Stance
-from trustquery.projects.life import ASKABLE, ProjectState
 from trustquery.projects.register import (
     COLUMNS,
     HDR_UK,
@@ -27,7 +26,7 @@ from trustquery.projects.register import (
 )
 from trustquery.projects.verifying import FORMAT
 
-__all__ = ["Entry", "read_entries", "register_document", "state_of"]
+__all__ = ["Entry", "read_entries", "register_document"]
 
 _COMPLETE = ("approved", "in-use")
 
@@ -91,15 +90,6 @@ def _trust(line: TrustLine) -> dict[str, Any]:
         "spent_rho_nano": line.spent,
         "spent_epsilon": str(epsilon_of(line.spent)),
     }
-
-
-def state_of(row: ProjectRow, permit: Permit, now: int) -> str:
-    """The project's state; by the clock a permit ends whether or not anybody has noted it."""
-    if row.state == "ended":
-        return ProjectState.CLOSED.value
-    if row.state in {*(state.value for state in ASKABLE), "suspended"} and permit.expires <= now:
-        return ProjectState.EXPIRED.value
-    return row.state
 
 
 def read_entries(base: Base, now: int) -> tuple[Entry, ...]:

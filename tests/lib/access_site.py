@@ -7,7 +7,7 @@ import json
 from coordinator.access import actor_of
 from coordinator.store import ApplicationRow
 from tests.factories.documents import NOW, permit
-from tests.lib.site import Site, project_row
+from tests.lib.site import Site, project_row, put_project
 from trustquery.access import Actor, Held, Role
 from trustquery.identity import Member, SigningKey
 
@@ -39,7 +39,7 @@ def actor(site: Site, name: str) -> Actor:
 
 def permitted(site: Site, version: int, *members: object, project: str = "stays") -> None:
     document = permit(KEYS["ada"], project=project, version=version, members=members)
-    assert site.base.store.projects.put(project_row(document, KEYS["ann"], KEYS["bob"]))
+    put_project(site.base.store, project_row(document, KEYS["ann"], KEYS["bob"]))
 
 
 def draft(

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.store import QueryRow, Store
-from tests.factories.documents import NOW, permit
+from tests.factories.documents import NOW, intent, permit
 from tests.lib.access_site import draft, member
-from tests.lib.site import Site, application_row, open_site, project_row
+from tests.lib.site import Site, application_row, open_site, project_row, put_project
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
 from trustquery.identity import Member, SigningKey
@@ -49,6 +49,7 @@ GIVEN: dict[str, Held | None] = {
 }
 NOBODY, STRANGER = "signed in, no role", "not signed in"
 OWN, OTHER = "own", "other"
+ASKER = SigningKey.generate()
 MODEL = compile_query("SELECT count(*) FROM person", load("omop-5.4"), epsilon=Decimal(1)).payload()
 
 
@@ -186,7 +187,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/queries/{query}/withdraw"): Row(
         "release.withdraw", _withdraw, frozenset({"query-not-released"}), absent="query-unknown"
     ),
-    **{("GET", path): Row("public.read", _anybody, frozenset({"", "page"})) for path in PUBLIC},
+    **{("GET", path): Row("public.read", _anybody, frozenset({"", "page", "query-not-public"})) for path in PUBLIC},
     ("GET", "/v1/enrolment/anchor"): Row("node.anchor"),
     ("POST", "/v1/enrolment"): Row("node.enrol", _enrol, _NO_CODE),
     ("GET", "/v1/enrolment/{ods}"): Row("node.enrol", lambda o, w: Call({"ods": "RX1"}), _NO_CODE),
@@ -197,7 +198,8 @@ def query_row(release_id: str, user_id: int, project: str, **changed: Any) -> Qu
     """An open query."""
     facts: dict[str, Any] = {
         "release_id": release_id, "user_id": user_id, "project": project, "dataset": "omop-5.4", "sql": "SELECT",
-        "query_hash": "ab" * 32, "plan_hash": "ab" * 32, "vector_length": 1, "intent": b"", "permit": b"",
+        "query_hash": "ab" * 32, "plan_hash": "ab" * 32, "vector_length": 1, "permit": b"",
+        "intent": intent(ASKER, release_id=release_id, project=project).sign(ASKER).encode(),
         "model": MODEL, "nodes": "RX1", "state": "offered", "created": NOW, "closes_at": NOW + 60, "closed": 0,
         "result": None,
     }  # fmt: skip
@@ -236,7 +238,7 @@ def make_world(store: Store, folder: Path) -> World:
         assert store.people.add(person(who), key.public.hex(), NOW, held=[given] if given is not None else [])
 
     def add(project: str, *members: Member) -> None:
-        store.projects.put(project_row(permit(keys["chief"], project=project, members=members), ann, bob))
+        put_project(store, project_row(permit(keys["chief"], project=project, members=members), ann, bob))
         with store.projects.change(project, NOW) as change:
             change.add(application_row(project, keys["chief"]))
             change.note("approve", "the committee", "approved")
@@ -244,7 +246,13 @@ def make_world(store: Store, folder: Path) -> World:
     chief = member("chief", keys["chief"], "lead")
     add("other", chief)
     users = {user.name: user.id for user in store.people.everyone()}
-    store.queries.add(query_row("ee" * 32, users["chief"], "other"))
+
+    def ask(release_id: str, who: str, project: str) -> None:
+        row = store.projects.get(project)
+        assert row is not None
+        store.queries.add(query_row(release_id, users[who], project, permit=row.permit))
+
+    ask("ee" * 32, "chief", "other")
     chief_key = keys["chief"].public.hex()
     draft(site, "chief", ("chief", chief_key, "lead"), project="draft")
     others = ("other", "ee" * 32, "draft")
@@ -253,7 +261,7 @@ def make_world(store: Store, folder: Path) -> World:
         project, release_id = f"own-{person(who)}", f"{place:02x}" * 32
         key = keys[who] if who in ("analyst", "project lead") else SigningKey.generate()
         add(project, chief, member(person(who), key, "lead" if who == "project lead" else "analyst"))
-        store.queries.add(query_row(release_id, users[person(who)], project))
+        ask(release_id, person(who), project)
         leads = who == "project lead"
         team = (("chief", chief_key, "lead"), (person(who), key.public.hex(), "lead" if leads else "analyst"))
         draft(site, person(who) if leads else "chief", *team, project=f"draft-{person(who)}")

@@ -31,7 +31,7 @@ from trustquery.identity import Permit, SigningKey
 from trustquery.identity.certificates import Authority
 from trustquery.protocol.enrolment import login_message
 
-__all__ = ["AUTHORITY", "ROOT", "Site", "application_row", "code_of", "open_site", "project_row"]
+__all__ = ["AUTHORITY", "ROOT", "Site", "application_row", "code_of", "open_site", "project_row", "put_project"]
 
 HOLDERS = [SigningKey.generate() for _ in range(3)]
 ROOT = root(*HOLDERS)
@@ -97,6 +97,12 @@ def application_row(project: str, key: SigningKey) -> ApplicationRow:
         project=project, version=1, state="approved", applicant="chief", answers="{}", updated=NOW,
         envelope=found.sign(key).encode(), sha256=found.sha256,
     )  # fmt: skip
+
+
+def put_project(store: Store, row: ProjectRow) -> None:
+    """Have a project, or change it, as if the committee had decided so."""
+    with store.transaction() as session:
+        session.merge(row)
 
 
 def open_site(

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from coordinator.access import actor_of, project_resource
+from coordinator.projects.office import ProjectOffice
 from coordinator.store import NodeRow
-from tests.factories.documents import NOW, permit
+from tests.factories.documents import NOW
+from tests.lib import refusals
 from tests.lib.access_site import KEYS, MEMBER, actor, add, draft, member, permitted
 from tests.lib.access_world import query_row
-from tests.lib.site import Site, code_of, project_row
+from tests.lib.site import Site, code_of, put_project
 from trustquery.access import Actor, Held, Resource, Role, may
 
 # -- AUZ-03: nothing is inherited -------------------------------------------------------------------------------------
@@ -84,9 +86,12 @@ def test_a_project_cannot_be_made_a_second_time_and_a_later_permit_inherits_no_m
     add(site, "ada", "ada")
     add(site, "eve", "eve")
     permitted(site, 1, member("ada", KEYS["ada"], "lead"))
-    assert site.base.store.projects.end("stays")
-    again = project_row(permit(KEYS["eve"]), KEYS["ann"], KEYS["bob"])
-    assert not site.base.store.projects.put(again)
+    closed = site.base.store.projects.get("stays")
+    assert closed is not None
+    closed.state = "closed"
+    put_project(site.base.store, closed)
+    office = ProjectOffice(site.base.store, site.base.rosters, "test", lambda: NOW)
+    assert refusals.code_of(office.writing.start, "stays", "eve") == "project-name-taken"
     permitted(site, 2, member("eve", KEYS["eve"], "lead"))
     assert actor(site, "ada").held == frozenset()
     assert actor(site, "eve").held == {Held(Role.PROJECT_LEAD, "stays")}

@@ -31,6 +31,8 @@ from trustquery.identity.documents import (
 __all__ = ["Application", "TeamMember", "rho_nano", "start_of_day"]
 
 LONGEST_DAYS = 5 * 366
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters, to Unicode, that look like nothing."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -50,10 +52,10 @@ def _rho(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """Text that looks on the register like what it is: nothing invisible, nothing that turns the reading direction."""
-    if any(unicodedata.category(letter) in _INVISIBLE for letter in text):
+    if any(unicodedata.category(letter) in _INVISIBLE or letter in _BLANK for letter in text):
         raise ValueError("leave out control characters, line ends and invisible marks")
-    if not text.strip():
-        raise ValueError("write something")
+    if not any(letter.isalnum() for letter in text):
+        raise ValueError("write something in letters or digits")
     return text
 
 

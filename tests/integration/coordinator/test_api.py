@@ -8,7 +8,7 @@ import pytest
 
 from coordinator.store import AnswerRow, ProjectRow, QueryRow, Store
 from tests.factories.documents import NOW, permit
-from tests.lib.site import AUTHORITY, ROOT, Site, code_of, open_site, project_row
+from tests.lib.site import AUTHORITY, ROOT, Site, code_of, open_site, project_row, put_project
 from trustquery.catalogue import load
 from trustquery.forecast.questions import ProfileQuestion, profile_query, profile_questions
 from trustquery.identity import SigningKey
@@ -22,7 +22,7 @@ def site(store: Store, tmp_path: Path) -> Site:
     made = open_site(store, tmp_path, {"ann": ANN, "bob": BOB}, NODE)
     for name, key in (("ada", ADA), ("eve", EVE)):
         store.people.add(name, key.public.hex(), NOW)
-    store.projects.put(project_row(permit(ADA), ANN, BOB))
+    put_project(store, project_row(permit(ADA), ANN, BOB))
     return made
 
 
@@ -123,7 +123,7 @@ def answered(site: Site, release_id: str, question: ProfileQuestion | None = ROW
         "result": json.dumps(result).encode(),
     }  # fmt: skip
     store = site.base.store
-    store.projects.put(ProjectRow(name="hers", version=1, permit=b"", permit_hash="", state="live", added=NOW))
+    put_project(store, ProjectRow(name="hers", version=1, permit=b"", permit_hash="", state="live", added=NOW))
     assert store.queries.add(QueryRow(**(facts | changed)))
     answer = AnswerRow(
         release_id=release_id, node="RX1", envelope=b"", vector=b"", status="answer", rho_nano=5, late=False,
@@ -172,7 +172,9 @@ def test_profiles_are_for_members_of_a_live_project_with_the_dataset(ada: Site) 
     assert (hidden.status_code, absent.status_code) == (404, 404)
     assert hidden.text.replace("stays", "other") == absent.text
     ada.token = ada.login("ada", ADA).json()["token"]
-    ada.base.store.projects.end("stays")
+    ended = project_row(permit(ADA), ANN, BOB)
+    ended.state = "closed"
+    put_project(ada.base.store, ended)
     assert code_of(ada.call("GET", "/v1/projects/stays/profiles")) == "project-ended"
 
 

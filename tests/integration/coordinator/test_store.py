@@ -9,6 +9,7 @@ from sqlalchemy import text
 from coordinator.queries.machine import OPEN, State, before
 from coordinator.store import AnswerRow, NodeRow, ProjectRow, QueryRow, Store
 from coordinator.store.models import DocumentRow
+from tests.lib.site import put_project
 
 NOW = 1_790_000_000
 KEY = "aa" * 32
@@ -23,7 +24,7 @@ def node(ods: str) -> NodeRow:
 
 def query(store: Store, release_id: str = "ab" * 32, state: State = State.ACCEPTED) -> str:
     store.people.add("ada", KEY, NOW)
-    store.projects.put(ProjectRow(name="stays", version=1, permit=b"", permit_hash=KEY, state="live", added=NOW))
+    put_project(store, ProjectRow(name="stays", version=1, permit=b"", permit_hash=KEY, state="live", added=NOW))
     row = QueryRow(
         release_id=release_id, user_id=1, project="stays", dataset="omop-5.4", sql="SELECT", query_hash=KEY,
         plan_hash=KEY, vector_length=1, intent=b"", permit=b"", model=b"", nodes="RX1 RX2", state=state.value,
@@ -117,18 +118,14 @@ def test_only_a_pending_node_is_approved(store: Store) -> None:
     assert not store.nodes.approve("RX1", "pem", "3")
 
 
-def test_document_and_permit_versions_only_go_up(store: Store) -> None:
+def test_document_versions_only_go_up(store: Store) -> None:
     def document(version: int) -> DocumentRow:
         return DocumentRow(kind="roster", version=version, sha256=KEY, envelope=b"", installed=NOW)
-
-    def project(version: int) -> ProjectRow:
-        return ProjectRow(name="p", version=version, permit=b"", permit_hash=KEY, state="live", added=NOW)
 
     assert [store.nodes.install(document(version)) for version in (2, 2, 1, 3)] == [True, False, False, True]
     found = store.nodes.document("roster")
     assert found is not None
     assert found.version == 3
-    assert [store.projects.put(project(version)) for version in (2, 2, 1, 3)] == [True, False, False, True]
 
 
 def test_a_release_id_is_used_once(store: Store) -> None:

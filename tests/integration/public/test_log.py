@@ -171,7 +171,7 @@ def test_a_committee_member_on_the_team_withdraws_as_its_lead_only(site: PublicS
     site.use(site.project(team=team), AB)
     site.login("bob", bob)
     for action in ("publish", "withdraw"):
-        assert code_of(site.call("POST", f"/v1/queries/{AB}/{action}", json={"reason": "x"})) == "query-unknown"
+        assert code_of(site.call("POST", f"/v1/queries/{AB}/{action}", json={"reason": "x"})) == "auth-not-permitted"
 
 
 # -- the promise ---------------------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ def test_nonsense_is_no_answer(name: str, wrong: Any) -> None:
         ("min_trusts", 0), ("min_trusts", "2"), ("min_trusts", True), ("datasets", []), ("datasets", ["a b"]),
         ("team", []),
         ("title", "two\nlines"), ("title", "x" * 201), ("title", " "), ("title", "a\u202eb"), ("title", "\u200b"),
+        ("title", "-"), ("title", "a\u3164"), ("lay_summary", "…"), ("lay_summary", "\u2800"), ("funders", ["?!"]),
         ("lay_summary", ""), ("lay_summary", "a\x1b[31mb"), ("funders", []), ("terms", True),
         ("funders", ["a", "\u2066"]),
     ],
