@@ -1,4 +1,4 @@
-"""``python -m demo``: a federation of four made-up trusts on this machine, profiles, three questions, three answers.
+"""``python -m demo``: a federation of four made-up trusts on this machine, a project, three answers, the register.
 
 ``--keep`` (or ``KEEP=1``) leaves it running and says what to type next; ``--stop`` ends what was left running.
 """
@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ from demo.federation import Federation
 from demo.layout import PROJECT, Layout
 from demo.processes import DemoError, Part, Processes, Tools, still_running, stop_recorded
 from demo.questions import PROFILES, QUESTIONS, Question
+from demo.record import show_record
 from demo.screen import Screen
 
 EXAMPLE = "SELECT count(DISTINCT person_id) AS people FROM person"
@@ -79,6 +81,10 @@ def tell_next(screen: Screen, layout: Layout, tools: Tools) -> None:
     screen.say(f"  {tq} dataset show omop-5.4 person")
     screen.say(f"  {tq} query run -p {PROJECT} -e 1 {shlex.quote(EXAMPLE)}")
     screen.say(f"  {tq} budget show {PROJECT}")
+    address = tomllib.loads((layout.analyst / "client.toml").read_text())["coordinator"]
+    screen.say(
+        f"The public's pages (a browser warns of the demonstration's own certificate): https://{address}/public/"
+    )
     screen.say("Stop it:")
     where = "" if layout.base == BASE else f" --folder {shlex.quote(str(layout.base))}"
     screen.say(f"  {_short(Path(sys.executable))} -m demo --stop{where}")
@@ -101,7 +107,8 @@ def run(base: Path, keep: bool) -> int:
         stop_recorded(layout.record)
         layout.make()
         screen.title("TrustQuery: four trusts, one question, no patient leaves")
-        Federation(layout, processes, screen, tools).build()
+        federation = Federation(layout, processes, screen, tools)
+        federation.build()
         show_parts(screen, processes.parts, layout)
         screen.title("Profiles first: how many visits people have, so that bounds need not be guessed; no project pays")
         analyst(["profile", "request", *PROFILES, "--yes", "--max-epsilon", "0.5"], layout, tools)
@@ -114,6 +121,7 @@ def run(base: Path, keep: bool) -> int:
             pid = ask(question, layout, tools)
             screen.say(f"[dim]asked by process {pid}[/dim]")
             processes.check()
+        show_record(screen, federation.analyst, lambda words: analyst(words, layout, tools), layout.base)
         status = 0
     except DemoError as error:
         screen.console.print(f"\nThe demonstration failed: {error}", style="red", markup=False)
