@@ -19,7 +19,7 @@ def confirm_act(question: str, *, yes: bool) -> None:
         TrustQueryError: ``usage-invalid``.
     """
     if not yes and not (sys.stdin.isatty() and typer.confirm(question, err=True)):
-        raise TrustQueryError("usage-invalid", place="--yes", problem="it was not confirmed; nothing is signed or sent")
+        raise TrustQueryError("usage-invalid", place="--yes", problem="not confirmed, so nothing was signed or sent")
 
 
 def read_limit(text: str) -> Decimal | None:

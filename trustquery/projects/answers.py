@@ -8,6 +8,7 @@ from functools import cache
 from typing import Annotated, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from trustquery.errors import Problem, TrustQueryError, nearest
 from trustquery.projects.application import Application
@@ -52,10 +53,17 @@ def read_answer(name: str, value: Any) -> Any:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         # Where a part is wrong, what is said of the whole is noise: a team of one wrong member is not an empty team.
         parts = [item for item in faults if item["loc"]] or faults
-        raise TrustQueryError.of([_fault(question, item["loc"], item["msg"]) for item in parts]) from error
+        raise TrustQueryError.of([_fault(question, item["loc"], _words(question, item)) for item in parts]) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise TrustQueryError("project-answer", name, question=question.ask, problem="it is not data") from error
     return _adapter(name).dump_python(found, mode="json")
+
+
+def _words(question: Question, fault: ErrorDetails) -> str:
+    """What is wrong, in words; nobody is shown a regular expression."""
+    if fault["type"] == "string_pattern_mismatch":
+        return f"it is not written as it should be. {question.hint}"
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def _fault(question: Question, steps: tuple[int | str, ...], message: str) -> Problem:
