@@ -38,7 +38,7 @@ application.decide   -       -     others    -         -          -       -     
 project.read         own     own   any       -         any        -       -      -       any      any     | project
 project.budget       own     own   any       -         -          -       -      -       any      any     | project
 project.profiles     own     own   -         -         -          -       -      -       -        -       | project
-project.suspend      -       -     others    -         -          -       -      -       -        -       | project
+project.suspend      -       -     any       -         -          -       -      -       -        -       | project
 project.resume       -       -     others    -         -          -       -      -       -        -       | project
 project.close        -       own   -         -         -          -       -      -       -        -       | project
 query.preview        own     own   -         -         -          -       -      -       -        -       | project
@@ -46,7 +46,7 @@ query.submit         own     own   -         -         -          -       -     
 query.read           asked   asked -         -         -          -       -      -       -        -       | query
 query.cancel         asked   asked -         -         -          -       -      -       -        -       | query
 release.publish      -       own   -         -         -          -       -      -       -        -       | project
-release.withdraw     -       own   others    -         -          -       -      -       -        -       | project
+release.withdraw     -       own   any       -         -          -       -      -       -        -       | project
 """
 OPEN = {
     "session.open": "anybody",

@@ -212,6 +212,20 @@ def test_a_first_draft_concerns_its_team_alone(site: Site) -> None:
     assert may(actor(site, "ann"), "project.suspend", live).allowed
 
 
+def test_a_lead_who_names_the_whole_committee_in_a_draft_keeps_nobody_from_stopping_the_project(site: Site) -> None:
+    for name in ("ann", "bob"):
+        add(site, name, name, None, MEMBER)
+    add(site, "ada", "ada")
+    permitted(site, 1, member("ada", KEYS["ada"], "lead"))
+    names = [(name, KEYS[name].public.hex(), "analyst") for name in ("ann", "bob")]
+    draft(site, "ada", *names, version=2, state="draft")
+    resource = project_resource(site.base.store, site.base.rosters.found(), "stays")
+    for name in ("ann", "bob"):
+        assert may(actor(site, name), "project.suspend", resource).allowed
+        assert may(actor(site, name), "release.withdraw", resource).allowed
+        assert not may(actor(site, name), "project.resume", resource).allowed
+
+
 def test_being_named_in_an_amendments_draft_gives_nothing_in_the_live_project(site: Site) -> None:
     add(site, "second", "second")
     permitted(site, 1, member("ada", KEYS["ada"], "lead"))

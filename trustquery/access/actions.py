@@ -80,7 +80,8 @@ _ROWS: tuple[Action, ...] = (
     Action("project.read", "read a project's permit, state and trusts", {**_TEAM, **_READERS, _R.GOVERNANCE_OFFICER: _ANY}, hides=True),
     Action("project.budget", "see what a project was charged", {**_TEAM, **_READERS}, hides=True),
     Action("project.profiles", "see released profiles of a project's datasets", {**_TEAM}, hides=True),
-    Action("project.suspend", "suspend a project, with a reason", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    # Stopping is open to every member: else a lead could name the whole committee in a draft, and nobody could stop it.
+    Action("project.suspend", "suspend a project, with a reason", {_R.COMMITTEE_MEMBER: _ANY}, hides=True),
     Action("project.resume", "resume a suspended project: two members", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
     Action("project.close", "close a project with a close-down report", {_R.PROJECT_LEAD: _OWN}, hides=True),
     Action("query.preview", "ask which trusts would answer", {**_TEAM}, hides=True, within="project.read"),
@@ -89,7 +90,7 @@ _ROWS: tuple[Action, ...] = (
     Action("query.read", "see a question and its result", {**_ASKER}, hides=True),
     Action("query.cancel", "cancel a question", {**_ASKER}, hides=True),
     Action("release.publish", "publish a released result", {_R.PROJECT_LEAD: _OWN}, hides=True, within="project.read"),
-    Action("release.withdraw", "withdraw a release, with a reason", {_R.PROJECT_LEAD: _OWN, _R.COMMITTEE_MEMBER: _OTHERS}, hides=True, within="project.read"),
+    Action("release.withdraw", "withdraw a release, with a reason", {_R.PROJECT_LEAD: _OWN, _R.COMMITTEE_MEMBER: _ANY}, hides=True, within="project.read"),
 )
 # fmt: on
 ACTIONS: dict[str, Action] = {action.name: action for action in _ROWS}
