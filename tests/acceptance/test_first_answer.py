@@ -104,7 +104,7 @@ def test_only_the_coordinator_listens_and_only_on_what_it_declares(live: LiveFed
 def test_no_default_secret_opens_anything(live: LiveFederation) -> None:
     """No account exists that nobody made, and no token or key works that nobody was given."""
     users = live.coordinator_rows("SELECT name FROM users")
-    assert users == [("ada",)]
+    assert users == [("ada",), ("casey",), ("robin",)]
     port = re.search(r'listen = "127\.0\.0\.1:(\d+)"', (live.layout.coordinator / "coordinator.toml").read_text())
     assert port is not None
     import ssl

@@ -108,7 +108,7 @@ def test_what_was_decided_is_in_the_record(federation: Federation) -> None:
         "Ann returned the application: Say who benefits, and when.",
         "Ann of the data access committee signed permit version 1.",
         "Bob of the data access committee signed permit version 1, which is now approved.",
-        "Ann suspended the project: Its lead has left the university.",
+        "Bob suspended the project: Its lead has left the university.",
         "Ann and Bob resumed the project: A new lead is named.",
     ):
         assert words in record, record

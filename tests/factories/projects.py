@@ -85,8 +85,11 @@ def application(**changed: Any) -> Application:
 
 
 def signed(found: Application, lead: SigningKey, *members: SigningKey, begins: int) -> tuple[Permit, bytes, bytes]:
-    """The first permit of an application, its envelope signed by these members, and the application's own."""
-    permit = permit_from(found, 1, begins)
+    """The permit of an application, its envelope signed by these members, and the application's own.
+
+    The permit has the application's number: neither was renewed.
+    """
+    permit = permit_from(found, found.version, begins)
     return permit, permit.sign(*members).encode(), found.sign(lead).encode()
 
 

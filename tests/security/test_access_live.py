@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import NormalDist
 
 import httpx
@@ -17,8 +16,7 @@ import pytest
 from coordinator.api.context import token_hash
 from coordinator.fleet.server import METHODS
 from coordinator.store import Store
-from tests.factories.documents import permit
-from tests.lib.access_site import member
+from tests.factories.projects import application, team_member, today
 from tests.lib.access_world import GIVEN, query_row
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
 from tests.lib.statistics import area_error, area_under_curve
@@ -41,21 +39,18 @@ class Live:
     coordinator: LiveCoordinator
     nodes: dict[str, EnrolledNode]
     store: Store
-    folder: Path
     clients: list[httpx.Client] = field(default_factory=list)
+    previous: dict[str, str] = field(default_factory=dict)
 
     def permit(self, project: str, version: int, *people: tuple[str, str]) -> None:
-        """Sign a permit for these people (name, organisation), and add it by the command."""
-        now = int(time.time())
-        members = tuple(
-            member(name, KEYS[name], "lead", at).model_copy(update={"training_expires": now + 10_000})
-            for name, at in people
-        )
-        dates = {"valid_from": now - 10, "expires": now + 20_000}
-        document = permit(KEYS["zed"], project=project, version=version, members=members, **dates)
-        path = self.folder / f"{project}-{version}.dsse"
-        path.write_bytes(document.sign(KEYS["ann"], KEYS["bob"]).encode())
-        self.coordinator.cli("project", "add", "--permit", path)
+        """Have a project with these people (name, organisation) approved, or amended, and taken in by the command."""
+        team = tuple(team_member(KEYS[name].public.hex(), person=name, organisation=at) for name, at in people)
+        found = application(
+            project=project, version=version, previous=self.previous.get(project, ""), team=team,
+            submitted=int(time.time()), starts=today(-1), ends=today(30),
+        )  # fmt: skip
+        self.previous[project] = found.sha256
+        self.coordinator.add_project(found, KEYS[people[0][0]], KEYS["ann"], KEYS["bob"])
 
     def client(self, name: str) -> httpx.Client:
         """An open session of somebody's, and a connection that stays open."""
@@ -85,18 +80,20 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         "".join(f'[[people]]\nperson = "{n}"\nname = "{n}"\nkey = "{KEYS[n].public.hex()}"\n' for n in ("ann", "bob"))
     )
     coordinator = LiveCoordinator(folder)
-    nodes = {ods: coordinator.enrol(ods) for ods in ("RX1", "RX2")}
-    coordinator.install_roster()
-    for name in ("ada", "eve", "zed"):
-        coordinator.cli("user", "add", name, "--key", KEYS[name].public.hex(), "--organisation", "University")
     store = Store(f"sqlite+pysqlite:///{coordinator.home}/coordinator.sqlite")
-    found = Live(coordinator, nodes, store, folder)
-    found.permit("zeds", 1, ("zed", "University"))
-    yield found
-    for client in found.clients:
-        client.close()
-    store.close()
-    coordinator.end()
+    found = Live(coordinator, {}, store)
+    try:
+        found.nodes.update({ods: coordinator.enrol(ods) for ods in ("RX1", "RX2")})
+        coordinator.install_roster()
+        for name in ("ada", "eve", "zed"):
+            coordinator.cli("user", "add", name, "--key", KEYS[name].public.hex(), "--organisation", "University")
+        found.permit("zeds", 1, ("zed", "University"))
+        yield found
+    finally:
+        for client in found.clients:
+            client.close()
+        store.close()
+        coordinator.end()
 
 
 # -- AUZ-01: streams --------------------------------------------------------------------------------------------------
