@@ -56,6 +56,7 @@ HIDDEN = ("--help", "--install-completion", "--show-completion")
 
 def disclosure_profiles() -> str:
     """Every disclosure profile, and why a figure is Suppressed."""
+    from trustquery.outputs import criteria
     from trustquery.outputs.profiles import NOT_PROTECTION, PROFILES, REASONS
 
     rows = [
@@ -81,6 +82,12 @@ def disclosure_profiles() -> str:
         columns hold numbers, have no number there, and the reason in a column of its own.
         """,
         table(["Reason", "In words"], [[f"`{code}`", words] for code, words in REASONS.items()]),
+        "## The record of a release",
+        f"""
+        {doc(criteria)} `tq query result QUERY --format json` shows it with its hash, and so does what is published.
+        [JSON Schema](../../trustquery/outputs/schema/criteria.schema.json).
+        """,
+        fields(criteria.Criteria),
     ]
     return join(*parts)
 

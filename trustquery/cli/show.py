@@ -238,6 +238,7 @@ def _document(result: Result) -> dict[str, Any]:
             "delta": str(result.cost.delta),
             "delta_atto": result.cost.delta_atto,
         },
+        "criteria": None if result.criteria is None else result.criteria.record(),
         "left": {node: dict(left) for node, left in result.shares.items()},
         "notes": list(result.notes),
     }

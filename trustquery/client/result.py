@@ -11,6 +11,7 @@ from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.explain import Cost
 from trustquery.identity import Answer, Intent, Roster
 from trustquery.outputs import NOT_PROTECTION, Estimate, Table, own_cells, read, read_keys, trust_axis
+from trustquery.outputs.criteria import Criteria, criteria_of
 from trustquery.outputs.wanted import Wanted, wanted
 from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection, read_vector
 from trustquery.protocol.pairs import add_pairs
@@ -48,6 +49,7 @@ class Result:
     Attributes:
         notes: sentences that belong to every figure here.
         shares: what is left of each budget scope, as the trusts showed it before the query: node to scope to share.
+        criteria: the record of what the release was disclosed under, bound to it by the hashes of what was signed.
         disclosure: the profile that the table is shown under, and who asked for it.
         merge_checked: whether the sum was repeated here from the vectors that the trusts signed.
     """
@@ -59,6 +61,7 @@ class Result:
     notes: tuple[str, ...]
     shares: Mapping[str, Mapping[str, float]]
     merge_checked: bool
+    criteria: Criteria | None = None
     disclosure: Wanted = field(default_factory=lambda: wanted("none", ()))
 
     @property
@@ -145,7 +148,8 @@ def read_result(
         vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
         table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here, profile=shown.profile)
     notes = _notes(answers, checked, plan, table)
-    return Result(str(view["query"]), table, trusts, cost, notes, shares, checked, shown)
+    criteria = criteria_of(intent, answers, plan)
+    return Result(str(view["query"]), table, trusts, cost, notes, shares, checked, criteria, shown)
 
 
 def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Merged) -> bool:
