@@ -54,6 +54,44 @@ HIDDEN = ("--help", "--install-completion", "--show-completion")
 # --- errors, functions, catalogues
 
 
+def disclosure_profiles() -> str:
+    """Every disclosure profile, and why a figure is Suppressed."""
+    from trustquery.outputs import criteria
+    from trustquery.outputs.profiles import NOT_PROTECTION, PROFILES, REASONS
+
+    rows = [
+        [f"`{profile.name}`", profile.minimum_released_count or "none", profile.rounding if profile.rounding > 1 else
+         "not rounded", profile.words]
+        for profile in PROFILES.values()
+    ]  # fmt: skip
+    parts = [
+        f"""
+        How noised counts are shown. {NOT_PROTECTION} The list is closed, and an unknown name is refused. The minimum
+        released count is itself shown; every smaller noised count, zero and negative ones too, is Suppressed. Counts
+        that are shown are then rounded, halves upwards.
+        """,
+        table(["Profile", "Minimum released count", "Rounded to the nearest", "What it is"], rows),
+        """
+        A project's permit names one. Where a trust asks for a stricter one in its signed answer, the largest minimum
+        and the coarsest rounding of all are used together.
+        """,
+        "## Why a figure is Suppressed",
+        """
+        *Suppressed* is a value with a reason, never 0 and never an empty cell. Its intervals are suppressed with it. In
+        JSON such a cell has `suppressed` and `reason` and no value; CSV says `Suppressed`; Arrow and pandas, whose
+        columns hold numbers, have no number there, and the reason in a column of its own.
+        """,
+        table(["Reason", "In words"], [[f"`{code}`", words] for code, words in REASONS.items()]),
+        "## The record of a release",
+        f"""
+        {doc(criteria)} `tq query result QUERY --format json` shows it with its hash, and so does what is published.
+        [JSON Schema](../../trustquery/outputs/schema/criteria.schema.json).
+        """,
+        fields(criteria.Criteria),
+    ]
+    return join(*parts)
+
+
 def errors() -> str:
     """Every error code, a section each."""
     from trustquery.errors import CATALOGUE, Exit

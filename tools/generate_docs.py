@@ -68,6 +68,7 @@ def pages() -> list[Page]:
         Page("documents", "Signed documents", "governance, developers", docs_pages.documents),
         Page("wire", "The wire between node and coordinator", "developers", docs_pages.wire),
         Page("gate", "The gate's steps", "governance, trust IT, developers", docs_pages.gate),
+        Page("disclosure-profiles", "Disclosure profiles", "everyone", docs_pages.disclosure_profiles),
         Page("states", "State machines", "trust IT, developers", docs_pages.states),
         Page("roles", "Roles", "everyone", docs_pages.roles),
     ]

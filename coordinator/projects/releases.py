@@ -11,8 +11,11 @@ from coordinator.services import Base
 from coordinator.store import QueryRow, ReleaseEventRow
 from trustquery.codelists import PublicTable, shipped
 from trustquery.errors import TrustQueryError
+from trustquery.identity import Answer, Envelope, Intent
 from trustquery.model import Query
 from trustquery.outputs import own_cells, read, read_keys, trust_axis
+from trustquery.outputs.criteria import criteria_of
+from trustquery.outputs.wanted import wanted
 from trustquery.planning import compile_plan
 from trustquery.protocol.answers import read_vector
 
@@ -63,11 +66,19 @@ def _write(base: Base, row: QueryRow, action: str, actor: str, reason: str, tabl
         change.note(action, actor, f"Query {row.query_hash[:12]}, release {row.release_id[:12]}. {done}")
 
 
+def _signed(row: QueryRow, result: dict[str, Any]) -> tuple[Intent, list[Answer]]:
+    """The intent and the answers that a released result is made of; they were verified when they came."""
+    intent = Intent.from_payload(Envelope.decode(row.intent, kind=Intent.KIND).payload)
+    signed = (Envelope.decode(str(item["envelope"]).encode(), kind=Answer.KIND) for item in result["trusts"])
+    return intent, [Answer.from_payload(envelope.payload) for envelope in signed]
+
+
 def result_table(base: Base, row: QueryRow) -> dict[str, Any]:
-    """The released table as JSON data: what ``trustquery.outputs.Table.document`` gives.
+    """The released table as JSON data: what ``trustquery.outputs.Table.document`` gives, and the criteria's record.
 
     Raises:
-        TrustQueryError: ``query-catalogue-mismatch``: the catalogue has changed since; ``query-plan-mismatch``.
+        TrustQueryError: ``query-catalogue-mismatch``: the catalogue has changed since; ``query-plan-mismatch``;
+            ``policy-profile-unknown``.
     """
     model = Query.from_payload(row.model)
     catalogue = base.catalogues.get(model.catalogue_id)
@@ -80,11 +91,16 @@ def result_table(base: Base, row: QueryRow) -> dict[str, Any]:
         raise TrustQueryError("query-plan-mismatch", place="plan_hash")
     result = json.loads(row.result or b"{}")
     here = {str(item["node"]) for item in result["trusts"]}
+    intent, answers = _signed(row, result)
+    profile = wanted(intent.disclosure_profile, answers).profile
+    record = {"criteria": criteria_of(intent, answers, plan).record()}
     if plan.has_unknown_keys:
         found = {str(label): (int(total), int(trusts)) for label, total, trusts in result["vector"]}
-        return read_keys(model, plan, found, public).document()
+        return read_keys(model, plan, found, public, profile=profile).document() | record
     if trust_axis(plan) is not None and all(item["vector"] for item in result["trusts"]):
         vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
-        return read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here).document()
+        return (
+            read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here, profile=profile).document() | record
+        )
     merged = [int(number) for number in result["vector"]]
-    return read(model, plan, merged, len(here), catalogue, public, here).document()
+    return read(model, plan, merged, len(here), catalogue, public, here, profile=profile).document() | record

@@ -19,6 +19,7 @@ from trustquery.language import compile_query
 from trustquery.language.parameters import read_parameters
 from trustquery.model import Query
 from trustquery.model.trusts import trusts_of
+from trustquery.outputs import profile_named
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 from trustquery.privacy.budget import delta_for, rho_nano_of
 
@@ -157,6 +158,7 @@ def _check_intent(intent: Intent, permit: Permit, query: Query, plan: Plan, arou
             raise TrustQueryError(
                 "auth-document", place=name, document="intent", problem=f"its {name} is not what it should be"
             )
+    profile_named(intent.disclosure_profile)
     if trusts_of(query) not in ((), intent.nodes):
         raise TrustQueryError("query-trusts-differ", place="nodes")
     if intent.mode != "local":

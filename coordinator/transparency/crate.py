@@ -233,6 +233,10 @@ def use_crate(use: Use, entry: Entry, federation: str, home: str) -> bytes:
     if use.published is not None:
         files["outputs/table.json"] = _json(use.published)
         outputs.append(_file("outputs/table.json", files["outputs/table.json"], "Result table", "application/json"))
+        if "criteria" in use.published:
+            files["outputs/criteria.json"] = _json(use.published["criteria"])
+            words = "Criteria under which it was disclosed"
+            outputs.append(_file("outputs/criteria.json", files["outputs/criteria.json"], words, "application/json"))
     reviews = _reviews(use, entry.approved)
     run: Node = {
         "@id": "#use",

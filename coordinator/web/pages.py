@@ -58,6 +58,8 @@ def percent(chance: Decimal) -> str:
 
 def estimate(cell: Mapping[str, Any]) -> str:
     """An estimate as a range of its noise: about 1,240, likely 1,210 to 1,270."""
+    if "suppressed" in cell:
+        return f"Suppressed: {cell['reason']}"
     value, low, high = cell["value"], cell["low"], cell["high"]
     if value is None:
         return "Too noisy to say"

@@ -15,7 +15,7 @@ from tests.factories.catalogues import made_up
 from tests.property.budgets import examples
 from trustquery.language import compile_query
 from trustquery.model import Query
-from trustquery.outputs import Estimate, KeyCell, Table, read
+from trustquery.outputs import PROFILES, Estimate, KeyCell, Table, read
 from trustquery.planning import compile_plan
 
 LEAVES = [
@@ -101,3 +101,27 @@ def test_any_arithmetic_gives_a_table(data: st.DataObject) -> None:
     few = data.draw(st.lists(st.sampled_from(WORST), min_size=1, max_size=30))
     merged = [few[place % len(few)] for place in range(plan.length)]
     every_cell_is_sound(read(query, plan, merged, data.draw(st.sampled_from([1, 200])), made_up()))
+
+
+@examples(ci=150, full=5_000)
+@given(data=st.data())
+def test_under_a_profile_no_arithmetic_tells_one_suppressed_count_from_another(data: st.DataObject) -> None:
+    profile = PROFILES[data.draw(st.sampled_from([name for name in PROFILES if name != "none"]))]
+    number, condition, order = data.draw(numbers()), data.draw(conditions()), data.draw(numbers(2))
+    inner = f"SELECT *, CASE WHEN sex = 'F' THEN 1 ELSE 2 END AS kind FROM ({INNER}) r"
+    sql = f"SELECT sex, {number} AS x FROM ({inner}) s WHERE {condition} ORDER BY {order} DESC, sex LIMIT 40"
+    if data.draw(st.booleans()):
+        sums = f"sum({number}) AS x, max({number}) AS y, count(*) AS c"
+        sql = f"SELECT sex, {sums} FROM ({inner}) s GROUP BY sex ORDER BY y"
+    query = compile_query(sql, made_up(), epsilon=Decimal(1))
+    plan = compile_plan(query, made_up())
+    few = data.draw(st.lists(st.sampled_from([*WORST, 8, 9, 11, 12, 40]), min_size=1, max_size=30))
+    merged = [few[place % len(few)] for place in range(plan.length)]
+    other = list(merged)
+    for block in plan.blocks:
+        for place in range(block.offset, block.offset + block.length if block.kind.startswith("count") else 0):
+            if merged[place] < profile.minimum_released_count:
+                other[place] = data.draw(st.integers(-(2**64), profile.minimum_released_count - 1))
+    one, two = (read(query, plan, vector, 3, made_up(), profile=profile) for vector in (merged, other))
+    assert one.document() == two.document()
+    every_cell_is_sound(one)

@@ -12,6 +12,7 @@ __all__ = ["combined_text", "estimate_text", "number_text", "share_text"]
 
 NONE = "too noisy to say"
 UNKNOWN = "not known"
+SUPPRESSED = "Suppressed"
 
 
 def _places(half_width: float) -> int:
@@ -31,6 +32,8 @@ def number_text(value: float, half_width: float | None = None) -> str:
 
 def estimate_text(cell: Estimate) -> tuple[str, str]:
     """An estimate and its interval: ("1,240", "1,210 to 1,270")."""
+    if cell.suppressed:
+        return SUPPRESSED, SUPPRESSED
     if cell.value is None or cell.low is None or cell.high is None:
         return NONE, NONE
     half = (cell.high - cell.low) / 2
@@ -43,6 +46,8 @@ def estimate_text(cell: Estimate) -> tuple[str, str]:
 
 def combined_text(cell: Estimate) -> str:
     """A rate's interval for noise and sampling, with as many places as its other interval: "0.38 to 0.44"."""
+    if cell.suppressed:
+        return SUPPRESSED
     if cell.value is None or cell.low is None or cell.high is None:
         return NONE
     if cell.combined is None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from trustquery.cli.numbers import combined_text, estimate_text, number_text, share_text
+from trustquery.cli.numbers import SUPPRESSED, combined_text, estimate_text, number_text, share_text
 from trustquery.cli.output import Format, data, data_json, say
 from trustquery.cli.progress import WORDS
 from trustquery.cli.tables import show_rows, stdout_console
@@ -151,7 +151,7 @@ def show_result(result: Result, form: Format) -> None:
     elif form is Format.TABLE:
         _table(result)
     else:
-        flat = result.table.flat_columns()
+        flat = result.table.flat_columns(SUPPRESSED)
         rows = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
         if form is Format.JSONL:
             for row in rows:
@@ -238,6 +238,7 @@ def _document(result: Result) -> dict[str, Any]:
             "delta": str(result.cost.delta),
             "delta_atto": result.cost.delta_atto,
         },
+        "criteria": None if result.criteria is None else result.criteria.record(),
         "left": {node: dict(left) for node, left in result.shares.items()},
         "notes": list(result.notes),
     }

@@ -24,6 +24,7 @@ from trustquery.identity import Input, Intent, SigningKey
 from trustquery.language import compile_query
 from trustquery.language.parameters import Parameters, write_parameters
 from trustquery.model import Query as Model
+from trustquery.outputs import profile_named
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 from trustquery.privacy.budget import delta_for
 
@@ -208,6 +209,8 @@ class Query:
             raise TrustQueryError.of([*given, few.problem])
 
     def _submit(self, wait: int) -> tuple[Intent, str]:
+        # Before anything is spent: a result that nobody may show is no result.
+        profile_named(self.project.permit.disclosure_profile)
         connection = self.project.connection
         key = SigningKey.load(connection.home.key_path(connection.settings))
         permit = self.project.permit

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.explain import Cost
 from trustquery.identity import Answer, Intent, Roster
-from trustquery.outputs import Estimate, Table, own_cells, read, read_keys, trust_axis
+from trustquery.outputs import NOT_PROTECTION, Estimate, Table, own_cells, read, read_keys, trust_axis
+from trustquery.outputs.criteria import Criteria, criteria_of
+from trustquery.outputs.wanted import Wanted, wanted
 from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection, read_vector
 from trustquery.protocol.pairs import add_pairs
 
@@ -47,6 +49,8 @@ class Result:
     Attributes:
         notes: sentences that belong to every figure here.
         shares: what is left of each budget scope, as the trusts showed it before the query: node to scope to share.
+        criteria: the record of what the release was disclosed under, bound to it by the hashes of what was signed.
+        disclosure: the profile that the table is shown under, and who asked for it.
         merge_checked: whether the sum was repeated here from the vectors that the trusts signed.
     """
 
@@ -57,6 +61,8 @@ class Result:
     notes: tuple[str, ...]
     shares: Mapping[str, Mapping[str, float]]
     merge_checked: bool
+    criteria: Criteria | None = None
+    disclosure: Wanted = field(default_factory=lambda: wanted("none", ()))
 
     @property
     def answered(self) -> int:
@@ -112,6 +118,7 @@ def read_result(
 
     Raises:
         TrustQueryError: ``auth-document``: the coordinator's result is not what the trusts signed;
+            ``policy-profile-unknown``: nothing may be shown;
             ``query-too-few-trusts`` or the trusts' own refusals when there is no result.
     """
     result = view["result"]
@@ -125,21 +132,24 @@ def read_result(
     answered = sum(trust.answered for trust in trusts)
     if result["vector"] is None or answered < intent.min_trusts:
         raise _no_result(intent, trusts)
+    shown = wanted(intent.disclosure_profile, answers)
     merged: Merged
     here = {trust.node for trust in trusts if trust.answered}
     if plan.has_unknown_keys:
         merged = {str(label): (int(total), int(count)) for label, total, count in result["vector"]}
         if any(not 1 <= count <= answered for _, count in merged.values()):
             raise TrustQueryError("auth-document", document="result", problem="it counts other trusts than answered")
-        table = read_keys(model, plan, merged, public)
+        table = read_keys(model, plan, merged, public, profile=shown.profile)
     else:
         merged = [int(number) for number in result["vector"]]
-        table = read(model, plan, merged, answered, catalogue, public, here)
+        table = read(model, plan, merged, answered, catalogue, public, here, profile=shown.profile)
     checked = _merge_again(result["trusts"], intent, plan, roster, merged)
     if checked and trust_axis(plan) is not None:
         vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
-        table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here)
-    return Result(str(view["query"]), table, trusts, cost, _notes(answers, checked, plan, table), shares, checked)
+        table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here, profile=shown.profile)
+    notes = _notes(answers, checked, plan, table)
+    criteria = criteria_of(intent, answers, plan)
+    return Result(str(view["query"]), table, trusts, cost, notes, shares, checked, criteria, shown)
 
 
 def _merge_again(items: Sequence[Any], intent: Intent, plan: Plan, roster: Roster, merged: Merged) -> bool:
@@ -212,6 +222,10 @@ def _notes(answers: Sequence[Answer], checked: bool, plan: Plan, table: Table) -
     notes = ["Intervals are 95 % and cover the noise only."]
     if any(column.rate for column in table.columns):
         notes.append("Rates have a second interval, which covers noise and sampling together.")
+    if table.profile.withholds:
+        notes += [table.profile.sentence(), NOT_PROTECTION]
+        if table.profile.rounding > 1:
+            notes.append("Intervals of what was rounded have room for the rounding besides.")
     if plan.has_unknown_keys:
         notes.append("Keys were found in the data: each sum is of the trusts that released it; rare keys are absent.")
     if not all(has_rollback_protection(answer) for answer in answers):

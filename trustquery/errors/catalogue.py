@@ -191,6 +191,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-mode-unavailable", "release mode {mode} is not available", "use mode local"),
     _entry("policy-witness-unavailable", "the policy of {trust} asks for witnesses and none are available: rule witnesses", "governance signs bootstrap = true until witnesses exist"),
     _entry("policy-bootstrap", "the trust runs without witnesses, so a restored backup of its ledger would not be noticed", "its governance names witnesses as soon as there are some"),
+    _entry("policy-profile-unknown", "there is no disclosure profile {profile}, so nothing may be shown under it", "use one of: {known}; docs/reference/disclosure-profiles.md"),
+    _entry("policy-disclosure-floor", "the trust asks that tables with its figures are shown at least as {profile} shows them", "nothing to do: the strictest profile of the trusts that answered was used"),
     _entry("policy-optout-unavailable", "opt-outs cannot be applied at this trust yet, and the data are not declared synthetic", "the trust sets up its opt-out list before it answers"),
     _entry("policy-stopped", "the trust has stopped answering", "its governance officer resumes with `tq-node resume`", retry=True),
     _entry("policy-analyst-suspended", "this trust has suspended you after three unanswered queries in 30 days", "wait, or ask the trust's governance officer"),

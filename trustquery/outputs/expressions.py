@@ -2,6 +2,10 @@
 
 Values are None (NULL), plain Python values (of keys and literals), ``OTHER`` (a key's *other* cell: a value, but none
 of the list) and figures. Logic is three-valued, and a comparison with NULL, OTHER or an undefined figure is NULL.
+
+A suppressed figure is a value of its own, neither NULL nor a number. Whatever needs it to be worked out is suppressed
+as well: arithmetic, a comparison, IS NULL, COALESCE, a CASE whose condition depends on it. Only a logic that another
+part decides (``true OR …``) is decided.
 """
 
 from __future__ import annotations
@@ -12,10 +16,10 @@ from typing import Final
 
 from trustquery.catalogue.schema import ColumnType
 from trustquery.model.nodes import AggregateRef, FieldRef, KeyRef, Literal, OutputCall, OutputExpression
-from trustquery.outputs.figures import UNDEFINED, Figure, constant, extreme
+from trustquery.outputs.figures import UNDEFINED, Figure, constant, extreme, suppressed
 from trustquery.outputs.table import KeyCell
 
-__all__ = ["OTHER", "Cell", "Value", "evaluate", "holds", "value_of_cell"]
+__all__ = ["OTHER", "Cell", "Value", "evaluate", "holds", "is_suppressed", "value_of_cell"]
 
 
 class _Other:
@@ -38,6 +42,8 @@ def value_of_cell(cell: Cell) -> Value:
     if isinstance(cell, KeyCell):
         if cell.kind == "value":
             return cell.value
+        if cell.kind == "suppressed":
+            return suppressed("made-of-suppressed")
         return None if cell.kind == "missing" else OTHER
     return cell
 
@@ -58,15 +64,22 @@ def evaluate(node: OutputExpression, look: Look) -> Value:
     name = node.function
     if name == "case":
         for place in range(0, len(node.arguments) - 1, 2):
-            if evaluate(node.arguments[place], look) is True:
+            found = evaluate(node.arguments[place], look)
+            if found is True:
                 return evaluate(node.arguments[place + 1], look)
+            if is_suppressed(found):
+                return suppressed("made-of-suppressed")
         return evaluate(node.arguments[-1], look)
     values = [evaluate(argument, look) for argument in node.arguments]
     if name in ("and", "or"):
         decisive = name == "or"
         if any(value is decisive for value in values):
             return decisive
+        if any(map(is_suppressed, values)):
+            return suppressed("made-of-suppressed")
         return None if any(not isinstance(value, bool) for value in values) else not decisive
+    if name in _LOOKS_FIRST and is_suppressed(values[0]):
+        return suppressed("made-of-suppressed")
     if name == "not":
         return not values[0] if isinstance(values[0], bool) else None
     if name == "is_null":
@@ -78,15 +91,25 @@ def evaluate(node: OutputExpression, look: Look) -> Value:
     if name in _COMPARISONS:
         return _compare(name, values[0], values[1])
     if name == "nullif":
-        return None if _compare("eq", values[0], values[1]) is True else values[0]
+        same = _compare("eq", values[0], values[1])
+        return same if is_suppressed(same) else None if same is True else values[0]
     if name == "in":
-        found = [_compare("eq", values[0], value) for value in values[1:]]
-        return True if True in found else None if None in found else False
+        each = [_compare("eq", values[0], value) for value in values[1:]]
+        return True if True in each else None if None in each else False
     return _arithmetic(name, values)
 
 
+_LOOKS_FIRST = ("not", "is_null", "in")
+"""Functions that are nothing without their first argument."""
+
+
+def is_suppressed(value: object) -> bool:
+    """Whether a disclosure profile withholds a value."""
+    return isinstance(value, Figure) and bool(value.suppressed)
+
+
 def _missing(value: Value) -> bool:
-    return value is None or (isinstance(value, Figure) and value.value is None)
+    return value is None or (isinstance(value, Figure) and value.value is None and not value.suppressed)
 
 
 def number_of(value: Value) -> Figure | None:
@@ -105,6 +128,8 @@ def number_of(value: Value) -> Figure | None:
 
 def _extreme(values: list[Value], *, largest: bool) -> Value:
     """NULLs are left out, as in DuckDB; an undefined figure makes the result undefined."""
+    if any(map(is_suppressed, values)):
+        return suppressed("made-of-suppressed")
     known = [value for value in values if value is not None]
     if any(value is OTHER for value in known) or not known:
         return None
@@ -132,7 +157,9 @@ _COMPARISONS: dict[str, Callable[[int], bool]] = {
 }
 
 
-def _compare(name: str, left: Value, right: Value) -> bool | None:
+def _compare(name: str, left: Value, right: Value) -> bool | Figure | None:
+    if is_suppressed(left) or is_suppressed(right):
+        return suppressed("made-of-suppressed")
     one, other = _plain(left), _plain(right)
     if one is None or other is None:
         return None
@@ -143,6 +170,8 @@ def _compare(name: str, left: Value, right: Value) -> bool | None:
 
 
 def _arithmetic(name: str, values: list[Value]) -> Figure | None:
+    if any(map(is_suppressed, values)):
+        return suppressed("made-of-suppressed")
     figures = [number_of(value) for value in values]
     known = [figure for figure in figures if figure is not None]
     if len(known) < len(figures):

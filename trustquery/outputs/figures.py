@@ -31,7 +31,7 @@ from trustquery.outputs import sampling
 from trustquery.outputs.sampling import Z95, Sample
 from trustquery.outputs.table import Estimate
 
-__all__ = ["UNDEFINED", "Z95", "Figure", "constant", "noised"]
+__all__ = ["UNDEFINED", "Z95", "Figure", "constant", "noised", "suppressed"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Figure:
         sample: the counts that the figure is made of, where it is a sum of counts or of rates.
         wide: the interval for noise and sampling, where it is not made from ``interval`` and ``sample``.
         step: of a linear figure whose noise is a whole number of equal steps, that step; else 0.
+        suppressed: why a disclosure profile withholds the figure (``profiles.REASONS``), and then it has no value; "".
+        least: of a count under a profile, the smallest one that is shown; a sum or difference below it is Suppressed.
     """
 
     value: float | None
@@ -57,6 +59,8 @@ class Figure:
     sample: Sample | None = None
     wide: tuple[float, float] | None = None
     step: float = 0.0
+    suppressed: str = ""
+    least: float = 0.0
 
     @property
     def sd(self) -> float:
@@ -90,15 +94,16 @@ class Figure:
     def estimate(self, *, rate: bool = False) -> Estimate:
         """As a cell of a table; of a ``rate`` with both intervals."""
         if self.value is None:
-            return Estimate(None)
+            return Estimate(None, suppressed=self.suppressed)
         return Estimate(self.value, *self.interval, combined=self.combined if rate else None)
 
-    # -- arithmetic: every operation gives UNDEFINED where an operand is, or where the result is not finite
+    # -- arithmetic: every operation gives UNDEFINED where an operand is, or where the result is not finite; and a
+    # suppressed figure where one of the operands is, whatever the other one is
 
     def plus(self, other: Figure, sign: float = 1.0) -> Figure:
         """Sum, or difference with ``sign`` -1."""
         if self.value is None or other.value is None:
-            return UNDEFINED
+            return _without(self, other)
         terms = dict(self.terms)
         for draw, term in other.terms.items():
             terms[draw] = terms.get(draw, 0.0) + sign * term
@@ -111,7 +116,8 @@ class Figure:
                 ends = None
         linear = self.linear and other.linear
         sample, wide = _summed([self, other.times_number(sign)])
-        return Figure(value, terms, linear, ends, counted, sample, wide, _step([self, other]))._finite()
+        found = Figure(value, terms, linear, ends, counted, sample, wide, _step([self, other]))._finite()
+        return _held(found, max(self.least, other.least))
 
     @property
     def distances(self) -> tuple[float, float]:
@@ -127,17 +133,18 @@ class Figure:
     def times_number(self, factor: float) -> Figure:
         """The figure in another unit."""
         if self.value is None:
-            return UNDEFINED
+            return _without(self)
         ends, wide = (_turned(found, factor) for found in (self.ends, self.wide))
         terms = {draw: term * factor for draw, term in self.terms.items()}
         counted, sample = self.counted and factor > 0, sampling.scaled(self.sample, factor)
         step = self.step * abs(factor) if math.isfinite(self.step * factor) else 0.0
-        return Figure(self.value * factor, terms, self.linear, ends, counted, sample, wide, step)._finite()
+        found = Figure(self.value * factor, terms, self.linear, ends, counted, sample, wide, step)._finite()
+        return _held(found, self.least if factor == 1 else 0.0)
 
     def times(self, other: Figure) -> Figure:
         """Product."""
         if self.value is None or other.value is None:
-            return UNDEFINED
+            return _without(self, other)
         if not other.terms:
             return self.times_number(other.value)
         if not self.terms:
@@ -151,7 +158,7 @@ class Figure:
     def over(self, other: Figure) -> Figure:
         """Quotient; UNDEFINED where the divisor cannot be told from zero at 95 %."""
         if self.value is None or other.value is None or other.value == 0:
-            return UNDEFINED
+            return _without(self, other)
         if not other.terms:
             return self.times_number(1 / other.value)
         low, high = other.interval
@@ -179,7 +186,7 @@ class Figure:
             slope: derivative at the value, or a bound on it.
         """
         if self.value is None:
-            return UNDEFINED
+            return _without(self)
         low, high = self.interval
         ends = (function(low), function(high)) if self.terms or self.ends else None
         terms = {draw: term * slope for draw, term in self.terms.items()}
@@ -193,14 +200,14 @@ class Figure:
     def root(self) -> Figure:
         """Square root; UNDEFINED below zero, and at zero where there is noise."""
         if self.value is None or self.value < 0 or (self.value == 0 and self.terms):
-            return UNDEFINED
+            return _without(self)
         slope = 0.5 / math.sqrt(self.value) if self.value else 0.0
         return replace(self.mapped(lambda x: math.sqrt(max(x, 0.0)), slope), sample=None, wide=None)
 
     def absolute(self) -> Figure:
         """Absolute value. An interval that holds zero begins at zero."""
         if self.value is None:
-            return UNDEFINED
+            return _without(self)
         low, high = self.interval
         size = self.times_number(-1.0 if self.value < 0 else 1.0)
         if low <= 0 <= high and self.terms:
@@ -233,6 +240,23 @@ class Figure:
 UNDEFINED = Figure(None)
 
 
+def suppressed(reason: str) -> Figure:
+    """A figure that a disclosure profile withholds; ``reason`` is a key of ``profiles.REASONS``."""
+    return Figure(None, suppressed=reason)
+
+
+def _without(*parts: Figure) -> Figure:
+    """What is computed from figures of which one has no value: Suppressed before UNDEFINED."""
+    return suppressed("made-of-suppressed") if any(part.suppressed for part in parts) else UNDEFINED
+
+
+def _held(found: Figure, least: float) -> Figure:
+    """A sum or difference of counts, which must be one that may be shown."""
+    if not least or found.value is None:
+        return found
+    return replace(found, least=least) if found.value >= least else suppressed("small-count")
+
+
 def constant(value: float) -> Figure:
     """A number without noise."""
     return Figure(value)._finite()
@@ -251,7 +275,7 @@ def total(figures: Iterable[Figure]) -> Figure:
     value, terms, draws = 0.0, dict[Hashable, float](), 0
     for one in parts:
         if one.value is None:
-            return UNDEFINED
+            return _without(*parts)
         value += one.value
         draws += len(one.terms)
         for draw, term in one.terms.items():
@@ -260,7 +284,8 @@ def total(figures: Iterable[Figure]) -> Figure:
     if draws == len(terms) and any(one.ends is not None for one in parts):
         ends = _squared_and_added(value, [one.distances for one in parts])
     linear, counted = (all(one.linear for one in parts), all(one._at_least_zero for one in parts))
-    return Figure(value, terms, linear, ends, counted, *_summed(parts), _step(parts))._finite()
+    found = Figure(value, terms, linear, ends, counted, *_summed(parts), _step(parts))._finite()
+    return _held(found, max((one.least for one in parts), default=0.0))
 
 
 def _step(figures: list[Figure]) -> float:
@@ -321,7 +346,7 @@ def extreme(figures: list[Figure], *, largest: bool) -> Figure:
     Where a plain number wins over a noised figure, the noise of that figure is kept for what is computed from it.
     """
     if any(one.value is None for one in figures):
-        return UNDEFINED
+        return _without(*figures)
     pick = max if largest else min
     chosen = pick(figures, key=lambda one: one.value if one.value is not None else 0.0)
     noisy = [one for one in figures if one.terms or one.ends is not None]

@@ -25,8 +25,17 @@ from trustquery.model.post import (
     fields_of_stage,
     joined_fields,
 )
-from trustquery.outputs.expressions import OTHER, Cell, Value, evaluate, holds, number_of, value_of_cell
-from trustquery.outputs.figures import UNDEFINED, Figure, constant, extreme, total
+from trustquery.outputs.expressions import (
+    OTHER,
+    Cell,
+    Value,
+    evaluate,
+    holds,
+    is_suppressed,
+    number_of,
+    value_of_cell,
+)
+from trustquery.outputs.figures import UNDEFINED, Figure, constant, extreme, suppressed, total
 from trustquery.outputs.table import KeyCell
 
 __all__ = ["Rows", "apply_tail", "run_stages"]
@@ -94,6 +103,8 @@ def cell_of(value: Value, field: Field) -> Cell:
     """A value as a cell of a column."""
     if not field.key:
         return number_of(value)
+    if is_suppressed(value):
+        return KeyCell("suppressed")
     if value is None or (isinstance(value, Figure) and value.value is None):
         return KeyCell("missing")
     if value is OTHER:
@@ -213,10 +224,14 @@ def _aggregate(aggregate: StageAggregate, rows: Rows) -> Figure | None:
         return constant(float(len(kept)))
     values = [value for row in kept if (value := evaluate(argument, _field_look(row))) is not None]
     if aggregate.function == "count":
-        return constant(float(sum(not (isinstance(v, Figure) and v.value is None) for v in values)))
+        # A suppressed figure is a value: that there is one is no secret.
+        known = (not isinstance(v, Figure) or v.value is not None or bool(v.suppressed) for v in values)
+        return constant(float(sum(known)))
     figures = [figure for value in values if (figure := number_of(value)) is not None]
     if not figures:
         return None
+    if any(figure.suppressed for figure in figures):
+        return suppressed("made-of-suppressed")
     if any(figure.value is None for figure in figures):
         return UNDEFINED
     if aggregate.function == "sum":

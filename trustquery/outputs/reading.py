@@ -33,13 +33,16 @@ from trustquery.model.query import Query
 from trustquery.model.rates import Count, count_of
 from trustquery.model.scope import Tables, rows_of
 from trustquery.model.unknown import read_label
-from trustquery.outputs import histograms
+from trustquery.outputs import histograms, own_counts
 from trustquery.outputs.consistent import agreed, counted_with
 from trustquery.outputs.expressions import Cell, Value, evaluate, value_of_cell
-from trustquery.outputs.figures import Z95, Figure, noised
+from trustquery.outputs.figures import Z95, Figure, noised, suppressed
 from trustquery.outputs.post import Rows, apply_tail, cell_of, run_stages
+from trustquery.outputs.presenting import Presented
+from trustquery.outputs.profiles import NONE, Profile
 from trustquery.outputs.sampling import Part, Sample
 from trustquery.outputs.table import Column, Estimate, KeyCell, Table
+from trustquery.outputs.trees import tree
 from trustquery.outputs.trusts import shown
 from trustquery.planning.plan import Block, Plan
 
@@ -54,6 +57,8 @@ def read(
     catalogue: Catalogue,
     public: PublicTables | None = None,
     answered: Collection[str] | None = None,
+    *,
+    profile: Profile = NONE,
 ) -> Table:
     """Turn a merged vector into a table, and do what the query asks of the table.
 
@@ -64,6 +69,7 @@ def read(
         catalogue: for labels.
         public: tables that an outer SELECT joins; those that ship when None.
         answered: names of the trusts that answered, for a table by trust: the others have no rows.
+        profile: how counts are shown; whatever follows the release is computed from what is shown.
 
     Returns:
         One row a cell (a bin of a cell, where a histogram is read bin by bin), first key slowest, in the plan's order,
@@ -76,12 +82,17 @@ def read(
     if len(merged) != plan.length or trusts < 1:
         raise TrustQueryError("internal-fault", incident="merged-shape")
     keys = [_key_cells(key, query, catalogue) for key in query.keys]
-    release = _Release(query, plan, merged, keys, lambda _: trusts)
+    release = _Release(query, plan, merged, keys, lambda _: trusts, profile)
     return _table(query, release, release.places(answered), public)
 
 
 def read_keys(
-    query: Query, plan: Plan, merged: Mapping[str, tuple[int, int]], public: PublicTables | None = None
+    query: Query,
+    plan: Plan,
+    merged: Mapping[str, tuple[int, int]],
+    public: PublicTables | None = None,
+    *,
+    profile: Profile = NONE,
 ) -> Table:
     """Turn the merged counts of a thresholded release into a table, and do what the query asks of the table.
 
@@ -89,6 +100,7 @@ def read_keys(
         query: for the outputs and what follows them.
         merged: label of a key to its sum and the number of trusts that released it, ≥ 1.
         public: tables that an outer SELECT joins; those that ship when None.
+        profile: as for ``read``.
 
     Returns:
         One row a key that any trust released, by value, *other* and *missing* last, unless the query filters, sorts or
@@ -103,25 +115,28 @@ def read_keys(
     if axis.type == ColumnType.INTEGER:
         found.sort(key=lambda item: (item[0][0] != "value", item[0][1] or 0))
     keys = [[KeyCell(*key) for key, _, _ in found]]
-    release = _Release(query, plan, [total for _, total, _ in found], keys, lambda cell: found[cell][2])
+    release = _Release(query, plan, [total for _, total, _ in found], keys, lambda cell: found[cell][2], profile)
     table = _table(query, release, release.places(), public)
     columns = (
         replace(column, caveats=(*column.caveats, "unknown-keys-thresholded")) if column.kind == "estimate" else column
         for column in table.columns
     )
-    return Table(tuple(columns), table.rows)
+    return Table(tuple(columns), table.rows, profile)
 
 
 def _table(query: Query, release: _Release, places: list[_Place], public: PublicTables | None) -> Table:
     fields = fields_of_release(query.keys, query.aggregates, query.outputs)
-    places = apply_tail(query.post.tail, places, release.look, release.cell)
+    tail, nodes = query.post.tail, [output.expression for output in query.outputs]
+    if release.profile.rounding > 1:
+        tail, nodes = own_counts.of_tail(tail, query), [own_counts.of_node(node, query) for node in nodes]
+    places = apply_tail(tail, places, release.look, release.cell)
     rows: Rows = [
-        [release.column(place, output.expression, field) for output, field in zip(query.outputs, fields, strict=True)]
-        for place in places
+        [release.column(place, node, field) for node, field in zip(nodes, fields, strict=True)] for place in places
     ]
     if query.post.stages:
         fields, rows = run_stages(query.post, fields, rows, public if public is not None else shipped())
-    return Table(tuple(map(_column, fields)), tuple(tuple(map(_shown, row, fields)) for row in rows))
+    shown_rows = tuple(tuple(map(_shown, row, fields)) for row in rows)
+    return Table(tuple(map(_column, fields)), shown_rows, release.profile)
 
 
 _Place = tuple[int, int]
@@ -138,9 +153,12 @@ class _Release:
         merged: Sequence[int],
         keys: list[list[KeyCell]],
         trusts: Callable[[int], int],
+        profile: Profile,
     ) -> None:
         """``keys`` are the cells along each axis; ``trusts`` says how many draws of noise a cell has."""
         self.query, self.plan, self.merged, self.keys, self.trusts = query, plan, merged, keys, trusts
+        self.profile = profile
+        self._presented = Presented(query, plan, profile, self._released) if profile.withholds else None
         self.bins = tidy_bins(query.outputs, query.post.tail, query.aggregates)
         self._counts: list[Count | None] = [None] * len(query.aggregates)
         if any(field.sampled.rate for field in check_post(query.post, query.keys, query.aggregates, query.outputs)):
@@ -183,6 +201,9 @@ class _Release:
         if isinstance(node, KeyRef):
             return self.keys[node.key][cell // self._strides[node.key] % len(self.keys[node.key])]
         if isinstance(node, AggregateRef):
+            place_of, own = divmod(node.aggregate, len(self.plan.blocks))[::-1]
+            if own and self._presented is not None:
+                return self._presented.own_count(self.plan.blocks[place_of], cell)
             return self._figure(self.plan.blocks[node.aggregate], cell)
         if isinstance(node, FieldRef):
             raise invalid()
@@ -195,9 +216,11 @@ class _Release:
             return self._quantile(blocks[0], cell, node, alone)
         name = (cell, node.arguments)
         if self._curve[0] != name:  # rows of one cell follow one another
-            events, censored = ([self._figure(block, cell, b) for b in range(block.width)] for block in blocks)
+            events, censored = ([self._released(block, cell, b) for b in range(block.width)] for block in blocks)
             risks = histograms.at_risk(events, censored)
             self._curve = (name, risks, histograms.survival(events, risks))
+            if self._presented is not None:
+                self._curve = (name, *self._presented.curve((cell, node.arguments), *self._curve[1:], events, censored))
         return self._curve[1 if node.function == "at_risk" else 2][bin_place]
 
     def _counted(self) -> tuple[Block, Block] | None:
@@ -211,6 +234,12 @@ class _Release:
         return None
 
     def _figure(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
+        """A cell's value as the profile shows it: what everything after release reads."""
+        if self._presented is not None:
+            return self._presented.figure(block, cell, bin_place)
+        return self._released(block, cell, bin_place)
+
+    def _released(self, block: Block, cell: int, bin_place: int = 0) -> Figure:
         """A cell's value in the statistic's own unit, agreed with other figures where they must add up."""
         if self._pairs is None or block not in self._pairs:
             return self._drawn(block, cell, bin_place)
@@ -247,6 +276,8 @@ class _Release:
         first = block.offset + cell * block.span
         positions = range(first, first + block.span)
         counts = [float(self.merged[position]) for position in positions]
+        if not self.profile.shows(sum(tree(bins.count, block.branching).consistent(counts))):
+            return suppressed("rests-on-small-count")
         share = float(str(getattr(node.arguments[1], "value", 0)))
         # A column of its own needs no more than its interval; what is computed from a quantile needs its noise.
         draws = () if alone else positions

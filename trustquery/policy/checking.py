@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from trustquery.catalogue import Catalogue, load
 from trustquery.errors import TrustQueryError, nearest
+from trustquery.outputs.profiles import PROFILES
 from trustquery.policy.data import ColumnRoles, DatasetRule
 from trustquery.policy.places import nearest_place, places_of, syntax_place
 from trustquery.policy.promised import percent, promised
@@ -97,8 +98,12 @@ def _refuses_all(policy: Policy) -> Iterator[tuple[str, str]]:
             yield f"queries.{name}", "Every query is refused: the list is empty."
     if queries.modes and "local" not in queries.modes:
         yield "queries.modes", "Every query is refused: secure-sum is not built yet."
-    if queries.min_released_count > 0:
-        yield "queries.min_released_count", "Every query is refused: no presentation profile withholds counts yet."
+    known = [PROFILES[name] for name in queries.disclosure_profiles if name in PROFILES]
+    if known and all(profile.minimum_released_count < queries.min_released_count for profile in known):
+        yield "queries.min_released_count", "Every query is refused: no accepted profile withholds as many counts."
+    for name in queries.disclosure_profiles:
+        if name not in PROFILES:
+            yield "queries.disclosure_profiles", f"There is no profile {name}: what names it is refused."
     if who.max_queries_per_hour == 0:
         yield "who.max_queries_per_hour", "Every query is refused: none is answered in an hour."
     if policy.review.every_query and not policy.review.template:

@@ -8,19 +8,18 @@ from trustquery.catalogue import Catalogue
 from trustquery.identity import Member, Permit
 from trustquery.model import Query
 from trustquery.model.trusts import trusts_of
+from trustquery.outputs.profiles import PROFILES
 from trustquery.planning import Plan
 from trustquery.policy.request import PolicyRequest
 from trustquery.policy.uses import uses_of
 
 __all__ = ["query_facts", "released_minimum", "request_of"]
 
-_SMALLEST_RELEASED: dict[str, int] = {}
-"""Presentation profile to the smallest count that a released table shows under it. None withholds anything yet."""
-
 
 def released_minimum(disclosure_profile: str) -> int:
     """The smallest count, inclusive, that a presentation profile shows; 0 where it withholds none, or is not known."""
-    return _SMALLEST_RELEASED.get(disclosure_profile, 0)
+    found = PROFILES.get(disclosure_profile)
+    return found.minimum_released_count if found is not None else 0
 
 
 def query_facts(query: Query, plan: Plan, catalogue: Catalogue) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trustquery.errors import Problem
+from trustquery.outputs.profiles import PROFILES
 from trustquery.policy.asking import GRAINS
 from trustquery.policy.numbers import atto, nano
 from trustquery.policy.reading import decimal_text
@@ -149,8 +150,8 @@ def _opt_out(policy: Policy, request: PolicyRequest) -> Problem | None:
 
 @rule("disclosure-profile", "queries.disclosure_profiles")
 def _profile(policy: Policy, request: PolicyRequest) -> Problem | None:
-    """The presentation profile is listed."""
-    accepted = policy.queries.disclosure_profiles
+    """The presentation profile is listed, and is one that there is."""
+    accepted = tuple(name for name in policy.queries.disclosure_profiles if name in PROFILES)
     return unless_listed(policy, "disclosure-profile", request.disclosure_profile, accepted, "profiles accepted")
 
 

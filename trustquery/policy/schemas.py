@@ -7,6 +7,7 @@ from typing import Any
 
 from trustquery.identity.documents import Acceptance, Answer, Document, Intent, Permit, Revocations, Root, Roster
 from trustquery.identity.governance import GovernanceList, Order
+from trustquery.outputs.criteria import Criteria
 from trustquery.policy.schema import Policy
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Stance
@@ -16,6 +17,7 @@ __all__ = ["schemas"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, type[Document]] = {
     "policies/schema/policy.schema.json": Policy,
+    "trustquery/outputs/schema/criteria.schema.json": Criteria,
     **{
         f"trustquery/projects/schema/{model.KIND}.schema.json": model
         for model in (Application, Decision, CloseDown, Stance)

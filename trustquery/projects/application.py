@@ -27,6 +27,7 @@ from trustquery.identity.documents import (
     Purpose,
     Seconds,
 )
+from trustquery.outputs.profiles import PROFILES
 
 __all__ = ["Application", "TeamMember", "rho_nano", "start_of_day"]
 
@@ -188,6 +189,8 @@ class Application(Document):
             raise ValueError("somebody on the team leads")
         if len(set(self.datasets)) != len(self.datasets):
             raise ValueError("each dataset is listed once")
+        if self.disclosure_profile not in PROFILES:
+            raise ValueError(f"disclosure_profile is one of {', '.join(PROFILES)}")
         if self.opt_out_treatment == "exempt-with-basis" and not re.search(r"\d", self.opt_out_basis):
             raise ValueError("an exemption from opt-outs names its legal basis, with its reference number")
         return self

@@ -13,11 +13,21 @@ from trustquery.identity import Answer, NodeEntry, key_id
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS
 from trustquery.protocol.pairs import read_pairs
 
-__all__ = ["KEYED", "Question", "add_vectors", "check_answer", "check_vector", "has_rollback_protection", "read_vector"]
+__all__ = [
+    "KEYED",
+    "Question",
+    "add_vectors",
+    "check_answer",
+    "check_vector",
+    "disclosure_floor",
+    "has_rollback_protection",
+    "read_vector",
+]
 
 KEYED = 0
 """The vector length of a plan whose keys are found in the data: how many pairs it has is part of the answer."""
-NOTES = frozenset({"policy-bootstrap"})
+FLOOR = "policy-disclosure-floor"
+NOTES = frozenset({"policy-bootstrap", FLOOR})
 """Codes that may stand beside an answer."""
 
 
@@ -98,6 +108,22 @@ def check_answer(envelope: bytes, *, node: NodeEntry, intent: Question, vector_l
 def has_rollback_protection(answer: Answer) -> bool:
     """Whether witnesses would notice a restored backup of the ledger behind this answer; the node signs if not."""
     return all(reason.get("code") != "policy-bootstrap" for reason in answer.reasons)
+
+
+def disclosure_floor(answer: Answer) -> str | None:
+    """The disclosure profile that a trust asks for at least, in the answer that it signed; None where it asks for none.
+
+    Raises:
+        TrustQueryError: ``auth-document``: it says so more than once, or names nothing.
+    """
+    found = [reason for reason in answer.reasons if reason.get("code") == FLOOR]
+    if not found:
+        return None
+    fields = found[0].get("fields")
+    name = fields.get("profile") if isinstance(fields, dict) else None
+    if len(found) > 1 or not isinstance(name, str):
+        raise _wrong("its note of a disclosure profile cannot be read")
+    return name
 
 
 def check_vector(answer: Answer, vector: bytes, *, keyed: bool = False) -> None:

@@ -13,8 +13,9 @@ from trustquery.catalogue import load
 from trustquery.client.result import Result, by_reason, read_result
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.explain import cost_of
-from trustquery.identity import Answer, SigningKey
+from trustquery.identity import Answer, SigningKey, canonical
 from trustquery.language import compile_query
+from trustquery.outputs import criteria
 from trustquery.planning import compile_plan
 
 CATALOGUE = load("omop-5.4")
@@ -138,3 +139,81 @@ def test_the_same_reason_is_told_once() -> None:
         ("policy-stopped", "RX1, RX2"),
         ("budget-exhausted", "RX2"),
     ]
+
+
+# -- disclosure profiles -------------------------------------------------------------------------------------------
+
+
+def floor(profile: object) -> dict[str, Any]:
+    return Problem("policy-disclosure-floor", "", {"profile": "none"}).document() | {"fields": {"profile": profile}}
+
+
+def shown(project: str, *floors: object, each: int = 50) -> Result:
+    asked = intent(
+        ADA, query_hash=MODEL.sha256, plan_hash=PLAN.sha256, rho_nano=PLAN.rho_nano, disclosure_profile=project
+    )
+    items = [
+        answered(ods, each, release_id=asked.release_id, reasons=(floor(name),) if name else ())
+        for ods, name in zip(("RX1", "RX2"), floors, strict=True)
+    ]
+    view = {
+        "query": asked.release_id,
+        "result": {"vector": [str(2 * each)], "trusts": items, "missing": [missing("RX3")]},
+    }
+    return read_result(
+        view, intent=asked, model=MODEL, plan=PLAN, catalogue=CATALOGUE, roster=ROSTER, cost=cost_of(PLAN, CATALOGUE),
+        shares={},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("project", "floors", "name", "least", "rounding"),
+    [
+        ("none", ("", ""), "none", 0, 1),
+        ("none", ("nhs-hes", ""), "nhs-hes", 8, 5),
+        ("nhs-hes", ("", "hdruk-10-10"), "hdruk-10-10", 11, 10),
+        ("hdruk-10-10", ("nhs-hes", "none"), "hdruk-10-10", 11, 10),
+        ("opensafely-7-5", ("acro-threshold-10", ""), "acro-threshold-10+opensafely-7-5", 11, 5),
+    ],
+)
+def test_the_strictest_profile_of_project_and_trusts_is_used(
+    project: str, floors: tuple[str, str], name: str, least: int, rounding: int
+) -> None:
+    found = shown(project, *floors)
+    used = found.table.profile
+    assert (used.name, used.minimum_released_count, used.rounding) == (name, least, rounding)
+    said = any("presentation, not protection" in note for note in found.notes)
+    assert said is (name != "none")
+
+
+def test_a_profile_that_is_not_known_shows_nothing() -> None:
+    for project, floors in (("standard", ("", "")), ("none", ("nhs-hes", "house-rules"))):
+        with pytest.raises(TrustQueryError) as caught:
+            shown(project, *floors)
+        assert caught.value.code == "policy-profile-unknown"
+
+
+def test_a_note_of_a_profile_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(TrustQueryError) as caught:
+        shown("none", 7, "")
+    assert caught.value.code == "auth-document"
+
+
+def test_a_small_merged_count_is_suppressed() -> None:
+    assert shown("nhs-hes", "", "", each=3).table.document()["rows"][0][0]["suppressed"] == "small-count"
+    assert shown("nhs-hes", "", "", each=4).table.document()["rows"][0][0]["value"] == 10
+
+
+def test_the_criteria_are_bound_to_the_release_and_anybody_computes_them() -> None:
+    found = shown("nhs-hes", "", "acro-threshold-10")
+    assert found.criteria is not None
+    record = found.criteria.record()["record"]
+    assert record["presentation"] == {
+        "profile": "acro-threshold-10+nhs-hes", "minimum_released_count": 11, "rounding": 5,
+        "asked_by": ["project:nhs-hes", "trust:RX2:acro-threshold-10"],
+    }  # fmt: skip
+    assert (record["rho_nano"], record["plan_hash"]) == (PLAN.rho_nano, PLAN.sha256)
+    assert [trust["node"] for trust in record["trusts"]] == ["RX1", "RX2"]
+    assert record["reviewed_by"] == []
+    again = criteria.Criteria.from_payload(canonical.encode(record))
+    assert again.sha256 == found.criteria.sha256

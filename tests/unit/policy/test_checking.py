@@ -125,7 +125,8 @@ def test_text_that_is_no_toml_names_its_place() -> None:
 WARNED = [
     ({"bootstrap": "false"}, "bootstrap", "witnesses are not built"),
     ({"purposes": "[]"}, "who.purposes", "the list is empty"),
-    ({"min_released_count": "5"}, "queries.min_released_count", "withholds counts"),
+    ({"min_released_count": "5"}, "queries.min_released_count", "withholds as many counts"),
+    ({"disclosure_profiles": '["none", "nhs_hes"]'}, "queries.disclosure_profiles", "no profile nhs_hes"),
     ({"every_query": "true"}, "review.every_query", "review is not built"),
     ({"id": '"omop-5.4"', "tables": '[{ name = "persn", columns = "all-by-catalogue-role" }]'},
      "dataset[1].tables[1].name", "nearest: person"),
