@@ -57,7 +57,7 @@ class Queries(_Strict):
     """Waits, see the sample file."""
 
     preview_wait_ms: int = Field(ge=100, le=30_000)
-    longest_wait_seconds: int = Field(ge=1, le=86_400)
+    longest_wait_seconds: int = Field(ge=1, le=2_678_400)
 
 
 class Sessions(_Strict):

@@ -238,6 +238,11 @@ class Home:
         return self.path / "control"
 
     @property
+    def reviews(self) -> Path:
+        """What people look at before it leaves, and what they signed."""
+        return self.path / "reviews"
+
+    @property
     def logs(self) -> Path:
         """Local logs."""
         return self.path / "logs"
@@ -257,7 +262,7 @@ class Home:
         """Make the folders, for their owner alone."""
         parts = (
             *(self.startup, self.keys, self.policy, self.documents, self.ledger.parent),
-            *(self.inputs, self.control, self.logs),
+            *(self.inputs, self.control, self.reviews, self.logs),
         )
         for folder in (self.path, *parts):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from node_agent.budget import SqliteLedger, State
 from node_agent.clock import SystemClock
@@ -21,7 +21,7 @@ from node_agent.engines.base import Engine
 from node_agent.engines.duckdb import DuckDBEngine
 from node_agent.engines.processes import Processes
 from node_agent.enrolment.startup import Startup, check_certificate, load_startup
-from node_agent.gate.endings import local_fault, resume
+from node_agent.gate.endings import resume
 from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
@@ -31,6 +31,7 @@ from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
 from node_agent.policy_store.marks import Marks
+from node_agent.reviews import Bench, ReviewFolder
 from node_agent.sources.store import Store, store_key
 from trustquery.catalogue import Catalogue, load
 from trustquery.codelists import PublicTables
@@ -69,6 +70,7 @@ class Service:
     office: Office
     documents: DocumentStore
     stances: Stances
+    bench: Bench
     log: Callable[..., None]
     observer: Callable[[str], None] = nothing
     clock: SystemClock = field(default_factory=SystemClock)
@@ -129,7 +131,9 @@ class Service:
             settings=settings_of(self.config.answer),
             rates=Rates(),
             seats=Seats(self.config.answer.parallel),
+            reviews=self.bench,
             observer=self.observer,
+            later=self.later,
         )
 
     def resume(self, ports: Ports) -> None:
@@ -138,21 +142,26 @@ class Service:
             if release.state not in (State.DEAD, State.EXPIRED):
                 ports.heads.hold(release.release_id, release.reserved_seq)
 
-            def work(release: Any = release) -> None:
-                try:
-                    resume(release, ports)
-                except ShuttingDownError:
-                    pass
-                except Exception as error:
-                    # The bytes are in the ledger; the next start tries again.
-                    local_fault(error, ports)
+            self.later(partial(resume, release, ports))
 
-            threading.Thread(target=work, name="resume", daemon=True).start()
+    def later(self, task: Callable[[], None]) -> None:
+        """Do a task beside everything else; what it does not finish the next start takes up."""
+
+        def work() -> None:
+            try:
+                task()
+            except ShuttingDownError:
+                pass
+            except Exception as error:
+                # The bytes are in the ledger; the next start tries again.
+                self.log("fault", kind=type(error).__name__)
+
+        threading.Thread(target=work, name="later", daemon=True).start()
 
     def govern(self, failed: Callable[[BaseException], None]) -> None:
         """Take what people hand in, enter the marks they make, put in force what has waited long enough, and tell the
         federation what the trust says of its projects."""
-        desk = Desk(self.home.control / "desk", self.office, self.stances)
+        desk = Desk(self.home.control / "desk", self.office, self.stances, self.bench)
         looked = -_DUE_SECONDS
         try:
             desk.clear()
@@ -276,8 +285,9 @@ def run(
         clock = SystemClock()
         office = Office(policies, ledger.book, clock.wall, log)
         stances = Stances(documents, policies, ledger.book, startup.key, clock.wall)
+        bench = Bench(ReviewFolder(home.reviews), policies, ledger, clock.wall_ms, config.answer.slot_ms)
         service = Service(
-            home, config, startup, ledger, policies, office, documents, stances, log, observer, clock,
+            home, config, startup, ledger, policies, office, documents, stances, bench, log, observer, clock,
             processes=processes,
         )  # fmt: skip
         office.take_due()

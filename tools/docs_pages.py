@@ -400,6 +400,7 @@ def documents() -> str:
     from trustquery.identity import governance
     from trustquery.policy.schemas import schemas
     from trustquery.projects import application, decisions
+    from trustquery.reviews import verdict as reviews
 
     paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
     parts = [
@@ -426,6 +427,7 @@ def documents() -> str:
         governance.Order,
         kinds.Intent,
         kinds.Answer,
+        reviews.Review,
     )
     for model in order:
         link = f"[JSON Schema]({above(paths[model.KIND])})"
@@ -510,6 +512,7 @@ def states() -> str:
     from coordinator.queries import machine
     from node_agent.budget import states as ledger
     from trustquery.projects import life
+    from trustquery.reviews import hearing
 
     return join(
         "Each machine is a dictionary in the code. A move that is not listed there is refused.",
@@ -519,6 +522,12 @@ def states() -> str:
         reads no data and draws no noise. The table is in `node_agent/budget/states.py`.
         """,
         _diagram(ledger.VALID_TRANSITIONS, ledger.State.RESERVED),
+        "## A review at a trust",
+        f"""
+        {markdown(doc(hearing.Stage))} The table is in `trustquery/reviews/hearing.py`. Whatever the stage at the
+        deadline, it is then that it decides between HELD → WITNESSED and HELD → WITHHELD above.
+        """,
+        _diagram(hearing.MOVES, hearing.Stage.NONE),
         "## A query at the coordinator",
         f"{markdown(doc(machine.State))} The table is in `coordinator/queries/machine.py`.",
         _diagram(machine.VALID_TRANSITIONS, machine.State.ACCEPTED),

@@ -90,8 +90,8 @@ class SqliteLedger(LedgerReader):
         """RESERVED → STARTED: from here the charge is never given back."""
         self._move(release_id, State.STARTED, "started", now)
 
-    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int) -> None:
-        """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send."""
+    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int, *, held: bool = False) -> None:
+        """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send; → HELD for a review."""
         with self._entries.writing(now) as transaction:
             release = self._step(transaction, release_id, State.COMMITTED)
             if release.state is State.RESERVED and not release.stored:
@@ -106,6 +106,8 @@ class SqliteLedger(LedgerReader):
                 " ON CONFLICT (question) DO NOTHING",
                 (vector, release_id),
             )
+            if held:
+                self._step(transaction, release_id, State.HELD)
 
     def expire(self, release_id: str, now: int) -> None:
         """RESERVED → EXPIRED, refunded: nothing was read."""

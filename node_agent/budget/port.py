@@ -162,8 +162,8 @@ class Ledger(Protocol):
         """RESERVED → STARTED: from here the charge is never given back."""
         ...
 
-    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int) -> None:
-        """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send."""
+    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int, *, held: bool = False) -> None:
+        """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send; → HELD for a review."""
         ...
 
     def expire(self, release_id: str, now: int) -> None:

@@ -82,6 +82,10 @@ class LedgerReader:
             " ORDER BY reserved_seq"
         )
 
+    def held(self) -> tuple[Release, ...]:
+        """Releases that people look at; oldest first."""
+        return self._releases("SELECT release_id FROM release WHERE state = 'HELD' ORDER BY reserved_seq")
+
     def unacknowledged(self) -> tuple[Release, ...]:
         """Releases whose bytes were handed to the stream and not acknowledged; oldest first."""
         return self._releases(

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, reports, running, sources
+from node_agent.cli import (
+    changing,
+    configuring,
+    enrolling,
+    governing,
+    people,
+    releases,
+    replaying,
+    reports,
+    running,
+    sources,
+)
 from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
 from trustquery.cli.policy_tools import PERMIT_OF
@@ -47,6 +58,7 @@ for command in _CHANGES:
     governing.policy_app.command()(command)
 app.add_typer(governing.policy_app, name="policy")
 app.add_typer(governing.project_app, name="project")
+app.add_typer(releases.app, name="release")
 app.add_typer(running.ledger_app, name="ledger")
 _PEOPLE = (people.init, people.people, people.add, people.rotate, people.lost, people.sign, people.activate)
 for act in _PEOPLE:

@@ -13,7 +13,7 @@ from trustquery.planning import Plan
 from trustquery.policy import Policy, PolicyRequest
 from trustquery.protocol.messages import Offer
 
-__all__ = ["Asked", "Case", "KnownReleaseError", "Peer", "Project", "WithheldError"]
+__all__ = ["Asked", "Case", "HeldError", "KnownReleaseError", "Peer", "Project", "WithheldError"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class KnownReleaseError(Exception):
     """The same release with the same intent is already here: what was decided stands, nothing new is said."""
 
 
+class HeldError(Exception):
+    """People look at the release until its deadline: another takes it from here, and nothing is said before."""
+
+
 class WithheldError(Exception):
     """The last check failed: the release stays charged and nothing of it leaves."""
 
@@ -92,6 +96,8 @@ class Case:
     question: str = ""  # stored
     stored_vector: bytes | None = None  # stored
     planned_slot: int = 0  # reserve
+    review_minutes: int = 0  # policy: 0 where nobody looks first
+    review_slots: int = 0  # reserve: how many of the slots are for looking
     seated: bool = False  # reserve
     seat_since: float = 0.0  # reserve: since when the seat was planned to be free
     reserved: bool = False  # reserve
@@ -116,7 +122,11 @@ class Case:
 
     def seat_until(self, slot_ms: int) -> float:
         """Monotonic time from which the seat is planned to be free for another release."""
-        return self.slot(1, slot_ms) if self.reserved else self.seat_since
+        return self.ready(slot_ms) if self.reserved else self.seat_since
+
+    def ready(self, slot_ms: int) -> float:
+        """Monotonic time at which the answer is committed: slot 1, or the one from which people look at it."""
+        return self.arrived + (self.planned_slot - self.review_slots) * slot_ms / 1_000
 
     def slot(self, number: int, slot_ms: int) -> float:
         """Monotonic time of the planned slot (1) and of the one after it (2)."""

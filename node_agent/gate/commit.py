@@ -1,5 +1,8 @@
 """Step 16: at slot 1, one transaction holds the spend, the log entry and the exact bytes to send.
 
+Where people look first, that is earlier by the time they have, and the release is HELD by the same transaction: no
+crash in between can make it one that nobody needs to look at.
+
 Not sooner: the numbers of entries leave the trust, in answers and in the ledger's head, so an entry made when an engine
 ends would tell how long it took.
 """
@@ -14,14 +17,14 @@ __all__ = ["run"]
 
 
 def run(case: Case, ports: Ports) -> None:
-    """Wait for slot 1 and commit.
+    """Wait for the slot at which the answer is due here, and commit.
 
     Raises:
         TrustQueryError: ``ledger-unwritable``, ``ledger-state``.
         ShuttingDownError: the node goes down; what was ready is committed, and the next start sends it.
     """
     try:
-        ports.clock.wait_until(case.slot(1, ports.settings.slot_ms))
+        ports.clock.wait_until(case.ready(ports.settings.slot_ms))
     except ShuttingDownError:
         _commit(case, ports)
         raise
@@ -30,5 +33,6 @@ def run(case: Case, ports: Ports) -> None:
 
 def _commit(case: Case, ports: Ports) -> None:
     ports.heads.hold(case.release_id)
-    ports.ledger.commit(case.release_id, pack(case.envelope, case.vector), case.vector, ports.clock.wall())
+    content = pack(case.envelope, case.vector)
+    ports.ledger.commit(case.release_id, content, case.vector, ports.clock.wall(), held=bool(case.review_minutes))
     case.committed = True

@@ -12,6 +12,7 @@ from node_agent.gate.send import message_of, send_release
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import new_secret
 from trustquery.protocol.messages import AnswerMessage
+from trustquery.reviews import Hearing, Stage
 
 __all__ = ["local_fault", "no_answer", "problems_of", "refuse", "repeat", "resume"]
 
@@ -63,13 +64,13 @@ def refuse(case: Case, error: Exception, ports: Ports) -> None:
 
 
 def no_answer(case: Case, ports: Ports) -> None:
-    """After STARTED: dead at slot 1, as an answer would have been committed; said when it would have been sent.
+    """After STARTED: dead when an answer would have been committed; said when it would have been sent.
 
     Raises:
         ShuttingDownError: the node goes down; the next start finds the release STARTED and so dead.
     """
     slot_ms = ports.settings.slot_ms
-    ports.clock.wait_until(case.slot(1, slot_ms))
+    ports.clock.wait_until(case.ready(slot_ms))
     ports.heads.hold(case.release_id)
     ports.ledger.die(case.release_id, ports.clock.wall())
     release = ports.ledger.find(case.release_id)
@@ -79,6 +80,10 @@ def no_answer(case: Case, ports: Ports) -> None:
     ports.seats.give_back(case.seat_until(slot_ms))
     case.seated = False
     ports.heads.slot(case.release_id)
+    if case.review_minutes:
+        # Nobody can look at it; it is said when a verdict would be.
+        ports.later(lambda: resume(release, ports))
+        return
     ports.clock.wait_until(case.slot(2, slot_ms))
     if not ports.governance.stopped_after(release.reserved_seq):
         send_release(case.release_id, ports)
@@ -98,8 +103,10 @@ def resume(release: Release, ports: Ports) -> None:
     clock, now = ports.clock, ports.clock.wall()
     if release.state in (State.DEAD, State.EXPIRED):
         ports.ledger.put_outbox(release.release_id, pack(sign.no_answer(release, ports), b""), now)
-    wait_ms = min(max(0, release.due_ms - clock.wall_ms()), (release.planned_slot + 1) * ports.settings.slot_ms)
-    clock.wait_until(clock.monotonic() + wait_ms / 1_000)
+    if release.state is State.HELD:
+        _end_review(release, ports)
+        return
+    _wait_until_ms(release.due_ms, release, ports)
     ports.heads.slot(release.release_id)
     if release.state in (State.DEAD, State.EXPIRED):
         if not ports.governance.stopped_after(release.reserved_seq):
@@ -107,7 +114,52 @@ def resume(release: Release, ports: Ports) -> None:
         return
     if release.state is not State.WITNESSED:
         ports.ledger.witnessed(release.release_id, clock.wall())
-    if not may_leave(release.project, release.project_ends, release.not_after, release.reserved_seq, ports):
+    if not _is_wanted(release, ports):
         ports.ledger.withhold(release.release_id, clock.wall())
         return
     send_release(release.release_id, ports)
+
+
+def _wait_until_ms(moment_ms: int, release: Release, ports: Ports) -> None:
+    """Wait for a wall-clock time of a release, never longer than it can be away."""
+    clock = ports.clock
+    wait_ms = min(max(0, moment_ms - clock.wall_ms()), (release.planned_slot + 1) * ports.settings.slot_ms)
+    clock.wait_until(clock.monotonic() + wait_ms / 1_000)
+
+
+def _end_review(release: Release, ports: Ports) -> None:
+    """At slot 1, the review's deadline, what people said decides; at slot 2 it leaves.
+
+    The two slots pass in the same way whatever they said, and whether they said anything.
+    """
+    release_id, deadline_ms = release.release_id, release.due_ms - ports.settings.slot_ms
+    ready_ms = ports.reviews.ready_ms(release_id)
+    _wait_until_ms(deadline_ms if ready_ms is None else min(ready_ms, deadline_ms), release, ports)
+    ports.heads.slot(release_id)
+    _wait_until_ms(deadline_ms, release, ports)
+    hearing = ports.reviews.hearing(release)
+    wanted = _is_wanted(release, ports)
+    goes = wanted and hearing.stage is Stage.APPROVED
+    now = ports.clock.wall()
+    if goes:
+        ports.ledger.witnessed(release_id, now)
+    else:
+        ports.ledger.withhold(release_id, now)
+    _wait_until_ms(release.due_ms, release, ports)
+    ports.heads.slot(release_id)
+    if goes and _is_wanted(release, ports):
+        send_release(release_id, ports)
+    elif goes:
+        ports.ledger.withhold(release_id, ports.clock.wall())
+    elif wanted and _is_wanted(release, ports):
+        ports.send(AnswerMessage(release_id, sign.withheld(release, _why(hearing), ports)))
+
+
+def _is_wanted(release: Release, ports: Ports) -> bool:
+    return may_leave(release.project, release.project_ends, release.not_after, release.reserved_seq, ports)
+
+
+def _why(hearing: Hearing) -> str:
+    if hearing.stage is Stage.REFUSED:
+        return f"two people of the trust refused it ({', '.join(hearing.reasons)})"
+    return "two people of the trust did not approve it by the deadline"

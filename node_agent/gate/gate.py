@@ -32,7 +32,7 @@ from node_agent.gate import (
     verify,
     witness,
 )
-from node_agent.gate.case import Case, KnownReleaseError, Peer, WithheldError
+from node_agent.gate.case import Case, HeldError, KnownReleaseError, Peer, WithheldError
 from node_agent.gate.ports import Ports, ShuttingDownError
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.messages import Offer
@@ -85,7 +85,7 @@ def pass_offer(offer: Offer, peer: Peer, arrived: float, ports: Ports) -> None:
             step(case, ports)
     except KnownReleaseError:
         endings.repeat(case.release_id, ports)
-    except (ShuttingDownError, WithheldError):
+    except (HeldError, ShuttingDownError, WithheldError):
         pass
     except Exception as error:
         _end(case, error, ports)

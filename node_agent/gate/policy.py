@@ -13,6 +13,7 @@ from trustquery.model import Query
 from trustquery.planning import Plan
 from trustquery.policy import Policy, PolicyRequest, evaluate
 from trustquery.policy.facts import request_of
+from trustquery.policy.rules_query import review_minutes
 
 __all__ = ["NO_ANSWER_LIMIT", "decide", "is_everybodys", "run"]
 
@@ -83,6 +84,7 @@ def run(case: Case, ports: Ports) -> None:
         case.asked, case.project, case.query, case.catalogue, case.plan, ports, now, release_id=case.release_id
     )
     case.policy_hash = case.policy.sha256
+    case.review_minutes = review_minutes(case.policy, case.request)
     # A fresh draw of what is there already is its asker's to pay: else one person could use up what everybody shares.
     case.is_profile = case.intent.reuse == "stored" and is_everybodys(case.policy, case.query, case.catalogue)
     person, per_hour = case.project.member.person, case.policy.who.max_queries_per_hour

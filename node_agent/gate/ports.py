@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from node_agent.budget.port import Ledger
+from node_agent.budget.port import Ledger, Release
 from node_agent.engines.base import Engine
 from node_agent.gate.heads import Heads
 from node_agent.gate.rates import Rates, Seats
@@ -19,9 +19,21 @@ from trustquery.identity import Acceptance, Roster, SigningKey
 from trustquery.model import Query
 from trustquery.planning import Plan
 from trustquery.policy import Policy
-from trustquery.protocol.messages import AnswerMessage
+from trustquery.protocol.messages import AnswerMessage, Offer
+from trustquery.reviews import Hearing
 
-__all__ = ["Clock", "Documents", "Governance", "Ports", "Settings", "ShuttingDownError", "nothing"]
+__all__ = [
+    "Clock",
+    "Documents",
+    "Governance",
+    "Ports",
+    "Reviews",
+    "Settings",
+    "ShuttingDownError",
+    "ToReview",
+    "at_once",
+    "nothing",
+]
 
 
 class ShuttingDownError(Exception):
@@ -89,6 +101,38 @@ class Governance(Protocol):
 
 
 @dataclass(frozen=True)
+class ToReview:
+    """What people need to see of a question beside the noised figures; nothing of it depends on data.
+
+    Attributes:
+        offer: intent, permit and model as they were signed and sent.
+        why: why the policy asks for a review, in words.
+        ready_ms: wall-clock time at which the figures are there to be seen, ms since 1970.
+    """
+
+    release_id: str
+    offer: Offer
+    why: str
+    ready_ms: int
+
+
+class Reviews(Protocol):
+    """Where releases lie that people look at, and what they said."""
+
+    def keep(self, asked: ToReview) -> None:
+        """Keep what is to be reviewed, durably, before any data are read."""
+        ...
+
+    def ready_ms(self, release_id: str) -> int | None:
+        """When the figures were there to be seen, ms since 1970; None where that cannot be told."""
+        ...
+
+    def hearing(self, release: Release) -> Hearing:
+        """The verdicts that count now; none where they cannot be read."""
+        ...
+
+
+@dataclass(frozen=True)
 class Settings:
     """Figures of ``node.toml`` that the gate uses; ``node_agent.config.AnswerConfig`` describes them."""
 
@@ -101,6 +145,11 @@ class Settings:
 
 def nothing(step: str) -> None:
     """The observer that does nothing."""
+
+
+def at_once(task: Callable[[], None]) -> None:
+    """Do a task here and now, whatever it waits for."""
+    task()
 
 
 @dataclass(frozen=True)
@@ -120,6 +169,8 @@ class Ports:
         release_keys: the same for counts by key, and drops keys below the plan's threshold.
         send: hands an answer to the stream; must not block.
         heads: which ledger head the outside may see.
+        reviews: where releases lie that people look at.
+        later: takes over what waits for a review's deadline, so that nothing else waits with it.
         log: local log of data-independent events.
         observer: called with each step's name when it begins; for metrics.
     """
@@ -145,4 +196,6 @@ class Ports:
     settings: Settings
     rates: Rates
     seats: Seats
+    reviews: Reviews
     observer: Callable[[str], None] = nothing
+    later: Callable[[Callable[[], None]], None] = at_once

@@ -7,6 +7,7 @@ from node_agent.gate import admit, authenticate, endings, model, optouts, policy
 from node_agent.gate.case import Asked, Peer
 from node_agent.gate.ports import Ports
 from trustquery.errors import Problem, TrustQueryError
+from trustquery.policy.rules_query import review_minutes
 from trustquery.protocol.messages import Preview, PreviewReply, ScopeShare
 
 __all__ = ["answer_preview"]
@@ -21,15 +22,20 @@ def answer_preview(message: Preview, peer: Peer, ports: Ports) -> PreviewReply:
         TrustQueryError: ``ledger-unwritable`` only.
     """
     try:
-        reasons, shares = _decide(message, peer, ports)
+        reasons, shares, notes = _decide(message, peer, ports)
     except Exception as error:
         if ports.ledger.failed:
             raise TrustQueryError("ledger-unwritable") from error
-        reasons, shares = endings.problems_of(error, ports), ()
-    return PreviewReply(message.preview_id, not reasons, tuple(problem.document() for problem in reasons), shares)
+        reasons, shares, notes = endings.problems_of(error, ports), (), ()
+    said = tuple(problem.document() for problem in (reasons or notes))
+    return PreviewReply(message.preview_id, not reasons, said, shares)
 
 
-def _decide(message: Preview, peer: Peer, ports: Ports) -> tuple[tuple[Problem, ...], tuple[ScopeShare, ...]]:
+Decision = tuple[tuple[Problem, ...], tuple[ScopeShare, ...], tuple[Problem, ...]]
+
+
+def _decide(message: Preview, peer: Peer, ports: Ports) -> Decision:
+    """Why it would be refused, what would be left, and what there is to know of an answer."""
     authenticate.check(peer, ports)
     if not (0 < len(message.model) <= admit.MAX_MODEL and 0 < len(message.permit) <= admit.MAX_PERMIT):
         raise TrustQueryError("node-message-invalid", place="preview")
@@ -46,7 +52,7 @@ def _decide(message: Preview, peer: Peer, ports: Ports) -> tuple[tuple[Problem, 
         project.permit.disclosure_profile,
     ) or asked.min_trusts < project.permit.min_trusts:
         raise TrustQueryError("auth-document", document="preview", problem="it does not fit the permit")
-    found, _ = policy.decide(asked, project, query, read.catalogue, plan, ports, now)
+    found, request = policy.decide(asked, project, query, read.catalogue, plan, ports, now)
     optouts.check(asked.opt_out_treatment)
     reasons: list[Problem] = []
     shares: list[ScopeShare] = []
@@ -56,7 +62,9 @@ def _decide(message: Preview, peer: Peer, ports: Ports) -> tuple[tuple[Problem, 
         if not fits:
             reasons.append(Problem("budget-exhausted", fields={"scope": item.scope}))
         shares.append(share)
-    return tuple(reasons), tuple(shares) if found.queries.show_budget_left else ()
+    minutes = review_minutes(found, request)
+    notes = (Problem("policy-review-held", fields={"minutes": str(minutes)}),) if minutes else ()
+    return tuple(reasons), tuple(shares) if found.queries.show_budget_left else (), notes
 
 
 def _share(item: ScopeLimit, rho_nano: int, delta_atto: int, now: int, ports: Ports) -> tuple[bool, ScopeShare]:

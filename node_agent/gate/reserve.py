@@ -6,10 +6,11 @@ import math
 
 from node_agent.budget.port import Limits, Reservation, ScopeLimit, ScopeName
 from node_agent.gate.case import Case, KnownReleaseError, Project
-from node_agent.gate.ports import Ports
-from node_agent.gate.slots import needed_ms, planned_slot
+from node_agent.gate.ports import Ports, ToReview
+from node_agent.gate.slots import needed_ms, planned_slot, review_slots
 from trustquery.errors import TrustQueryError
 from trustquery.policy import Policy
+from trustquery.policy.rules_query import why_review
 from trustquery.policy.schema import Caps, atto, nano
 
 __all__ = ["policy_limits", "run", "scopes"]
@@ -84,7 +85,7 @@ def policy_limits(policy: Policy, scope: ScopeName, subject: str) -> Limits | No
 
 
 def run(case: Case, ports: Ports) -> None:
-    """Take a seat, fix the slot, reserve.
+    """Take a seat, fix the slot, reserve; keep what people will look at, where they do.
 
     Raises:
         TrustQueryError: ``node-rate``, ``node-deadline``, ``budget-exhausted``, ``node-release-conflict``,
@@ -98,7 +99,10 @@ def run(case: Case, ports: Ports) -> None:
     # on data. The allowance has room for them.
     waited_ms = max(0, math.ceil((case.seat_since - case.arrived) * 1_000))
     wanted_ms = needed_ms(case.query, case.catalogue, case.inputs, case.plan, settings)
-    case.planned_slot = planned_slot(waited_ms, wanted_ms, settings)
+    ready_slot = planned_slot(waited_ms, wanted_ms, settings)
+    # A review's deadline is planned like the rest: from the policy, so that nothing in data or verdict moves it.
+    case.review_slots = review_slots(case.review_minutes, settings)
+    case.planned_slot = ready_slot + case.review_slots
     elapsed_ms = max(0, int((clock.monotonic() - case.arrived) * 1_000))
     due_ms = clock.wall_ms() + (case.planned_slot + 1) * settings.slot_ms - elapsed_ms
     if due_ms >= case.intent.not_after * 1_000:
@@ -130,3 +134,6 @@ def run(case: Case, ports: Ports) -> None:
         raise KnownReleaseError
     case.reserved = True
     case.ledger_seq = release.reserved_seq
+    if case.review_minutes:
+        ready_ms = due_ms - (case.review_slots + 1) * settings.slot_ms
+        ports.reviews.keep(ToReview(case.release_id, case.offer, why_review(case.policy, case.request), ready_ms))

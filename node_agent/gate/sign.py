@@ -13,7 +13,7 @@ from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer
 from trustquery.protocol.pairs import read_pairs
 
-__all__ = ["no_answer", "refusal", "run"]
+__all__ = ["no_answer", "refusal", "run", "withheld"]
 
 
 def _signed(answer: Answer, ports: Ports) -> bytes:
@@ -28,7 +28,7 @@ def run(case: Case, ports: Ports) -> None:
     """
     if case.stored_vector is not None:
         case.vector = case.stored_vector
-    if ports.clock.monotonic() >= case.slot(1, ports.settings.slot_ms):
+    if ports.clock.monotonic() >= case.ready(ports.settings.slot_ms):
         raise TrustQueryError("node-no-answer")
     answer = _document(
         case,
@@ -81,6 +81,19 @@ def no_answer(release: Release, ports: Ports) -> bytes:
 
     One code stands for kill, error and crash. An EXPIRED release was refunded, so it costs nothing.
     """
+    return _nothing(release, TrustQueryError("node-no-answer").problem, ports)
+
+
+def withheld(release: Release, why: str, ports: Ports) -> bytes:
+    """A signed no-answer that a review ended in: charged like an answer, and said when one would have left.
+
+    Args:
+        why: from the closed list of reasons. It tells of the noised figures at most, which are paid for.
+    """
+    return _nothing(release, Problem("policy-review-withheld", fields={"why": why}), ports)
+
+
+def _nothing(release: Release, reason: Problem, ports: Ports) -> bytes:
     answer = Answer(
         federation=ports.federation,
         release_id=release.release_id,
@@ -95,6 +108,6 @@ def no_answer(release: Release, ports: Ports) -> bytes:
         vector_length=0,
         rho_nano=0 if release.refunded else release.rho_nano,
         ledger_seq=release.reserved_seq,
-        reasons=(TrustQueryError("node-no-answer").problem.document(),),
+        reasons=(reason.document(),),
     )
     return _signed(answer, ports)

@@ -8,7 +8,7 @@ from trustquery.codelists import PublicTables
 from trustquery.model import Query
 from trustquery.planning import Plan
 
-__all__ = ["needed_ms", "planned_slot"]
+__all__ = ["needed_ms", "planned_slot", "review_slots"]
 
 
 def needed_ms(query: Query, catalogue: Catalogue, inputs: PublicTables, plan: Plan, settings: Settings) -> int:
@@ -34,3 +34,8 @@ def planned_slot(waited_ms: int, wanted_ms: int, settings: Settings) -> int:
         wanted_ms: from ``needed_ms``.
     """
     return max(1, -(-(waited_ms + wanted_ms) // settings.slot_ms))
+
+
+def review_slots(minutes: int, settings: Settings) -> int:
+    """How many slots people have to look at an answer, from the policy alone; 0 where nobody does."""
+    return -(-minutes * 60_000 // settings.slot_ms)

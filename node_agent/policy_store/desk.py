@@ -18,26 +18,27 @@ from typing import Any, Literal
 
 from node_agent.budget import SqliteLedger
 from node_agent.budget.database import is_in_use
-from node_agent.config import Home
+from node_agent.config import Home, load_config
 from node_agent.enrolment.startup import load_startup
 from node_agent.policy_store.documents import DocumentStore
 from node_agent.policy_store.files import replace_file
 from node_agent.policy_store.office import Office, Outcome
 from node_agent.policy_store.stances import Stances, check_reason
 from node_agent.policy_store.store import PolicyStore
+from node_agent.reviews import Bench, ReviewFolder
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import new_secret
 
 __all__ = ["Act", "Desk", "hand_in"]
 
-Act = Literal["activate", "obey", "note", "decline", "look"]
+Act = Literal["activate", "obey", "note", "decline", "look", "review"]
 _FORMAT = "tq-desk-1"
 _MAX_BYTES = 4 * 1024 * 1024
 _LOOK_SECONDS = 0.05
 PATIENCE_SECONDS = 15.0
 
 
-def _do(office: Office, stances: Stances, act: str, document: bytes) -> Outcome:
+def _do(office: Office, stances: Stances, bench: Bench, act: str, document: bytes) -> Outcome:
     if act == "activate":
         return office.activate(document)
     if act == "obey":
@@ -52,6 +53,8 @@ def _do(office: Office, stances: Stances, act: str, document: bytes) -> Outcome:
         return replace(outcome, sha256=said.sha256 if said is not None else "")
     if act == "look":
         return Outcome("told" if stances.look() else "unchanged")
+    if act == "review":
+        return Outcome(bench.take(document).value)
     if act == "note":
         mark = office.note_marks()
         return Outcome("answering" if mark is None or mark.kind == "resumed" else "marked", mark.sha256 if mark else "")
@@ -69,6 +72,7 @@ class Desk:
     folder: Path
     office: Office
     stances: Stances
+    bench: Bench
 
     def clear(self) -> None:
         """Drop replies that nobody came for. A request that lies here is still served: it holds what people signed."""
@@ -84,7 +88,7 @@ class Desk:
         for path in sorted(self.folder.glob("*.request")):
             try:
                 request = _read(path)
-                answer: dict[str, Any] = {"outcome": _do(self.office, self.stances, *request).document()}
+                answer: dict[str, Any] = {"outcome": _do(self.office, self.stances, self.bench, *request).document()}
             except (OSError, ValueError, KeyError, TypeError, binascii.Error):
                 answer = {"problems": [Problem("usage-invalid", "desk", {"problem": "unreadable request"}).document()]}
             except TrustQueryError as error:
@@ -110,23 +114,32 @@ def hand_in(home: Home, federation: str, node: str, act: Act, document: bytes = 
     """
     if is_in_use(home.ledger):
         return _ask(home.control / "desk", act, document)
-    with _own(home, federation, node) as (office, stances):
-        return _do(office, stances, act, document)
+    with _own(home, federation, node) as parts:
+        return _do(*parts, act, document)
 
 
 def _now() -> int:
     return int(time.time())
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 @contextlib.contextmanager
-def _own(home: Home, federation: str, node: str) -> Iterator[tuple[Office, Stances]]:
+def _own(home: Home, federation: str, node: str) -> Iterator[tuple[Office, Stances, Bench]]:
     startup = load_startup(home)
     ledger = SqliteLedger(home.ledger)
     try:
         store = PolicyStore(home, federation, node, ledger.book)
         office = Office(store, ledger.book, _now)
         office.take_due()
-        yield office, Stances(DocumentStore(home.documents, startup.root), store, ledger.book, startup.key, _now)
+        stances = Stances(DocumentStore(home.documents, startup.root), store, ledger.book, startup.key, _now)
+        yield (
+            office,
+            stances,
+            Bench(ReviewFolder(home.reviews), store, ledger, _now_ms, load_config(home).answer.slot_ms),
+        )
     finally:
         ledger.close()
 

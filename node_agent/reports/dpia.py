@@ -185,13 +185,17 @@ def _proportion(setting: Setting) -> list[str]:
 
 
 def _review(review: Review) -> str:
-    # The gate holds nothing back for a review yet: it refuses (`node_agent/gate/review.py`).
     if review.every_query:
-        which = "every question, so none is answered"
+        which = "every question"
     else:
         which = f"questions above rho {rho(nano(review.above_rho))} or {review.above_cells:,} cells"
-        which += "".join(f", {named(kind)}" for kind in review.of) + "; this version refuses them"
-    return f"Questions that people must look at before release: {which}."
+        which += "".join(f", {named(kind)}" for kind in review.of)
+    then = (
+        f"two of them have {review.minutes:,} minutes, and without two approvals nothing leaves"
+        if review.minutes
+        else "no time is set for it, so these are refused"
+    )
+    return f"Questions that people must look at before release: {which}; {then}."
 
 
 def _risks(setting: Setting) -> list[str]:

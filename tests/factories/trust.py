@@ -28,7 +28,7 @@ from trustquery.model.terms import Bound, Terms
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 from trustquery.policy import Policy
 
-__all__ = ["NOW", "People", "key", "policy_text", "question", "signed_policy"]
+__all__ = ["NOW", "People", "key", "person", "policy_text", "question", "signed_policy"]
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -64,14 +64,18 @@ def question(*, rho_nano: int = 1_000_000, groups: int = 1, **changes: Any) -> Q
     return Query(**(facts | changes))
 
 
-def policy_text(*, profiles: str = "", **changes: str) -> str:
+def policy_text(*, profiles: str = "", review_minutes: str = "", **changes: str) -> str:
     """A policy in TOML; ``changes`` replaces the value of a key where it first stands.
 
     ``deny__projects`` is the key ``projects`` where it first stands from ``[deny]`` on.
 
+    ``review_minutes``: how long people look; "" where nothing is said of it.
+
     ``profiles``: caps in 90 days and for life, separated by a blank; "" for no such section.
     """
     lines = POLICY.splitlines()
+    if review_minutes:
+        lines.insert(lines.index("[review]") + 1, f"minutes = {review_minutes}")
     if profiles:
         quarter, lifetime = profiles.split()
         lines += ["[profiles]", f"rho_90_days = {quarter}", f"rho_lifetime = {lifetime}"]

@@ -6,7 +6,9 @@ The noise here adds nothing, which is why it lives in tests.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from node_agent.gate.case import Peer
@@ -14,12 +16,13 @@ from node_agent.gate.gate import pass_offer
 from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError
 from node_agent.gate.rates import Rates, Seats
-from tests.factories.trust import NOW, People, key
+from node_agent.reviews import Bench, ReviewFolder
+from tests.factories.trust import NOW, People, key, person
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.catalogue import Catalogue
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Acceptance, Answer, Intent, Roster, SigningKey
+from trustquery.identity import Acceptance, Answer, GovernanceList, Intent, Roster, SigningKey
 from trustquery.planning import Plan, compile_plan
 from trustquery.policy import Policy
 from trustquery.protocol.messages import AnswerMessage, Offer
@@ -101,6 +104,11 @@ class World:
         self.draw: Callable[[Plan], list[int]] = lambda plan: [0] * plan.length
         self.noise: Callable[[list[int], Plan], list[int]] = lambda vector, plan: list(vector)
         self.release_keys: Callable[[dict[str, int], Plan], dict[str, int]] = lambda counts, plan: dict(counts)
+        folder = ReviewFolder(Path(tempfile.mkdtemp(prefix="tq-reviews-")))
+        self.listed = GovernanceList(
+            format="tq-governance-1", people=(person("grace"), person("ivan"), person("judy")), threshold=2
+        )
+        self.bench = Bench(folder, self, self.ledger, self.clock.wall_ms, (settings or {}).get("slot_ms", 1_000))
         figures = {"slot_ms": 1_000, "allowance_ms": 2_000, "queue_ms": 0} | settings
         self.ports = Ports(
             node="ash",
@@ -124,6 +132,7 @@ class World:
             settings=Settings(**figures),
             rates=Rates(),
             seats=Seats(2),
+            reviews=self.bench,
             observer=self._observe,
         )
 
@@ -153,6 +162,12 @@ class World:
         if self.declined or project != self.people.the_acceptance.project:
             raise TrustQueryError("policy-not-accepted", project=project)
         return self.people.the_acceptance
+
+    federation, node = "test", "ash"
+
+    @property
+    def governance(self) -> GovernanceList:
+        return self.listed
 
     def stopped(self) -> bool:
         return self.marked

@@ -94,13 +94,15 @@ class MemoryLedger:
     def start(self, release_id: str, now: int) -> None:
         self._move(release_id, State.STARTED, "start", now)
 
-    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int) -> None:
+    def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int, *, held: bool = False) -> None:
         release = self.releases.get(release_id)
         if release is not None and release.state is State.RESERVED and not release.stored:
             raise TrustQueryError("ledger-state", found=release.state, wanted=State.COMMITTED)
         self._move(release_id, State.COMMITTED, "commit", now)
         self.boxes[release_id] = (outbox, "ready")
         self.vectors.setdefault(self.questions[release_id], vector)
+        if held:
+            self._move(release_id, State.HELD, "held", now)
 
     def expire(self, release_id: str, now: int) -> None:
         self._move(release_id, State.EXPIRED, "expire", now)

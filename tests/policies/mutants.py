@@ -226,7 +226,8 @@ class _Other(PolicyRequest):
 def _probes(decide: Decide, first: cases.Ready) -> bool:
     """What no file can hold, since it would not be read: malformed requests and policies. True when all are refused."""
     whole = dict(first.request.__dict__)
-    policy = first.policy
+    # Without a deadline, so that a review is a refusal.
+    policy = first.policy.model_copy(update={"review": first.policy.review.model_copy(update={"minutes": 0})})
     broken: list[tuple[Policy, Any]] = [
         (policy, PolicyRequest.model_construct(**{**whole, "cells": True})),
         (policy, PolicyRequest.model_construct(**{**whole, "aggregates": ("count",)})),

@@ -106,7 +106,9 @@ def _verdict(trust: TrustPreview) -> str:
             ["would refuse", *(f"{reason.code}: {reason.reason} (fix: {reason.fix})" for reason in trust.reasons)]
         )
     taken = f", taking {_left_words(trust.cost, up=True)} of what there was" if trust.cost else ""
-    return "would answer" + taken + (f"; left afterwards: {_left_words(trust.left)}" if trust.left else "")
+    held = trust.review_seconds // 60
+    looked = f", {held:,} minutes after it is asked, when people there have looked at it" if held else ""
+    return "would answer" + looked + taken + (f"; left afterwards: {_left_words(trust.left)}" if trust.left else "")
 
 
 def _left_words(left: Mapping[str, float], *, up: bool = False) -> str:

@@ -23,6 +23,7 @@ class TrustPreview:
 
     Attributes:
         accepted: None when it gave no reply in time.
+        reasons: why it would refuse; where it would answer, what there is to know of that.
         left: share of each budget scope left after this query, 0 to 1, where its policy shows it.
         cost: share of each that this query would take.
     """
@@ -34,6 +35,12 @@ class TrustPreview:
     reasons: tuple[Problem, ...]
     left: Mapping[str, float]
     cost: Mapping[str, float]
+
+    @property
+    def review_seconds(self) -> int:
+        """How long people there look at the answer before it leaves, as its policy says; 0 where nobody does."""
+        held = [reason.fields.get("minutes", "") for reason in self.reasons if reason.code == "policy-review-held"]
+        return max((int(item) * 60 for item in held if str(item).isdecimal()), default=0) if self.accepted else 0
 
 
 def ask_trusts(project: Project, model: Model) -> tuple[TrustPreview, ...]:

@@ -188,13 +188,16 @@ class Query:
         """
         if self._result is None:
             found = preview if preview is not None else self.preview()
-            self.require_enough(found)
+            self.require_enough(found, wait)
             intent, query_id = self._submit(wait)
             self._result = self._collect(intent, query_id, wait, found, on_progress)
         return self._result
 
-    def require_enough(self, found: tuple[TrustPreview, ...]) -> None:
+    def require_enough(self, found: tuple[TrustPreview, ...], wait: int | None = None) -> None:
         """Refuse when so many trusts would refuse that there could be no result.
+
+        Args:
+            wait: deadline, seconds; a trust whose people look for longer than that would refuse too.
 
         Raises:
             TrustQueryError: the trusts' own reasons, each with its trust as the place.
@@ -202,9 +205,12 @@ class Query:
         needed = self.project.permit.min_trusts
         # A connected trust that gave no reply may still answer in time. One that is not connected may too, but the
         # others would be charged for a hope.
-        accepting = sum(trust.connected and trust.accepted is not False for trust in found)
+        late = {trust.node for trust in found if wait is not None and trust.review_seconds >= wait}
+        accepting = sum(trust.connected and trust.accepted is not False and trust.node not in late for trust in found)
         if accepting < needed:
-            given = by_reason((trust.node, trust.reasons) for trust in found)
+            given = by_reason(
+                (trust.node, trust.reasons) for trust in found if not trust.accepted or trust.node in late
+            )
             few = TrustQueryError("query-too-few-accept", accepting=accepting, named=len(found), needed=needed)
             raise TrustQueryError.of([*given, few.problem])
 

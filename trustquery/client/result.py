@@ -193,8 +193,7 @@ def _missing(item: Mapping[str, Any], intent: Intent, plan: Plan, roster: Roster
         return TrustOutcome(node, _name(node, roster), False, 0, silence)
     answer = _read_answer(item, intent, plan, roster)
     reasons = tuple(Problem.from_document(reason) for reason in answer.reasons)
-    given = reasons if answer.status == "refused" else silence
-    return TrustOutcome(node, _name(node, roster), False, answer.rho_nano, given)
+    return TrustOutcome(node, _name(node, roster), False, answer.rho_nano, reasons or silence)
 
 
 def by_reason(found: Iterable[tuple[str, Sequence[Problem]]]) -> list[Problem]:

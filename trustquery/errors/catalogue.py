@@ -202,6 +202,14 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-two-people", "this takes the signatures of {needed} listed governance people, and the {document} has {found}: it loosens something, or nothing was in force before", "another person signs the same file: `tq policy sign FILE --key KEY`; a change that only tightens takes one", audience="governance"),
     _entry("policy-replay-differs", "{different} recorded decisions are not what the policies of their time decide", "keep the ledger and the policy history as they are, and tell the trust's governance and the federation operator", audience="governance", exit=Exit.CHECK_FOUND_PROBLEMS),
     _entry("policy-not-waiting", "no change {change} is waiting", "see what waits: `tq-node policy pending`", audience="governance"),
+    # -- review before release ----------------------------------------------------------------------------------
+    _entry("policy-review-held", "people of this trust look at the answer first: it leaves {minutes} minutes after it is asked, or not at all", "give the query more time than that: `tq query run --wait SECONDS`", audience="analyst"),
+    _entry("policy-review-withheld", "the answer was made and charged, and does not leave: {why}", "read docs/how-to/review-a-release.md for what each reason means, and talk to the trust; the charge stays", audience="analyst"),
+    _entry("policy-review-unknown", "no release {release} is held for review", "`tq-node release list` shows those that are"),
+    _entry("policy-review-person", "{person} cannot review this release: {problem}", "another person of the trust's list reviews it"),
+    _entry("policy-review-given", "{person} has already given a verdict on this release, and it stands", "wait for the other reviewer; where the two differ, both give a second verdict"),
+    _entry("policy-review-closed", "no further verdict counts for this release: {problem}", "`tq-node release list` shows what is open"),
+    _entry("policy-review-differs", "the verdict is about something else than what is held: {problem}", "look again with `tq-node release show` and sign what you see"),
     # -- budget -----------------------------------------------------------------------------------------------
     _entry("budget-exhausted", "the {scope} budget at this trust cannot pay for this query", "ask for less, wait for the 12-month window (90 days for profiles), or ask governance to raise the {scope} cap", audience="analyst"),
     _entry("budget-charge-mismatch", "the charge computed differs from the signed figure", "recompile the query; nothing was spent", audience="operator"),
@@ -250,7 +258,6 @@ _ROWS: tuple[Entry, ...] = (
     _entry("usage-not-here", "there is nothing at this address", "start at /public/", http=404),
     _entry("usage-invalid", "{problem}", "see --help"),
     _entry("usage-too-large", "the request is longer than {limit} bytes", "send less at once", http=413),
-    _entry("usage-not-built", "{what} is not built yet", "{instead}"),
     _entry("internal-fault", "something went wrong here (incident {incident})", "report the incident id to the federation operator"),
 )
 

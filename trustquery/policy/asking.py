@@ -5,7 +5,15 @@ from __future__ import annotations
 import zoneinfo
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from trustquery.identity.documents import KeyKind, Name, OptOutTreatment, Purpose
 from trustquery.policy.meaning import Means, Part, Tighter
@@ -168,7 +176,8 @@ class Template(Part):
 class Review(Part):
     """Which queries people must look at before an answer leaves.
 
-    Holding an answer for review is not built yet, so a query that needs it is refused, never let through.
+    Two people of the trust's governance list look, blind first. Their verdict leaves at a deadline that is fixed before
+    data are read, never sooner; without two approvals by then nothing leaves, and the charge stays.
 
     Attributes:
         every_query: whether all need it.
@@ -177,6 +186,8 @@ class Review(Part):
         above_rho: a query that costs more needs it.
         above_cells: a query with more cells needs it.
         template: pre-approved questions, which do not need it.
+        minutes: how long the two people have, at most 30 days; the answer leaves when it is over. Left out, or 0, a
+            query that needs a review is refused.
     """
 
     every_query: Annotated[bool, Means("Every query needs a review", Tighter.ON)]
@@ -189,6 +200,18 @@ class Review(Part):
         int, Field(ge=0, le=10_000_000), Means("Cells above which a query needs a review", Tighter.LESS)
     ]
     template: Annotated[tuple[Template, ...], Means("Questions approved beforehand", Tighter.ENTRIES)]
+    # A shorter time lets more intents live until its end; a longer one lets more reviews be finished.
+    minutes: Annotated[
+        int | None, Field(ge=0, le=43_200), Means("Minutes that a review lasts", Tighter.NEVER, unit="minutes")
+    ] = None
+
+    @model_serializer(mode="wrap")
+    def _as_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is left out is left out of the bytes as well: policies from before keep their hash."""
+        found: dict[str, Any] = handler(self)
+        if self.minutes is None:
+            del found["minutes"]
+        return found
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -106,8 +106,8 @@ def _refuses_all(policy: Policy) -> Iterator[tuple[str, str]]:
             yield "queries.disclosure_profiles", f"There is no profile {name}: what names it is refused."
     if who.max_queries_per_hour == 0:
         yield "who.max_queries_per_hour", "Every query is refused: none is answered in an hour."
-    if policy.review.every_query and not policy.review.template:
-        yield "review.every_query", "Every query is refused: holding answers for review is not built yet."
+    if policy.review.every_query and not policy.review.minutes and not policy.review.template:
+        yield "review.every_query", "Every query is refused: review.minutes gives a review no deadline."
     if policy.hours != "any" and not policy.hours.days:
         yield "hours.days", "Every query is refused: no day is listed."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trustquery.errors import Problem
+from trustquery.errors import Problem, TrustQueryError
 from trustquery.outputs.profiles import PROFILES
 from trustquery.policy.asking import GRAINS
 from trustquery.policy.numbers import atto, nano
@@ -13,7 +13,7 @@ from trustquery.policy.request import PolicyRequest
 from trustquery.policy.ruling import Rule, among, listed, refused, rule, unless_listed
 from trustquery.policy.schema import Caps, Policy
 
-__all__ = ["QUERY", "why_review"]
+__all__ = ["QUERY", "review_minutes", "why_review"]
 
 
 @rule("dataset", "dataset.id")
@@ -213,6 +213,19 @@ def why_review(policy: Policy, request: PolicyRequest) -> str:
     return f"queries above {review.above_cells} cells" if too_many else ""
 
 
+def review_minutes(policy: Policy, request: PolicyRequest) -> int:
+    """How long people look at the answer before it leaves; 0 where nobody needs to, known from text and policy alone.
+
+    Raises:
+        TrustQueryError: ``policy-refused``: a review is needed and has no deadline.
+    """
+    problem = _review.check(policy, request)
+    if problem is not None:
+        raise TrustQueryError.of([problem])
+    minutes = policy.review.minutes
+    return minutes if minutes and why_review(policy, request) else 0
+
+
 @rule(
     "review",
     "review.every_query",
@@ -221,14 +234,16 @@ def why_review(policy: Policy, request: PolicyRequest) -> str:
     "review.above_cells",
     "review.template.name",
     "review.template.query_hashes",
+    "review.minutes",
 )
 def _review(policy: Policy, request: PolicyRequest) -> Problem | None:
-    """No review is needed: holding an answer for one is not built, so what needs it is refused."""
+    """No review is needed, or it has a deadline at which its verdict leaves."""
     why = why_review(policy, request)
-    if not why:
+    if not why or (type(policy.review.minutes) is int and policy.review.minutes > 0):
         return None
     change = (
-        f"a review is needed for {why}, and is not built yet; ask a question that governance has approved beforehand"
+        f"a review is needed for {why}, and review.minutes gives it no deadline; ask a question that governance has "
+        "approved beforehand"
     )
     return refused(policy, "review", change)
 

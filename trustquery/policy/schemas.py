@@ -11,10 +11,12 @@ from trustquery.outputs.criteria import Criteria
 from trustquery.policy.schema import Policy
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Stance
+from trustquery.reviews import Review
 
 __all__ = ["schemas"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_IDENTITY = (Root, Roster, Revocations, Permit, Acceptance, Intent, Answer, GovernanceList, Order)
 _DOCUMENTS: dict[str, type[Document]] = {
     "policies/schema/policy.schema.json": Policy,
     "trustquery/outputs/schema/criteria.schema.json": Criteria,
@@ -22,10 +24,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
         f"trustquery/projects/schema/{model.KIND}.schema.json": model
         for model in (Application, Decision, CloseDown, Stance)
     },
-    **{
-        f"trustquery/identity/schema/{model.KIND}.schema.json": model
-        for model in (Root, Roster, Revocations, Permit, Acceptance, Intent, Answer, GovernanceList, Order)
-    },
+    **{f"trustquery/identity/schema/{model.KIND}.schema.json": model for model in (*_IDENTITY, Review)},
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 __all__ = [
+    "PREVIEW_NOTES",
     "PROTOCOL_VERSION",
     "Ack",
     "AnswerMessage",
@@ -25,6 +26,8 @@ __all__ = [
     "WitnessRequest",
 ]
 
+PREVIEW_NOTES = ("policy-review-held",)
+"""Codes that may stand in a preview beside a yes."""
 PROTOCOL_VERSION = 1
 
 
@@ -84,7 +87,7 @@ class ScopeShare:
 
 @dataclass(frozen=True)
 class PreviewReply:
-    """``reasons`` is a list of problem documents, empty when accepted."""
+    """``reasons`` is a list of problem documents; when accepted, of notes alone (``PREVIEW_NOTES``)."""
 
     preview_id: bytes
     accepted: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trustquery.errors import TrustQueryError
@@ -139,8 +139,7 @@ def _read_preview(frame: pb.Frame) -> m.Preview:
 
 
 def _write_preview_reply(message: m.PreviewReply) -> pb.Frame:
-    if message.accepted == bool(message.reasons):
-        raise _wrong("preview_reply.reasons")
+    _check_preview_reasons(message.accepted, message.reasons)
     try:
         shares = [pb.ScopeShare(scope=s.scope, left_millionths=s.left_millionths, cost_millionths=s.cost_millionths)
                   for s in message.shares]  # fmt: skip
@@ -156,6 +155,13 @@ def _write_preview_reply(message: m.PreviewReply) -> pb.Frame:
     )
 
 
+def _check_preview_reasons(accepted: bool, reasons: Sequence[Mapping[str, Any]]) -> None:
+    """A refusal has reasons; an acceptance has none but notes of a closed list."""
+    noted = all(item.get("code") in m.PREVIEW_NOTES for item in reasons)
+    if not (noted if accepted else reasons):
+        raise _wrong("preview_reply.reasons")
+
+
 def _read_preview_reply(frame: pb.Frame) -> m.PreviewReply:
     body = frame.preview_reply
     reasons: Any = []
@@ -166,8 +172,7 @@ def _read_preview_reply(frame: pb.Frame) -> m.PreviewReply:
             raise _wrong("preview_reply.reasons") from error
     if not isinstance(reasons, list) or not all(isinstance(item, dict) for item in reasons):
         raise _wrong("preview_reply.reasons")
-    if body.accepted == bool(reasons):
-        raise _wrong("preview_reply.reasons")
+    _check_preview_reasons(body.accepted, reasons)
     return m.PreviewReply(
         preview_id=_sized(body.preview_id, 32, "preview_reply.preview_id"),
         accepted=body.accepted,

@@ -16,6 +16,7 @@ from node_agent.config import Home
 from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances, save_governance
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
+from node_agent.reviews import Bench, ReviewFolder
 from tests.factories.trust import NOW, People, key, person, signed_policy
 from tests.lib.refusals import code_of
 from trustquery.errors import TrustQueryError
@@ -38,6 +39,7 @@ class Trust:
     store: PolicyStore = dataclasses.field(init=False)
     office: Office = dataclasses.field(init=False)
     stances: Stances = dataclasses.field(init=False)
+    bench: Bench = dataclasses.field(init=False)
 
     def open(self) -> Trust:
         self.ledger = SqliteLedger(self.home.ledger)
@@ -45,6 +47,7 @@ class Trust:
         self.office = Office(self.store, self.ledger.book, lambda: self.now)
         documents = DocumentStore(self.home.documents, People().root)
         self.stances = Stances(documents, self.store, self.ledger.book, key("ash"), lambda: self.now)
+        self.bench = Bench(ReviewFolder(self.home.reviews), self.store, self.ledger, lambda: self.now * 1_000, 1_000)
         return self
 
     def restart(self) -> None:
@@ -423,7 +426,7 @@ def test_every_version_is_kept_and_checked_by_its_hash(trust: Trust) -> None:
 
 def handed_in(trust: Trust, content: bytes) -> dict[str, Any]:
     """What the running node's desk says to a request file."""
-    desk = Desk(trust.home.control / "desk", trust.office, trust.stances)
+    desk = Desk(trust.home.control / "desk", trust.office, trust.stances, trust.bench)
     replace_file(desk.folder / "one.request", content)
     desk.serve()
     assert not (desk.folder / "one.request").exists()

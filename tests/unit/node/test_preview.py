@@ -117,3 +117,13 @@ def test_a_fault_is_an_incident_and_a_failed_ledger_is_silence() -> None:
     with pytest.raises(TrustQueryError) as caught:
         ask(world)
     assert caught.value.code == "ledger-unwritable"
+
+
+def test_a_preview_says_that_people_look_first_and_for_how_long() -> None:
+    reply = ask(World(People(policy={"every_query": "true", "review_minutes": "2880"})))
+    assert (reply.accepted, [reason["code"] for reason in reply.reasons]) == (True, ["policy-review-held"])
+    assert reply.reasons[0]["fields"] == {"minutes": "2880"}
+    # What refuses is said without it, and so is a question that nobody looks at.
+    assert codes(ask(World(People(policy={"every_query": "true", "review_minutes": "0"})))) == ["policy-refused"]
+    reply = ask(World(People(policy={"every_query": "false", "review_minutes": "2880"})))
+    assert (reply.accepted, reply.reasons) == (True, ())

@@ -77,7 +77,10 @@ CHANGES: dict[str, tuple[Setting, str, str]] = {
     ),
     "encryption": (setting(encrypt="false"), "not encrypted by the node", ""),
     "witnesses": (setting(rules={"bootstrap": "false"}), "nothing leaves before witnesses", ""),
-    "reviews": (setting(rules={"every_query": "true"}), "every question, so none is answered", ""),
+    "reviews": (setting(rules={"every_query": "true"}), "every question; no time is set for it", ""),
+    "reviews that are held": (
+        setting(rules={"every_query": "true", "review_minutes": "2880"}), "two of them have 2,880 minutes", "",
+    ),
     "the trust": (setting(node="birch"), "of the node birch", ""),
     "the coordinator": (setting(coordinator="other.example:1"), "other.example:1", "other.example:1"),
     "who signs": (setting(people=("Olu Okafor", "May Moss")), "Olu Okafor, May Moss", ""),
@@ -169,10 +172,10 @@ def test_the_notice_has_what_articles_13_and_14_ask_for() -> None:
 
 
 def test_what_is_not_built_is_not_promised() -> None:
-    """A treatment of opt-outs or a review that this version cannot carry out is told as the refusal that it is."""
+    """A treatment of opt-outs that this version cannot carry out is told as the refusal that it is."""
     for text in both(setting(projects=(project(opt_out_treatment="applied"),))):
         assert "it refuses every question that needs one" in text
-    assert "this version refuses them" in draft(setting())
+    assert "no time is set for it, so these are refused" in draft(setting())
     text = notice(setting())
     assert "which limits what all of them together can tell" in " ".join(text.split())
 

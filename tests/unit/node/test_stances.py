@@ -54,7 +54,7 @@ class Trust:
     def decline(self, reason: str = WHY) -> dict[str, Any]:
         """What the desk of the running node says to the command."""
         document = base64.b64encode(json.dumps({"project": "stays", "reason": reason}).encode()).decode()
-        desk = Desk(self.gate.home.control / "desk", self.gate.office, self.stances)
+        desk = Desk(self.gate.home.control / "desk", self.gate.office, self.stances, self.gate.bench)
         request = {"format": "tq-desk-1", "act": "decline", "document": document}
         replace_file(desk.folder / "one.request", json.dumps(request).encode())
         desk.serve()

@@ -127,7 +127,7 @@ WARNED = [
     ({"purposes": "[]"}, "who.purposes", "the list is empty"),
     ({"min_released_count": "5"}, "queries.min_released_count", "withholds as many counts"),
     ({"disclosure_profiles": '["none", "nhs_hes"]'}, "queries.disclosure_profiles", "no profile nhs_hes"),
-    ({"every_query": "true"}, "review.every_query", "review is not built"),
+    ({"every_query": "true"}, "review.every_query", "review.minutes gives a review no deadline"),
     ({"id": '"omop-5.4"', "tables": '[{ name = "persn", columns = "all-by-catalogue-role" }]'},
      "dataset[1].tables[1].name", "nearest: person"),
     ({"id": '"omop-5.4"', "tables": '[{ name = "person", columns = { dimension = ["gender_concept"], measure = [], '

@@ -138,6 +138,15 @@ def test_an_unknown_field_is_refused_at_any_depth() -> None:
             "preview_reply.reasons",
         ),
         (
+            pb.Frame(
+                sequence=1,
+                preview_reply=pb.PreviewReply(
+                    preview_id=ID, accepted=True, reasons=b'[{"code":["policy-review-held"]}]'
+                ),
+            ),
+            "preview_reply.reasons",
+        ),
+        (
             pb.Frame(sequence=1, preview_reply=pb.PreviewReply(preview_id=ID, reasons=b'[{"a": 1}]')),
             "preview_reply.reasons",
         ),
