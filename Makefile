@@ -130,7 +130,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 .PHONY: lock sbom wheel audit scan-tools rocrate-tools accounting-tools smartnoise clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime dev scan rocrate audit accounting smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime dev scan rocrate mesh audit accounting smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from node_agent.cli import changing, configuring, enrolling, governing, people, replaying, reports, running, sources
+from node_agent.cli import (
+    changing,
+    configuring,
+    enrolling,
+    governing,
+    optouts,
+    people,
+    replaying,
+    reports,
+    running,
+    sources,
+)
 from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
 from trustquery.cli.policy_tools import PERMIT_OF
@@ -42,6 +53,7 @@ app.command("enrol")(enrolling.enrol)
 app.command("run")(running.run)
 app.command("status")(running.status)
 app.add_typer(sources.app, name="source")
+app.add_typer(optouts.app, name="optout")
 _CHANGES = (changing.sign, changing.activate, changing.pending, changing.withdraw, changing.history, replaying.replay)
 for command in _CHANGES:
     governing.policy_app.command()(command)

@@ -64,14 +64,15 @@ def question(*, rho_nano: int = 1_000_000, groups: int = 1, **changes: Any) -> Q
     return Query(**(facts | changes))
 
 
-def policy_text(*, profiles: str = "", **changes: str) -> str:
+def policy_text(*, profiles: str = "", opt_outs: str = "", **changes: str) -> str:
     """A policy in TOML; ``changes`` replaces the value of a key where it first stands.
 
     ``deny__projects`` is the key ``projects`` where it first stands from ``[deny]`` on.
 
     ``profiles``: caps in 90 days and for life, separated by a blank; "" for no such section.
+    ``opt_outs``: that section, whole; "" for none.
     """
-    lines = POLICY.splitlines()
+    lines = [*POLICY.splitlines(), *opt_outs.splitlines()]
     if profiles:
         quarter, lifetime = profiles.split()
         lines += ["[profiles]", f"rho_90_days = {quarter}", f"rho_lifetime = {lifetime}"]
