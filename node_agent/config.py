@@ -21,6 +21,7 @@ __all__ = [
     "EngineConfig",
     "Home",
     "LinkConfig",
+    "MeshConfig",
     "NodeConfig",
     "NumbersConfig",
     "OptOutConfig",
@@ -172,6 +173,35 @@ class OptOutConfig(_Part):
     most_percent: int = Field(default=25, ge=1, le=100)
 
 
+def _mesh_url(url: str) -> str:
+    """An address over TLS, or this machine's own."""
+    if not url.startswith(("https://", "http://127.0.0.1:")) or not url.isprintable() or " " in url:
+        raise ValueError("give an address that begins with https://")
+    return url
+
+
+class MeshConfig(_Part):
+    """The trust's own mailbox at MESH, through which numbers go to NHS England's service and replies come.
+
+    Attributes:
+        url: of MESH, such as the live one that NHS England names.
+        mailbox: the trust's mailbox.
+        password_file, shared_key_file: what NHS England gave for it, each alone in a file of mode 0600.
+        recipient: the mailbox of the opt-out service; a reply from any other is not believed.
+        cert_file, key_file: the client certificate and its key; "" for none.
+        ca_file: certificates of MESH's authority; "" for those that come with the client.
+    """
+
+    url: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_mesh_url)]
+    mailbox: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    password_file: Annotated[str, Field(min_length=1, max_length=4096)]
+    shared_key_file: Annotated[str, Field(min_length=1, max_length=4096)]
+    recipient: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    cert_file: Annotated[str, Field(max_length=4096)] = ""
+    key_file: Annotated[str, Field(max_length=4096)] = ""
+    ca_file: Annotated[str, Field(max_length=4096)] = ""
+
+
 class NodeConfig(_Part):
     """The whole of ``node.toml``."""
 
@@ -184,6 +214,7 @@ class NodeConfig(_Part):
     optout: OptOutConfig = OptOutConfig()
     source: tuple[SourceConfig, ...] = ()
     nhs_numbers: tuple[NumbersConfig, ...] = ()
+    mesh: MeshConfig | None = None
 
     @property
     def sources(self) -> tuple[SourceConfig, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ app = typer.Typer(
     help="People's opt-outs: who is left out of every answer, and how old that knowledge is.", no_args_is_help=True
 )
 DAY = 86_400
+_POLL_SECONDS = 5.0
 AsOf = Annotated[
     str,
     typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day that the list speaks of; its age counts from here."),
@@ -65,7 +67,7 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         elif any(row["as_of"] and not row["applied"] for row in rows):
             say("a list that is here is not applied yet. next: tq-node source refresh")
         else:
-            say("questions that need these lists are refused. next: tq-node optout request FILE")
+            say("questions that need these lists are refused. next: tq-node optout refresh")
 
 
 def _lists(home: Home, config: NodeConfig, vault: Vault) -> Iterator[dict[str, Any]]:
@@ -94,6 +96,43 @@ def _lists(home: Home, config: NodeConfig, vault: Vault) -> Iterator[dict[str, A
                 "applied": used is not None and in_use.get(kind) == used,
                 "fresh": rule is not None and age is not None and 0 <= age <= rule.max_age_days * DAY,
             }
+
+
+@app.command()
+def refresh(
+    context: typer.Context,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the reply; it often takes an hour.")] = 0,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Take the replies that MESH holds, and send every verified NHS number of every table again.
+
+    What waits for its reply already is not sent a second time on the same day.
+
+    Example: tq-node optout refresh --wait 60
+    """
+    with reporting("optout refresh", form) as reply, _opened(context) as (home, config, vault), vault.alone():
+        from node_agent.optout.exchange import make_request
+        from node_agent.optout.mesh import Mailbox
+
+        if config.mesh is None:
+            raise TrustQueryError("optout-not-configured", part="[mesh]")
+        mailbox, most = Mailbox(config.mesh, home.resolve), config.optout.most_percent
+        found = mailbox.collect(vault, most_percent=most)
+        waiting = [item for item in vault.waiting() if item.state == "sent" and now() - item.made < DAY]
+        if not waiting and not found.taken:
+            mailbox.send(vault, make_request(vault, config.nhs_numbers, home.resolve, now()))
+        ends = time.monotonic() + wait
+        while not found.taken and not found.problems and time.monotonic() < ends:
+            time.sleep(min(_POLL_SECONDS, wait))
+            found = mailbox.collect(vault, most_percent=most)
+        reply.facts({"taken": found.taken, "refused": list(found.problems), "waiting": len(vault.waiting())})
+        say(
+            IN_FORCE
+            if found.taken
+            else "the list in force stays. next: tq-node optout refresh, when the reply is there"
+        )
+        if found.problems:
+            raise typer.Exit(3)
 
 
 @app.command()

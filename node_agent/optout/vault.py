@@ -167,7 +167,7 @@ class Vault:
                 raise TrustQueryError("optout-list-invalid", list=kind, problem="the one in force is younger")
             self._db.execute(
                 "INSERT INTO list (kind, dataset, as_of, print, sealed) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind,"
-                " dataset) DO UPDATE SET as_of = excluded.as_of, print = excluded.keyed_hash, sealed = excluded.sealed",
+                " dataset) DO UPDATE SET as_of = excluded.as_of, print = excluded.print, sealed = excluded.sealed",
                 (kind, dataset, as_of, found.keyed_hash, self._sealed(text, _name(found, dataset))),
             )
             if answered:
