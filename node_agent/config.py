@@ -166,10 +166,14 @@ class OptOutConfig(_Part):
 
     Attributes:
         key_file: 32 bytes that seal the lists, made when the first comes; a relative path is below the node's home.
+        send_every_days: days between requests to the opt-out service.
+        poll_minutes: pause between looks for replies and for lists that were handed in.
         most_percent: a reply that says that more people than this opted out is not believed.
     """
 
     key_file: Annotated[str, Field(min_length=1, max_length=4096)] = "keys/optout.key"
+    send_every_days: int = Field(default=7, ge=1, le=366)
+    poll_minutes: int = Field(default=15, ge=1, le=1_440)
     most_percent: int = Field(default=25, ge=1, le=100)
 
 

@@ -28,6 +28,7 @@ from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
 from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
+from node_agent.optout.schedule import Schedule
 from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
@@ -229,6 +230,8 @@ class Service:
         )
         self.write_status(False)
         self.resume(ports)
+        schedule = Schedule(self.home, self.config, self.clock.wall, self.log)
+        schedule.start()
         governing = threading.Thread(target=self.govern, args=(failed_anywhere,), name="office", daemon=True)
         governing.start()
         dialling = asyncio.create_task(self.link.run())
@@ -243,6 +246,7 @@ class Service:
                     continue
         finally:
             self.clock.stop()
+            schedule.stop()
             self._governed.set()
             await asyncio.to_thread(governing.join)
             await self.link.close()

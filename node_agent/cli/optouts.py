@@ -59,6 +59,12 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         rows = list(_lists(home, config, vault))
         headings = {"list": "List", "dataset": "Dataset", "as_of": "As of", "age_days": "Age in days"}
         reply.rows(rows, headings | {"applied": "Applied", "fresh": "Fresh enough"})
+        from node_agent.optout.schedule import JOBS
+
+        for job in JOBS:
+            for run in vault.runs(job, 1):
+                minutes = (now() - run.started) // 60
+                say(f"the node's last {job}: {minutes} minutes ago, {run.outcome or 'not ended'}")
         waiting = [item for item in vault.waiting() if item.state == "sent"]
         if waiting:
             say(f"sent and not answered yet: {len(waiting)}, the oldest {(now() - waiting[0].made) // DAY} days ago")

@@ -37,7 +37,9 @@ def current_lists(home: Home, config: NodeConfig) -> Iterator[Current | None]:
         return
     vault = open_vault(home, config)
     try:
-        yield Current(vault, config.nhs_numbers, home.resolve)
+        # One refresh at a time: a running node makes them too.
+        with vault.alone():
+            yield Current(vault, config.nhs_numbers, home.resolve)
     finally:
         vault.close()
 
