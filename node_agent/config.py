@@ -21,7 +21,10 @@ __all__ = [
     "EngineConfig",
     "Home",
     "LinkConfig",
+    "MeshConfig",
     "NodeConfig",
+    "NumbersConfig",
+    "OptOutConfig",
     "SourceConfig",
     "StoreConfig",
     "TrustConfig",
@@ -139,6 +142,70 @@ class SourceConfig(_Part):
     path: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_folder)]
 
 
+class NumbersConfig(_Part):
+    """Where one dataset's NHS numbers stand: a file of person keys with a number beside each.
+
+    It may be a source table's own file, or one apart. No query can reach it, and no number is in the prepared data.
+
+    Attributes:
+        dataset: of a ``[[source]]``.
+        path: the file; a relative one is below the node's home.
+        person: its column of person keys, written as the source tables write them.
+        number: its column of NHS numbers.
+    """
+
+    dataset: Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]{0,62}$")]
+    format: Literal["parquet", "csv"]
+    path: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_folder)]
+    person: Annotated[str, Field(min_length=1, max_length=200)]
+    number: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class OptOutConfig(_Part):
+    """People's opt-outs. Without NHS numbers there is no list, and what needs one is refused.
+
+    Attributes:
+        key_file: 32 bytes that seal the lists, made when the first comes; a relative path is below the node's home.
+        send_every_days: days between requests to the opt-out service.
+        poll_minutes: pause between looks for replies and for lists that were handed in.
+        most_percent: a reply that says that more people than this opted out is not believed.
+    """
+
+    key_file: Annotated[str, Field(min_length=1, max_length=4096)] = "keys/optout.key"
+    send_every_days: int = Field(default=7, ge=1, le=366)
+    poll_minutes: int = Field(default=15, ge=1, le=1_440)
+    most_percent: int = Field(default=25, ge=1, le=100)
+
+
+def _mesh_url(url: str) -> str:
+    """An address over TLS, or this machine's own."""
+    if not url.startswith(("https://", "http://127.0.0.1:")) or not url.isprintable() or " " in url:
+        raise ValueError("give an address that begins with https://")
+    return url
+
+
+class MeshConfig(_Part):
+    """The trust's own mailbox at MESH, through which numbers go to NHS England's service and replies come.
+
+    Attributes:
+        url: of MESH, such as the live one that NHS England names.
+        mailbox: the trust's mailbox.
+        password_file, shared_key_file: what NHS England gave for it, each alone in a file of mode 0600.
+        recipient: the mailbox of the opt-out service; a reply from any other is not believed.
+        cert_file, key_file: the client certificate and its key; "" for none.
+        ca_file: certificates of MESH's authority; "" for those that come with the client.
+    """
+
+    url: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_mesh_url)]
+    mailbox: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    password_file: Annotated[str, Field(min_length=1, max_length=4096)]
+    shared_key_file: Annotated[str, Field(min_length=1, max_length=4096)]
+    recipient: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    cert_file: Annotated[str, Field(max_length=4096)] = ""
+    key_file: Annotated[str, Field(max_length=4096)] = ""
+    ca_file: Annotated[str, Field(max_length=4096)] = ""
+
+
 class NodeConfig(_Part):
     """The whole of ``node.toml``."""
 
@@ -148,7 +215,10 @@ class NodeConfig(_Part):
     answer: AnswerConfig = AnswerConfig()
     engine: EngineConfig = EngineConfig()
     store: StoreConfig = StoreConfig()
+    optout: OptOutConfig = OptOutConfig()
     source: tuple[SourceConfig, ...] = ()
+    nhs_numbers: tuple[NumbersConfig, ...] = ()
+    mesh: MeshConfig | None = None
 
     @property
     def sources(self) -> tuple[SourceConfig, ...]:
@@ -178,6 +248,10 @@ def parse_config(text: str, *, name: str = "node.toml") -> NodeConfig:
     names = [item.dataset for item in config.source]
     if len(set(names)) != len(names):
         raise TrustQueryError("config-invalid", place="source", problem="each dataset may have one [[source]] only")
+    datasets = [item.dataset for item in config.nhs_numbers]
+    if len(set(datasets)) != len(datasets) or not set(datasets) <= set(names):
+        problem = "each dataset with a [[source]] may have one [[nhs_numbers]]; no other may have any"
+        raise TrustQueryError("config-invalid", place="nhs_numbers", problem=problem)
     return config
 
 
@@ -186,8 +260,8 @@ class Home:
     """Where a node keeps everything. Only its owner may enter.
 
     ``startup/`` what enrolment brought · ``keys/`` private keys (0600) · ``policy/`` signed policy and acceptances ·
-    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``inputs/`` public
-    tables · ``control/`` stop and pause · ``logs/``.
+    ``documents/`` roster and permits · ``ledger/`` the budget ledger · ``store/`` prepared data · ``optout/`` sealed
+    lists of opt-outs · ``inputs/`` public tables · ``control/`` stop and pause · ``logs/``.
     """
 
     path: Path
@@ -226,6 +300,11 @@ class Home:
     def store(self) -> Path:
         """Prepared data."""
         return self.path / "store"
+
+    @property
+    def optout(self) -> Path:
+        """Lists of opt-outs, sealed."""
+        return self.path / "optout"
 
     @property
     def inputs(self) -> Path:

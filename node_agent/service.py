@@ -23,10 +23,12 @@ from node_agent.engines.processes import Processes
 from node_agent.enrolment.startup import Startup, check_certificate, load_startup
 from node_agent.gate.endings import resume
 from node_agent.gate.heads import Heads
+from node_agent.gate.optouts import EVERYBODY
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
 from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
+from node_agent.optout.schedule import Schedule
 from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
@@ -90,16 +92,23 @@ class Service:
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
         return load(dataset)
 
-    def engine(self, dataset: str, public: PublicTables) -> Engine:
+    def engine(self, dataset: str, public: PublicTables, treatment: str) -> Engine:
         """An engine over the version of the prepared data now in use; a refresh takes effect at the next query.
 
+        Args:
+            treatment: of opt-outs; rows of those who opted out are left out of every scan unless it exempts.
+
         Raises:
-            TrustQueryError: ``data-not-prepared``, ``data-table-unavailable``.
+            TrustQueryError: ``data-not-prepared``, ``data-table-unavailable``; ``policy-document-stale``: these are not
+                the lists of opt-outs that the ledger has seen with this data version.
         """
-        store = Store.open(self.home.store)
-        self.ledger.note_refresh(store.data_version, self.clock.wall())
+        store, now, everybody = Store.open(self.home.store), self.clock.wall(), treatment in EVERYBODY
+        self.ledger.note_refresh(store.data_version, now)
+        if store.opt_outs:
+            self.ledger.see("optouts", "lists", store.data_version, store.lists_sha256, now)
         key = store_key(self.home, self.config) if store.encrypted else None
-        return DuckDBEngine(store, self.config.engine, self.catalogue(dataset), self.processes, key, public)
+        catalogue, limits = self.catalogue(dataset), self.config.engine
+        return DuckDBEngine(store, limits, catalogue, self.processes, key, public, everybody=everybody)
 
     def send(self, message: AnswerMessage) -> None:
         """Hand an answer to the link."""
@@ -230,6 +239,8 @@ class Service:
         )
         self.write_status(False)
         self.resume(ports)
+        schedule = Schedule(self.home, self.config, self.clock.wall, self.log)
+        schedule.start()
         governing = threading.Thread(target=self.govern, args=(failed_anywhere,), name="office", daemon=True)
         governing.start()
         dialling = asyncio.create_task(self.link.run())
@@ -244,6 +255,7 @@ class Service:
                     continue
         finally:
             self.clock.stop()
+            schedule.stop()
             self._governed.set()
             await asyncio.to_thread(governing.join)
             await self.link.close()

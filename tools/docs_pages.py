@@ -37,6 +37,7 @@ FAMILIES = {
     "project": "Projects",
     "policy": "A trust's policy",
     "budget": "Privacy budgets",
+    "optout": "Lists of opt-outs",
     "data": "Sources and prepared data",
     "node": "Nodes and their link",
     "config": "Configuration",

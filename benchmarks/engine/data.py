@@ -62,11 +62,11 @@ class Hospital:
 
     def engine(self, limits: EngineConfig) -> DuckDBEngine:
         """The engine as a node has it, its processes and all."""
-        return DuckDBEngine(self.store, limits, self.catalogue, self.processes, self.key, public())
+        return DuckDBEngine(self.store, limits, self.catalogue, self.processes, self.key, public(), everybody=True)
 
     def tables(self, task: Task, rows: int | None = None) -> dict[str, pa.Table]:
         """The columns that a task reads; of the first people alone, whose admissions are about so many."""
-        found = self.columns.tables(self.store.folder, self.store.seal(self.key), task.reads)
+        found = self.columns.tables(self.store.folder, self.store.seal(self.key), task.reads, everybody=True)
         return found if rows is None else _first(found, rows)
 
 

@@ -21,6 +21,7 @@ _DOCUMENTS: dict[str, Kind] = {
     "roster": "roster",
     "permit": "permit",
     "acceptance": "acceptance",
+    "optouts": "optouts",
 }
 
 
@@ -194,7 +195,9 @@ class SqliteLedger(LedgerReader):
                 )
 
     def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
-        """Note the version of a roster, permit or acceptance; a new one becomes an entry. Policies are in the book.
+        """Note the version of a roster, permit, acceptance or a data version's opt-outs; a new one becomes an entry.
+
+        Policies are in the book.
 
         Raises:
             TrustQueryError: ``policy-document-stale``: older than one already seen, or another text of that version.

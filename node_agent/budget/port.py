@@ -246,6 +246,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def time(self, now: int) -> int:
+        """The budget clock: never earlier than the last entry, whatever the wall says."""
+        ...
+
     def size(self) -> int:
         """Number of entries."""
         ...

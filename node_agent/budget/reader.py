@@ -42,6 +42,10 @@ class LedgerReader:
         """Whether a write has failed; the process then answers nothing more."""
         return self._db.failed
 
+    def time(self, now: int) -> int:
+        """The budget clock: never earlier than the last entry, whatever the wall says."""
+        return max(now, last_time(self._db))
+
     def find(self, release_id: str) -> Release | None:
         """The release, or None."""
         row = self._db.row(

@@ -12,6 +12,7 @@ from node_agent.cli import (
     configuring,
     enrolling,
     governing,
+    optouts,
     people,
     releases,
     replaying,
@@ -53,6 +54,7 @@ app.command("enrol")(enrolling.enrol)
 app.command("run")(running.run)
 app.command("status")(running.status)
 app.add_typer(sources.app, name="source")
+app.add_typer(optouts.app, name="optout")
 _CHANGES = (changing.sign, changing.activate, changing.pending, changing.withdraw, changing.history, replaying.replay)
 for command in _CHANGES:
     governing.policy_app.command()(command)

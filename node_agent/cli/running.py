@@ -90,9 +90,29 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
             facts["data_version"], facts["datasets"] = store.data_version, sorted(store.dataset_tables)
         except TrustQueryError as error:
             facts["data_version"], facts["datasets"] = error.code, []
+        facts["opt_out_jobs"] = _opt_out_jobs(home)
         facts["certificate_days_left"] = certificate_days_left(startup, now())
         reply.facts(facts)
         say("next: " + _next(facts))
+
+
+def _opt_out_jobs(home: Home) -> list[str]:
+    """How each job on lists of opt-outs last ended; empty where there are none."""
+    from node_agent.config import load_config
+    from node_agent.optout.current import open_vault
+    from node_agent.optout.schedule import JOBS
+
+    try:
+        config = load_config(home)
+        if not config.nhs_numbers:
+            return []
+        vault = open_vault(home, config)
+        try:
+            return [f"{run.job}: {run.outcome or 'not ended'}" for job in JOBS for run in vault.runs(job, 1)]
+        finally:
+            vault.close()
+    except TrustQueryError as error:
+        return [error.code]
 
 
 def _next(facts: dict[str, Any]) -> str:

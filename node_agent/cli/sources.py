@@ -48,6 +48,7 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     """
     with reporting("source refresh", form) as reply:
         from node_agent.config import load_config
+        from node_agent.optout.current import current_lists
         from node_agent.sources.prepare import refresh as prepare
         from node_agent.sources.store import store_key
 
@@ -61,7 +62,11 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
 
         home.create()
         key = store_key(home, config, make=True)
-        store = prepare(config.sources, home.resolve, home.store, progress, key=key, threads=config.engine.threads)
+        with current_lists(home, config) as opt_outs:
+            store = prepare(
+                config.sources, home.resolve, home.store, progress, key=key, threads=config.engine.threads,
+                opt_outs=opt_outs,
+            )  # fmt: skip
         rows: list[dict[str, Any]] = [
             {
                 "dataset": report.dataset,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from node_agent.sources.store import ListUsed
 from trustquery.model import Query
 from trustquery.planning import Plan
 
@@ -19,6 +20,10 @@ class Engine(Protocol):
 
     def tables(self, dataset: str) -> frozenset[str]:
         """Catalogue tables of a dataset that this trust holds."""
+
+    @property
+    def opt_outs(self) -> tuple[ListUsed, ...]:
+        """The lists of opt-outs that every scan applies; none where people who opted out are read too."""
 
     def vector(self, query: Query, plan: Plan) -> list[int]:
         """The exact vector: ``plan.length`` integers within ±2^62, bounded per person.

@@ -15,7 +15,7 @@ from node_agent.engines.order import Order
 from node_agent.engines.processes import Processes
 from node_agent.engines.sql import CELL_LIMIT
 from node_agent.engines.task import task_of
-from node_agent.sources.store import Store
+from node_agent.sources.store import ListUsed, Store
 from trustquery.catalogue import Catalogue
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
@@ -36,6 +36,8 @@ class DuckDBEngine:
     Attributes:
         processes: where queries run.
         key: what the store's files are encrypted with; None where they are plain.
+        everybody: whether rows of people whom a list of opt-outs excludes are read too: for made-up data, and where
+            the permit names a legal basis.
     """
 
     store: Store
@@ -44,6 +46,7 @@ class DuckDBEngine:
     processes: Processes
     key: bytes | None = None
     public: PublicTables = field(default_factory=shipped)
+    everybody: bool = field(kw_only=True)
 
     @property
     def data_version(self) -> int:
@@ -53,6 +56,11 @@ class DuckDBEngine:
     def tables(self, dataset: str) -> frozenset[str]:
         """Catalogue tables of a dataset that this trust holds."""
         return self.store.dataset_tables.get(dataset, frozenset())
+
+    @property
+    def opt_outs(self) -> tuple[ListUsed, ...]:
+        """The lists of opt-outs that every scan applies; none where everybody is read, or where there are no lists."""
+        return () if self.everybody else self.store.opt_outs.get(self.catalogue.id, ())
 
     def vector(self, query: Query, plan: Plan) -> list[int]:
         """The exact bounded vector, computed in a process of its own.
@@ -73,7 +81,8 @@ class DuckDBEngine:
     def _run(self, query: Query, plan: Plan) -> bytes:
         task = task_of(query, plan, pinned_tables(query, self.catalogue, self.public), self.limits)
         seal, limits = self.store.seal(self.key), self.limits
-        return self.processes.run(Order(task, self.store.folder, seal, limits.cpu_seconds, limits.cache_mb))
+        order = Order(task, self.store.folder, seal, limits.cpu_seconds, limits.cache_mb, self.everybody)
+        return self.processes.run(order)
 
 
 def _read(reader: Callable[[bytes, Plan], T], output: bytes, plan: Plan) -> T:

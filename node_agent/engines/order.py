@@ -43,6 +43,7 @@ class Order:
         folder: the data version's.
         seal: with the keys of its files.
         cache_mb: size of the columns that may stay in memory.
+        everybody: whether rows of people whom a list of opt-outs excludes are read too.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class Order:
     seal: Seal
     cpu_seconds: int
     cache_mb: int
+    everybody: bool
 
 
 def write_order(order: Order) -> bytes:
@@ -63,6 +65,7 @@ def write_order(order: Order) -> bytes:
         "seal": [None if seal.key is None else seal.key.hex(), seal.salt.hex(), seal.version],
         "cpu_seconds": order.cpu_seconds,
         "cache_mb": order.cache_mb,
+        "everybody": order.everybody,
     }
     parts = [json.dumps(head).encode()]
     for table in task.public.values():
@@ -94,7 +97,9 @@ def read_order(data: bytes) -> Order:
     job["ranked"] = {int(place): statement for place, statement in job["ranked"].items()}
     key, salt, version = head["seal"]
     seal = Seal(None if key is None else bytes.fromhex(key), bytes.fromhex(salt), version)
-    return Order(Task(Job(**job), reads, public), Path(head["folder"]), seal, head["cpu_seconds"], head["cache_mb"])
+    task, folder = Task(Job(**job), reads, public), Path(head["folder"])
+    # Only the very word lets opted-out people in.
+    return Order(task, folder, seal, head["cpu_seconds"], head["cache_mb"], head["everybody"] is True)
 
 
 def _bounded(said: dict[str, Any]) -> Bounded:

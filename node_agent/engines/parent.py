@@ -91,7 +91,7 @@ def _serve(
 
     try:
         order = read_order(data)
-        tables = columns.tables(order.folder, order.seal, order.task.reads)
+        tables = columns.tables(order.folder, order.seal, order.task.reads, everybody=order.everybody)
     except Exception:
         os.close(pipe)
         return

@@ -42,7 +42,7 @@ def read(payload: bytes, permit: Permit, ports: Ports) -> Reading:
     at_hand = ports.inputs(query)
     # The very tables and no others from here on.
     inputs = PublicTables([at_hand.pinned(pin) for pin in query.read_inputs])
-    engine = ports.engine(query.catalogue_id, inputs)
+    engine = ports.engine(query.catalogue_id, inputs, permit.opt_out_treatment)
     missing = sorted(query.tables() - engine.tables(query.catalogue_id))
     if missing:
         raise TrustQueryError("data-table-unavailable", table=missing[0], dataset=query.catalogue_id)

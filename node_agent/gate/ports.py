@@ -160,7 +160,8 @@ class Ports:
         node: this node's name; ``federation`` the name of its federation.
         key: the identity key that signs answers.
         inputs: model to the public tables at hand of the names that it pins.
-        engine: dataset id and public tables to an engine over the data version now in use; it keeps that version.
+        engine: dataset id, public tables and the treatment of opt-outs to an engine over the data version now in
+            use; it keeps that version, and leaves opted-out people out of every scan unless the treatment exempts.
         catalogue: dataset id to catalogue; raises for a dataset this node does not serve.
         budget_subject: dataset id to the name under which its budget is kept.
         compile_plan: model, catalogue and public tables to plan.
@@ -181,7 +182,7 @@ class Ports:
     clock: Clock
     ledger: Ledger
     inputs: Callable[[Query], PublicTables]
-    engine: Callable[[str, PublicTables], Engine]
+    engine: Callable[[str, PublicTables, str], Engine]
     documents: Documents
     governance: Governance
     catalogue: Callable[[str], Catalogue]

@@ -53,7 +53,7 @@ def _decide(message: Preview, peer: Peer, ports: Ports) -> Decision:
     ) or asked.min_trusts < project.permit.min_trusts:
         raise TrustQueryError("auth-document", document="preview", problem="it does not fit the permit")
     found, request = policy.decide(asked, project, query, read.catalogue, plan, ports, now)
-    optouts.check(asked.opt_out_treatment)
+    optouts.check(asked.opt_out_treatment, read.engine, found, ports, now)
     reasons: list[Problem] = []
     shares: list[ScopeShare] = []
     profile = policy.is_everybodys(found, query, read.catalogue)

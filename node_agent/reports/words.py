@@ -12,10 +12,7 @@ from trustquery.privacy.budget import epsilon_of
 __all__ = ["OPT_OUTS", "bullets", "day_of", "days", "epsilon", "loss", "named", "plain", "rho", "table", "to_write"]
 
 OPT_OUTS = {
-    # There is no list of opt-outs at a node yet (`node_agent/gate/optouts.py`); what is told here must not run ahead.
-    "applied": (
-        "opt-outs must be applied; this node has no list of them yet, so it refuses every question that needs one"
-    ),
+    "applied": "people who opted out are in no figure, and a question is refused while the list of them is too old",
     "exempt-with-basis": "opt-outs are not applied, on a legal basis that the application names",
     "synthetic-data": "the data are made up, so there is nobody to opt out",
 }

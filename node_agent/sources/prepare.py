@@ -6,6 +6,7 @@ key alone, so adding a person leaves every other person's rows and ranks as they
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlglot import exp
 from node_agent.config import SourceConfig
 from node_agent.engines.settings import DISABLED_OPTIMIZERS
 from node_agent.engines.sql import COUNT, DIALECT, ORDER, PERSON, H, U, fill
+from node_agent.sources.allowing import OptOuts, write_allowed
 from node_agent.sources.building import Building, Job
 from node_agent.sources.sealed import PEOPLE, ROWS_PER_GROUP, Seal, write_table
 from node_agent.sources.store import Store, TableReport, install
@@ -24,7 +26,7 @@ from trustquery.catalogue import Column, ColumnType, Role, Table, load
 from trustquery.errors import TrustQueryError
 from trustquery.reference.rank import SEPARATOR
 
-__all__ = ["Progress", "build", "check_sources", "refresh"]
+__all__ = ["Progress", "build", "check_sources", "refresh", "typed_value"]
 
 Progress = Callable[[str, float], None]
 """Called with a table's name and the share done, 0 to 1."""
@@ -57,6 +59,7 @@ def refresh(
     *,
     key: bytes | None,
     threads: int = 2,
+    opt_outs: OptOuts | None = None,
 ) -> Store:
     """Prepare the next data version from every source and put it in use.
 
@@ -68,6 +71,7 @@ def refresh(
         folder: the store's folder.
         progress: called after each step.
         key: the 32 bytes that encrypt the files; None for plain files.
+        opt_outs: the lists of opt-outs to go by; without them a question that needs them is refused.
 
     Raises:
         TrustQueryError: ``data-source-missing``, ``data-source-column``, ``data-prepare-failed``; the version in
@@ -77,7 +81,8 @@ def refresh(
     jobs = [(source.dataset, table, path) for source in sources for table, path in _found(source, resolve(source.path))]
     building = Building.begin(folder, jobs, encrypted=key is not None)
     reports = build(jobs, building, key=key, progress=progress, threads=threads)
-    store = building.finish(reports)
+    used = write_allowed(building, {job[0] for job in jobs}, opt_outs, key)
+    store = dataclasses.replace(building.finish(reports), opt_outs=used)
     install(folder, store)
     return store
 
@@ -204,7 +209,7 @@ def _number_people(connection: duckdb.DuckDBPyConnection, jobs: Sequence[Job]) -
         names = _columns(connection, table, path)
         _load(connection, path)
         key = table.columns[[column.name for column in table.columns].index(str(table.person_key))]
-        person = exp.cast(_typed(key, exp.column(names[key.name], quoted=True)), "VARCHAR", dialect=DIALECT)
+        person = exp.cast(typed_value(key, exp.column(names[key.name], quoted=True)), "VARCHAR", dialect=DIALECT)
         keys = exp.select(exp.alias_(person, "_key", quoted=True)).distinct().from_(_SOURCE)
         connection.execute(exp.insert(keys, "_keys").sql(DIALECT))
     connection.execute(
@@ -220,7 +225,7 @@ def _prepare(
     names = _columns(connection, table, path)
     _load(connection, path)
     raw = {column.name: exp.column(names[column.name], quoted=True) for column in table.columns}
-    typed = {column.name: _typed(column, raw[column.name]) for column in table.columns}
+    typed = {column.name: typed_value(column, raw[column.name]) for column in table.columns}
     unreadable = _counts(connection, table, raw, typed)
     rows_in = _one(connection, exp.select(exp.Count(this=exp.Star())).from_(_SOURCE))
     ranked = connection.sql(
@@ -239,7 +244,7 @@ def _prepare(
     return TableReport(dataset, table.name, rows_in, rows, rows_in - rows, unreadable)
 
 
-def _typed(column: Column, raw: exp.Expr) -> exp.Expr:
+def typed_value(column: Column, raw: exp.Expr) -> exp.Expr:
     """The source value in the catalogue's type, or NULL: NaN, infinite dates and years beyond 9999 are missing."""
     value: exp.Expr = exp.TryCast(this=raw.copy(), to=exp.DataType.build(ENGINE_TYPES[column.type], dialect=DIALECT))
     if column.type is ColumnType.INTEGER:

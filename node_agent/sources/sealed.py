@@ -18,10 +18,12 @@ import pyarrow.parquet.encryption as pe
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-__all__ = ["PEOPLE", "ROWS_PER_GROUP", "SALT_BYTES", "Seal", "path_of", "read_columns", "write_table"]
+__all__ = ["ALLOWED", "PEOPLE", "ROWS_PER_GROUP", "SALT_BYTES", "Seal", "path_of", "read_columns", "write_table"]
 
 PEOPLE = "_people"
 """A dataset's file of dense index and person key: for what comes by key, such as lists of those who have opted out."""
+ALLOWED = "_allowed"
+"""A dataset's file of one truth a person, in the order of the dense index: whether no list of opt-outs has them."""
 MAX_DICTIONARY = 2**24
 """Bytes of a dictionary page: 33,000 areas of nine letters are well below."""
 

@@ -6,9 +6,11 @@ until the next refresh, so a query that has started finishes on the data it star
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,36 @@ from node_agent.config import Home, NodeConfig
 from node_agent.policy_store.files import replace_file
 from node_agent.sources.sealed import Seal
 from trustquery.errors import TrustQueryError
-from trustquery.identity import new_secret, read_private_file, write_private_file
+from trustquery.identity import canonical, new_secret, read_private_file, write_private_file
 
-__all__ = ["RANK_KEY", "SALT", "Store", "TableReport", "install", "store_key"]
+__all__ = ["RANK_KEY", "SALT", "ListUsed", "Store", "TableReport", "install", "lists_hash", "store_key"]
 
 _CURRENT = "current.json"
 RANK_KEY, SALT = "rank.key", "salt"
 KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class ListUsed:
+    """One list of opt-outs that a data version was made with.
+
+    Attributes:
+        kind: ``national``, ``type-1`` or ``local``.
+        as_of: the moment that the list speaks of, seconds since 1970: its age counts from here.
+        keyed_hash: HMAC-SHA256 of its content, hexadecimal; nobody without this node's key can guess who is on it.
+    """
+
+    kind: str
+    as_of: int
+    keyed_hash: str
+
+
+def lists_hash(lists: Mapping[str, tuple[ListUsed, ...]]) -> str:
+    """What stands for a data version's lists, by dataset, in the ledger and in a question's identity; "" for none."""
+    if not lists:
+        return ""
+    facts = {name: [vars(item) for item in found] for name, found in sorted(lists.items())}
+    return hashlib.sha256(b"trustquery/opt-outs/v1" + canonical.encode(facts)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -53,6 +78,8 @@ class Store:
         folder: of the version: a folder a dataset, a file a table (``sealed``).
         dataset_tables: dataset to the catalogue tables that this trust holds.
         encrypted: whether the files are.
+        opt_outs: dataset to the lists of opt-outs behind its file ``sealed.ALLOWED``; a dataset without that file is
+            not in it.
     """
 
     data_version: int
@@ -60,6 +87,12 @@ class Store:
     dataset_tables: dict[str, frozenset[str]]
     encrypted: bool = True
     reports: tuple[TableReport, ...] = ()
+    opt_outs: Mapping[str, tuple[ListUsed, ...]] = field(default_factory=dict)
+
+    @property
+    def lists_sha256(self) -> str:
+        """What stands for the lists of opt-outs; "" where there are none."""
+        return lists_hash(self.opt_outs)
 
     @property
     def rank_key(self) -> bytes:
@@ -96,6 +129,12 @@ class Store:
                 {name: frozenset(tables) for name, tables in data["tables"].items()},
                 bool(data["encrypted"]),
                 tuple(TableReport(**report) for report in data["reports"]),
+                {
+                    name: tuple(
+                        ListUsed(str(item["kind"]), int(item["as_of"]), str(item["keyed_hash"])) for item in lists
+                    )
+                    for name, lists in data.get("opt_outs", {}).items()
+                },
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrustQueryError("data-not-prepared") from error
@@ -132,6 +171,7 @@ def install(folder: Path, store: Store) -> None:
         "encrypted": store.encrypted,
         "tables": {name: sorted(tables) for name, tables in store.dataset_tables.items()},
         "reports": [vars(report) for report in store.reports],
+        "opt_outs": {name: [vars(item) for item in lists] for name, lists in store.opt_outs.items()},
     }
     replace_file(folder / _CURRENT, json.dumps(document, indent=1).encode())
     for old in folder.glob("v*"):

@@ -64,7 +64,7 @@ def question(*, rho_nano: int = 1_000_000, groups: int = 1, **changes: Any) -> Q
     return Query(**(facts | changes))
 
 
-def policy_text(*, profiles: str = "", review_minutes: str = "", **changes: str) -> str:
+def policy_text(*, profiles: str = "", review_minutes: str = "", opt_outs: str = "", **changes: str) -> str:
     """A policy in TOML; ``changes`` replaces the value of a key where it first stands.
 
     ``deny__projects`` is the key ``projects`` where it first stands from ``[deny]`` on.
@@ -72,8 +72,9 @@ def policy_text(*, profiles: str = "", review_minutes: str = "", **changes: str)
     ``review_minutes``: how long people look; "" where nothing is said of it.
 
     ``profiles``: caps in 90 days and for life, separated by a blank; "" for no such section.
+    ``opt_outs``: that section, whole; "" for none.
     """
-    lines = POLICY.splitlines()
+    lines = [*POLICY.splitlines(), *opt_outs.splitlines()]
     if review_minutes:
         lines.insert(lines.index("[review]") + 1, f"minutes = {review_minutes}")
     if profiles:

@@ -17,6 +17,7 @@ from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError
 from node_agent.gate.rates import Rates, Seats
 from node_agent.reviews import Bench, ReviewFolder
+from node_agent.sources.store import ListUsed
 from tests.factories.trust import NOW, People, key, person
 from tests.lib.memory_ledger import MemoryLedger
 from trustquery.catalogue import Catalogue
@@ -63,6 +64,8 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.data_version = 1
+        self.treatment = ""
+        self.opt_outs: tuple[ListUsed, ...] = ()
         self.result: Any = [7, 8, 9, 0, 1]
         self.runs = 0
         self.queries: list[object] = []
@@ -141,7 +144,8 @@ class World:
             raise TrustQueryError("data-table-unavailable", table="any table", dataset=dataset)
         return self.people.catalogue
 
-    def _engine(self, dataset: str, public: PublicTables) -> FakeEngine:
+    def _engine(self, dataset: str, public: PublicTables, treatment: str) -> FakeEngine:
+        self.engine.treatment = treatment
         self.given.append(public)
         return self.engine
 

@@ -39,6 +39,9 @@ class MemoryLedger:
         self.events: list[tuple[str, str]] = []
         self.clock = 0
 
+    def time(self, now: int) -> int:
+        return max(self.clock, now)
+
     def _write(self, what: str, about: str, now: int) -> int:
         if self.failed or self.fail_on == what:
             self.failed = True

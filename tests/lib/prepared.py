@@ -32,7 +32,7 @@ from node_agent.engines.settings import DISABLED_OPTIMIZERS, opened
 from node_agent.engines.task import ARROW_TYPES, task_of
 from node_agent.sources.building import Building, Job
 from node_agent.sources.prepare import build
-from node_agent.sources.sealed import PEOPLE, path_of, read_columns
+from node_agent.sources.sealed import ALLOWED, PEOPLE, path_of, read_columns, write_table
 from node_agent.sources.store import Store
 from trustquery.catalogue import Catalogue, Table
 from trustquery.codelists import PublicTables, shipped
@@ -71,6 +71,7 @@ class Prepared:
     store: Store
     public: PublicTables
     columns: Columns = field(default_factory=Columns)
+    everybody: bool = True
 
     def vector(
         self,
@@ -101,12 +102,20 @@ class Prepared:
     def _run(self, query: Query, plan: Plan, public: PublicTables | None, way: Way) -> Any:
         tables = pinned_tables(query, self.catalogue, public or self.public)
         task = task_of(query, plan, tables, LIMITS, way)
-        held = self.columns.tables(self.store.folder, self.store.seal(KEY), task.reads)
+        held = self.columns.tables(self.store.folder, self.store.seal(KEY), task.reads, everybody=self.everybody)
         # Few rows at a time where there are few, so that there are several parts.
         at_a_time = 50 if sum(table.num_rows for table in held.values()) < FEW_ROWS else task.job.rows_at_a_time
         job = dataclasses.replace(task.job, rows_at_a_time=at_a_time)
         with opened() as connection:
             return run(connection, job, held, task.public)
+
+    def without(self, *keys: str) -> Prepared:
+        """The same version with a list that excludes these people, as scans apply it."""
+        folder, dataset, seal = self.store.folder, self.catalogue.id, self.store.seal(KEY)
+        people = read_columns(folder, dataset, PEOPLE, ["_key"], seal).column("_key").to_pylist()
+        batch = pa.record_batch({"allowed": pa.array([person not in keys for person in people], pa.bool_())})
+        write_table(folder, dataset, ALLOWED, pa.RecordBatchReader.from_batches(batch.schema, [batch]), seal)
+        return dataclasses.replace(self, columns=Columns(), everybody=False)
 
     def through_child(self, query: Query, plan: Plan) -> list[int]:
         """The engine's exact vector, the way a node gets it."""
@@ -114,7 +123,9 @@ class Prepared:
 
     def engine(self) -> DuckDBEngine:
         """The engine as a node has it, with its processes."""
-        return DuckDBEngine(self.store, EngineConfig(), self.catalogue, processes(), KEY, self.public)
+        return DuckDBEngine(
+            self.store, EngineConfig(), self.catalogue, processes(), KEY, self.public, everybody=self.everybody
+        )
 
     def ranks(self, table: str) -> list[tuple[Any, ...]]:
         """All columns of one prepared table, people by their keys, sorted."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from node_agent.budget import SqliteLedger
 from node_agent.gate.heads import Heads
+from node_agent.sources.store import ListUsed
 from tests.factories.catalogues import made_up
 from tests.factories.trust import NOW, People, key, policy_text
 from tests.lib.gate_world import World
@@ -70,6 +71,7 @@ class _Engine:
     def __init__(self, store: Prepared) -> None:
         self.store = store
         self.data_version = 1
+        self.opt_outs: tuple[ListUsed, ...] = ()
 
     def tables(self, dataset: str) -> frozenset[str]:
         return self.store.store.dataset_tables[dataset]
@@ -87,14 +89,24 @@ class RealGate(World):
     Args:
         people: who asks; person ``x`` does so in project ``project-x``.
         rho_12_months: what the node as a whole may spend, in rho as text; every other cap is ample.
+        treatment: of opt-outs, in every permit.
     """
 
-    def __init__(self, ledger: SqliteLedger, store: Prepared, people: Sequence[str], rho_12_months: str) -> None:
-        super().__init__(People(roster={"expires": NOW + LIVES}), allowance_ms=60_000)
+    def __init__(
+        self,
+        ledger: SqliteLedger,
+        store: Prepared,
+        people: Sequence[str],
+        rho_12_months: str,
+        *,
+        treatment: str = "synthetic-data",
+    ) -> None:
+        chosen = {"opt_out_treatment": treatment}
+        super().__init__(People(roster={"expires": NOW + LIVES}, permit=chosen, intent=chosen), allowance_ms=60_000)
         self.store = store
         self.real = ledger
         self.data = _Engine(store)
-        self.rules = Policy.from_toml(_policy(rho_12_months))
+        self.rules = Policy.from_toml(_policy(rho_12_months, treatment))
         self.permits = {name: self._permit(name) for name in people}
         self.signed = {name: permit.sign(key("ann"), key("bob")) for name, permit in self.permits.items()}
         self.asked = 0
@@ -102,7 +114,7 @@ class RealGate(World):
             self.ports,
             ledger=ledger,
             heads=Heads(ledger, "test/node/ash", key("ash")),
-            engine=lambda dataset, public: self.data,
+            engine=lambda dataset, public, treatment: self.data,
             draw=draw_noise,
             noise=add_noise,
             release_keys=release_keys,
@@ -174,8 +186,15 @@ def compiled(sql: str, rho_nano: int) -> Query:
     return compile_query(sql, made_up(), epsilon=epsilon_at(rho_nano))
 
 
-def _policy(rho_12_months: str) -> str:
-    text = policy_text(max_rho="1000", max_cells="10000", max_queries_per_hour="100000")
+def _policy(rho_12_months: str, treatment: str) -> str:
+    rule = '[opt_outs]\nlists = ["national"]\nmax_age_days = 30'
+    text = policy_text(
+        opt_outs=rule,
+        opt_out_treatments=f'["{treatment}"]',
+        max_rho="1000",
+        max_cells="10000",
+        max_queries_per_hour="100000",
+    )
     for name in ("rho_12_months", "rho_lifetime"):
         lines = [f"{name} = 1000" if line.startswith(f"{name} =") else line for line in text.splitlines()]
         text = "\n".join(lines)
@@ -183,11 +202,13 @@ def _policy(rho_12_months: str) -> str:
 
 
 @contextmanager
-def real_gate(folder: Path, tables: Rows, people: Sequence[str], rho_12_months: str) -> Iterator[RealGate]:
+def real_gate(
+    folder: Path, tables: Rows, people: Sequence[str], rho_12_months: str, *, treatment: str = "synthetic-data"
+) -> Iterator[RealGate]:
     """A node with these rows of the made-up dataset and a new ledger in ``folder``."""
     ledger = SqliteLedger(folder / "ledger.sqlite")
     try:
         with prepared(folder, made_up(), tables) as store:
-            yield RealGate(ledger, store, people, rho_12_months)
+            yield RealGate(ledger, store, people, rho_12_months, treatment=treatment)
     finally:
         ledger.close()

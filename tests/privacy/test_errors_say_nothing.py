@@ -154,7 +154,7 @@ def asked(sql: str, engine: Engine) -> World:
     query = compile_query(sql, made_up(), epsilon=Decimal("0.1"))
     # The allowance is long, because this machine may be busy; the fake clock waits for nothing.
     world = World(People(query=query), allowance_ms=60_000)
-    world.ports = dataclasses.replace(world.ports, engine=lambda dataset, public: engine)
+    world.ports = dataclasses.replace(world.ports, engine=lambda dataset, public, treatment: engine)
     world.noise = add_noise
     world.ask()
     return world

@@ -85,7 +85,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Duck
         tables = [table for table in CATALOGUE.tables if table.name in ("person", "admission")]
         jobs = [(CATALOGUE.id, table, folder / "data" / trust / f"{table.name}.parquet") for table in tables]
         store = built(folder / f"{trust}-store", jobs, rank_key=bytes([place]) * 32)
-        engines[trust] = DuckDBEngine(store, EngineConfig(), CATALOGUE, processes(), KEY)
+        engines[trust] = DuckDBEngine(store, EngineConfig(), CATALOGUE, processes(), KEY, everybody=True)
     return folder / "data", engines
 
 

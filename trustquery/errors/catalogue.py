@@ -70,6 +70,7 @@ _FAMILIES: dict[str, tuple[Audience, Exit, int, str]] = {
     "internal": ("operator", Exit.INTERNAL, 500, "INTERNAL"),
     "project": ("analyst", Exit.POLICY, 403, "PERMISSION_DENIED"),
     "usage": ("everyone", Exit.USAGE, 400, "INVALID_ARGUMENT"),
+    "optout": ("it", Exit.DATA, 409, "FAILED_PRECONDITION"),
     "expectation": ("analyst", Exit.EXPECTATION, 409, "FAILED_PRECONDITION"),
 }
 
@@ -193,7 +194,16 @@ _ROWS: tuple[Entry, ...] = (
     _entry("policy-bootstrap", "the trust runs without witnesses, so a restored backup of its ledger would not be noticed", "its governance names witnesses as soon as there are some"),
     _entry("policy-profile-unknown", "there is no disclosure profile {profile}, so nothing may be shown under it", "use one of: {known}; docs/reference/disclosure-profiles.md"),
     _entry("policy-disclosure-floor", "the trust asks that tables with its figures are shown at least as {profile} shows them", "nothing to do: the strictest profile of the trusts that answered was used"),
-    _entry("policy-optout-unavailable", "opt-outs cannot be applied at this trust yet, and the data are not declared synthetic", "the trust sets up its opt-out list before it answers"),
+    _entry("policy-optout-unavailable", "the lists of opt-outs that the trust's policy asks for are not all in force there", "the trust's IT looks at `tq-node optout status`; its governance says in the policy which lists there must be and how old they may be", retry=True),
+    _entry("policy-optout-stale", "the {list} list of opt-outs at this trust is older than its policy allows", "the trust's IT runs `tq-node optout refresh`, or hands in a newer list", retry=True),
+    # -- lists of opt-outs: for the trust alone; nothing of a list is in any of them ---------------------------
+    _entry("optout-not-configured", "node.toml has no {part}, so nobody's NHS number is known", "write it as docs/how-to/apply-opt-outs.md shows"),
+    _entry("optout-numbers", "the NHS numbers of {dataset} cannot be read: {problem}", "correct [[nhs_numbers]] in node.toml, or the file"),
+    _entry("optout-list-invalid", "the {list} list of opt-outs is refused whole: {problem}", "ask whoever made the list for another; the one in force stays, with its age"),
+    _entry("optout-list-damaged", "what is kept of the {list} list cannot be used: it was changed, or the key is another", "hand the list in again; until then questions that need it are refused"),
+    _entry("optout-reply-refused", "a reply about national data opt-outs is refused whole: {problem}", "the list in force stays, with its age; send the numbers again: `tq-node optout request FILE`"),
+    _entry("optout-mesh", "MESH did not take or give a message: {problem}", "check [mesh] in node.toml and the connection; the node tries again by itself", retry=True),
+    _entry("optout-busy", "another process is working on the lists of opt-outs", "wait until it has ended", retry=True),
     _entry("policy-stopped", "the trust has stopped answering", "its governance officer resumes with `tq-node resume`", retry=True),
     _entry("policy-analyst-suspended", "this trust has suspended you after three unanswered queries in 30 days", "wait, or ask the trust's governance officer"),
     _entry("policy-not-accepted", "the trust has not accepted project {project}", "its governance officers run `tq-node project accept`"),

@@ -35,6 +35,7 @@ Kind = Literal[
     "permit",
     "acceptance",
     "refresh",
+    "optouts",
     "governance",
     "lodged",
     "withdrawn",
@@ -58,7 +59,8 @@ class Leaf(BaseModel):
         seq: counts from 1; the leaf's position in the tree is one less.
         prev_hash: leaf hash of the entry before; 64 zeros for the first.
         intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, roster,
-            permit, acceptance, declined (the acceptance), governance, lodged and withdrawn that document.
+            permit, acceptance, declined (the acceptance), governance, lodged and withdrawn that document;
+            for optouts what stands for the lists of a data version, a hash under the node's own key.
         dataset_commitments: one for each dataset charged, sorted.
         profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own.
         facts_commitment: what the node keeps beside a ``lodged`` entry: the change's hash and when it was lodged.

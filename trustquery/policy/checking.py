@@ -68,6 +68,9 @@ def warnings_of(policy: Policy) -> Iterator[tuple[str, str]]:
         yield from _names(f"dataset[{number}]", rule)
     if "synthetic-data" in policy.queries.opt_out_treatments:
         yield "queries.opt_out_treatments", "synthetic-data says that the data are made up: never with real patients."
+    if "applied" in policy.queries.opt_out_treatments and policy.opt_outs is None:
+        words = "A question whose opt-outs are applied is refused: [opt_outs] is missing, so no list is fresh enough."
+        yield "queries.opt_out_treatments", words
     for number, template in enumerate(policy.review.template, 1):
         if any(set(found) == {"0"} for found in template.query_hashes):
             yield f"review.template[{number}].query_hashes", "This hash is a placeholder: no question has it."

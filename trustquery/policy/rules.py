@@ -17,6 +17,8 @@ ELSEWHERE: dict[str, str] = {
     "version": "the node: an older version is refused for ever",
     "profiles.rho_90_days": "the ledger",
     "profiles.rho_lifetime": "the ledger",
+    "opt_outs.lists": "the gate: the step after the policy, where opt-outs are applied",
+    "opt_outs.max_age_days": "the gate: the same step",
     "queries.show_budget_left": "the gate: what a preview tells",
 }
 """Keys that no rule reads, and what reads them."""

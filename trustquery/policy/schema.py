@@ -28,6 +28,7 @@ from trustquery.policy.countersigning import Witnesses
 from trustquery.policy.data import ColumnRoles, DatasetRule, TableRule
 from trustquery.policy.meaning import Means, Tighter
 from trustquery.policy.numbers import atto, nano
+from trustquery.policy.opting_out import OptOuts
 from trustquery.policy.reading import faults, parse_toml, read_model
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "DatasetRule",
     "Deny",
     "Hours",
+    "OptOuts",
     "Policy",
     "ProfileCaps",
     "Queries",
@@ -72,6 +74,8 @@ class Policy(Document):
         profiles: own caps for profiles; left out, they are queries like any other.
         who: who may ask, and for what.
         queries: what a query may be like.
+        opt_outs: which lists of opt-outs there must be, and how old they may be; left out, a question whose opt-outs
+            are to be applied is refused.
         hours: when answers are given; or ``"any"``.
         review: which queries people must look at first.
         deny: what is refused whatever the rest allows.
@@ -89,6 +93,7 @@ class Policy(Document):
     profiles: Annotated[ProfileCaps | None, Means("Caps of profiles", Tighter.PARTS)] = None
     who: Annotated[Who, Means("Who may ask", Tighter.PARTS)]
     queries: Annotated[Queries, Means("What a query may be like", Tighter.PARTS)]
+    opt_outs: Annotated[OptOuts | None, Means("Lists of opt-outs", Tighter.PARTS)] = None
     hours: Annotated[
         Annotated[Literal["any"], Tag("word")] | Annotated[Hours, Tag("table")],
         Discriminator(_word_or_table),
@@ -101,7 +106,7 @@ class Policy(Document):
     def _as_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A section that is left out is left out of the bytes as well."""
         found: dict[str, Any] = handler(self)
-        for name in ("profiles", "witnesses"):
+        for name in ("opt_outs", "profiles", "witnesses"):
             if getattr(self, name) is None:
                 del found[name]
         return found

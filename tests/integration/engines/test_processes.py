@@ -58,7 +58,7 @@ def order(statement: str, *, cpu_seconds: int = 20, **changed: int) -> Order:
     """A statement that no model gives: as if the language had let it through."""
     limits: dict[str, Any] = {"threads": 1, "memory_mb": 512, "seconds": 20} | changed
     job = Job((statement,), None, 1, {}, None, {}, [1], 1, spans={}, **limits)
-    return Order(Task(job, {}, {}), Path("/nowhere"), Seal(None, bytes(16), 1), cpu_seconds, 0)
+    return Order(Task(job, {}, {}), Path("/nowhere"), Seal(None, bytes(16), 1), cpu_seconds, 0, everybody=True)
 
 
 def failure(engine: Processes, wrong: Order) -> tuple[Problem, ...]:
@@ -68,7 +68,7 @@ def failure(engine: Processes, wrong: Order) -> tuple[Problem, ...]:
 
 def sound(store: Prepared, key: bytes = KEY) -> Order:
     task = task_of(QUERY, PLAN, pinned_tables(QUERY, made_up()), EngineConfig())
-    return Order(task, store.store.folder, store.store.seal(key), 20, 100)
+    return Order(task, store.store.folder, store.store.seal(key), 20, 100, everybody=True)
 
 
 def one(value: str, cell: int = 0) -> str:

@@ -15,7 +15,7 @@ def test_a_store_that_was_made_afresh_in_the_same_place_is_not_taken_for_the_old
     columns, found = Columns(), []
     for seed in (1, 2):
         with prepared(tmp_path, made_up(), awkward_rows(seed)) as store:
-            found.append(columns.tables(store.store.folder, store.store.seal(KEY), READS)["t"].num_rows)
+            found.append(columns.tables(store.store.folder, store.store.seal(KEY), READS, everybody=True)["t"].num_rows)
             assert found[-1] == len(store.rows("event"))
     assert len(set(found)) == 2
 
@@ -23,11 +23,11 @@ def test_a_store_that_was_made_afresh_in_the_same_place_is_not_taken_for_the_old
 def test_a_column_is_read_once_and_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     with prepared(tmp_path, made_up(), awkward_rows(1)) as store:
         folder, seal, columns = store.store.folder, store.store.seal(KEY), Columns()
-        size = columns.tables(folder, seal, READS)["t"].column("_p").nbytes
-        columns.tables(folder, seal, {"t": ("made-up", "event", ("_n",))})
-        columns.tables(folder, seal, {"t": ("made-up", "event", ("_p",))})
+        size = columns.tables(folder, seal, READS, everybody=True)["t"].column("_p").nbytes
+        columns.tables(folder, seal, {"t": ("made-up", "event", ("_n",))}, everybody=True)
+        columns.tables(folder, seal, {"t": ("made-up", "event", ("_p",))}, everybody=True)
         path_of(folder, "made-up", "event").unlink()
-        columns.tables(folder, seal, {"t": ("made-up", "event", ("_p", "_r", "_n"))})
-        columns.tables(folder, seal, {"t": ("made-up", "event", ("_p",))})
+        columns.tables(folder, seal, {"t": ("made-up", "event", ("_p", "_r", "_n"))}, everybody=True)
+        columns.tables(folder, seal, {"t": ("made-up", "event", ("_p",))}, everybody=True)
         columns.trim(size)
         assert [key[-1] for key in columns._kept] == ["_p"]

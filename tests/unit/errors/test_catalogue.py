@@ -102,6 +102,7 @@ def test_the_exit_statuses_are_the_style_guides() -> None:
 
 FAMILIES = {
     "query": Exit.QUERY, "policy": Exit.POLICY, "budget": Exit.BUDGET, "data": Exit.DATA, "node": Exit.CONNECTION,
+    "optout": Exit.DATA,
     "config": Exit.CONFIG, "auth": Exit.AUTH, "ledger": Exit.LEDGER, "internal": Exit.INTERNAL,
     "project": Exit.POLICY, "usage": Exit.USAGE, "expectation": Exit.EXPECTATION,
 }  # fmt: skip

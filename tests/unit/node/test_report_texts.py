@@ -172,9 +172,9 @@ def test_the_notice_has_what_articles_13_and_14_ask_for() -> None:
 
 
 def test_what_is_not_built_is_not_promised() -> None:
-    """A treatment of opt-outs that this version cannot carry out is told as the refusal that it is."""
+    """A review that has no deadline is told as the refusal that it is; so is a list too old."""
     for text in both(setting(projects=(project(opt_out_treatment="applied"),))):
-        assert "it refuses every question that needs one" in text
+        assert "refused while the list of them is too old" in text
     assert "no time is set for it, so these are refused" in draft(setting())
     text = notice(setting())
     assert "which limits what all of them together can tell" in " ".join(text.split())

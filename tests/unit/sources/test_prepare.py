@@ -213,7 +213,10 @@ def test_rows_stand_by_person_and_rank_and_know_how_many_there_are(tmp_path: Pat
         index: dict[str, int] = {}
         for name in rows:
             table = store.columns.tables(
-                store.store.folder, store.store.seal(KEY), {"t": (catalogue.id, name, ("_p", "_r", "_n"))}
+                store.store.folder,
+                store.store.seal(KEY),
+                {"t": (catalogue.id, name, ("_p", "_r", "_n"))},
+                everybody=True,
             )["t"]
             places = list(zip(*(table.column(column).to_pylist() for column in ("_p", "_r", "_n")), strict=True))
             assert places == sorted(places)

@@ -22,7 +22,7 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def test_all_the_locks_are_here() -> None:
-    names = ("accounting", "audit", "bootstrap", "demo", "dev", "rocrate", "runtime", "scan", "smartnoise")
+    names = ("accounting", "audit", "bootstrap", "demo", "dev", "mesh", "rocrate", "runtime", "scan", "smartnoise")
     assert [path.removesuffix(".lock") for path in LOCKS] == list(names)
 
 

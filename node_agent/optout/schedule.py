@@ -1,0 +1,146 @@
+"""Requests, replies and refreshes by themselves: whole tables, on a schedule that no query and no figure moves.
+
+What is due is worked out from the runs on record, so that a run missed while the node was down is made up for at the
+start. A run that failed is tried again after a pause that doubles. Nothing here holds an answer up: while the list in
+force is fresh enough, the gate goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from node_agent.config import Home, NodeConfig
+from node_agent.optout.current import Current, open_vault
+from node_agent.optout.exchange import make_request
+from node_agent.optout.mesh import Mailbox
+from node_agent.optout.vault import Run, Vault
+from node_agent.sources.prepare import refresh
+from node_agent.sources.store import Store, store_key
+from trustquery.errors import TrustQueryError
+
+__all__ = ["JOBS", "Schedule", "next_try"]
+
+JOBS = ("collect", "send", "prepare")
+DONE = "done"
+FIRST_PAUSE, LONGEST_PAUSE, DAY = 300, 86_400, 86_400
+
+
+def next_try(runs: tuple[Run, ...], every: int) -> int:
+    """When a job is due again, seconds since 1970; 0 for at once.
+
+    Args:
+        runs: the latest, the newest first; one without an end was interrupted, and counts as failed.
+        every: seconds between runs that went well.
+    """
+    if not runs:
+        return 0
+    failed = next((at for at, run in enumerate(runs) if run.outcome == DONE), len(runs))
+    if not failed:
+        return runs[0].started + every
+    return runs[0].started + min(FIRST_PAUSE << min(failed - 1, 20), LONGEST_PAUSE)
+
+
+@dataclass
+class Schedule:
+    """The jobs of a running node. Where ``[mesh]`` is missing, only handed-in lists are put in force.
+
+    Attributes:
+        wall: seconds since 1970.
+        log: local log; it is told a job's name and how it ended, nothing of a list.
+    """
+
+    home: Home
+    config: NodeConfig
+    wall: Callable[[], int]
+    log: Callable[..., None]
+    _scheduler: Any = None
+
+    def start(self) -> None:
+        """Look at once, and then at each pause, in a thread of the scheduler's."""
+        if not self.config.nhs_numbers:
+            return
+        self._scheduler = BackgroundScheduler(timezone=datetime.UTC)
+        self._scheduler.add_job(
+            self.turn, "interval", minutes=self.config.optout.poll_minutes, coalesce=True, max_instances=1,
+            misfire_grace_time=None, next_run_time=datetime.datetime.now(datetime.UTC),
+        )  # fmt: skip
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin nothing more; what runs ends by itself, and an interrupted refresh goes on at the next start."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+
+    def turn(self) -> None:
+        """Do what is due. Whatever fails is on record with its code; the list in force stays as it is."""
+        try:
+            vault = open_vault(self.home, self.config)
+        except TrustQueryError as error:
+            self.log("opt-outs", job="open", outcome=error.code)
+            return
+        try:
+            with vault.alone():
+                if self.config.mesh is not None:
+                    mailbox = Mailbox(self.config.mesh, self.home.resolve)
+                    if any(item.state == "sent" for item in vault.waiting()):
+                        self._run(vault, "collect", 0, lambda: self._collect(vault, mailbox))
+                    every = self.config.optout.send_every_days * DAY
+                    self._run(vault, "send", every, lambda: self._send(vault, mailbox))
+                if self._is_new(vault):
+                    self._run(vault, "prepare", 0, lambda: self._prepare(vault))
+        except TrustQueryError as error:
+            self.log("opt-outs", job="look", outcome=error.code)
+        finally:
+            vault.close()
+
+    def _run(self, vault: Vault, job: str, every: int, work: Callable[[], None]) -> None:
+        now = self.wall()
+        if now < next_try(vault.runs(job, 30), every):
+            return
+        run, outcome = vault.start_run(job, now), DONE
+        try:
+            work()
+        except TrustQueryError as error:
+            outcome = error.code
+        except Exception:  # its text may hold a number: the record says that it failed, and nothing of it
+            outcome = "internal-fault"
+        vault.end_run(run, self.wall(), outcome)
+        self.log("opt-outs", job=job, outcome=outcome)
+
+    def _collect(self, vault: Vault, mailbox: Mailbox) -> None:
+        found = mailbox.collect(vault, most_percent=self.config.optout.most_percent)
+        if found.problems:
+            raise TrustQueryError("optout-reply-refused", problem="see the earlier lines")
+
+    def _send(self, vault: Vault, mailbox: Mailbox) -> None:
+        request = make_request(vault, self.config.nhs_numbers, self.home.resolve, self.wall())
+        try:
+            mailbox.send(vault, request)
+        except BaseException:
+            # The next try asks about the people of its own moment.
+            vault.settle(request.id, "replaced")
+            raise
+
+    def _is_new(self, vault: Vault) -> bool:
+        """Whether a list in force here is not in the data version in use."""
+        applied: dict[str, Any] = {}
+        with contextlib.suppress(TrustQueryError):
+            applied = dict(Store.open(self.home.store).opt_outs)
+        lists = {item.dataset: vault.used(item.dataset) for item in self.config.nhs_numbers}
+        return any(
+            "national" in {used.kind for used in found} and applied.get(dataset) != found
+            for dataset, found in lists.items()
+        )
+
+    def _prepare(self, vault: Vault) -> None:
+        refresh(
+            self.config.sources, self.home.resolve, self.home.store,
+            key=store_key(self.home, self.config, make=True), threads=self.config.engine.threads,
+            opt_outs=Current(vault, self.config.nhs_numbers, self.home.resolve),
+        )  # fmt: skip
