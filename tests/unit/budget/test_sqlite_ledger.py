@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -323,3 +324,16 @@ def test_commitments_hide_names_and_still_add_up(path: Path) -> None:
     assert len({leaf["project_commitment"] for leaf in reserved}) == 1
     back = sum(leaf["rho_local_nano"] for leaf in leaves if leaf["kind"] == "expired")
     assert sum(leaf["rho_local_nano"] for leaf in reserved) - back == 120
+
+
+def test_a_data_version_keeps_the_lists_of_opt_outs_that_it_came_with(path: Path) -> None:
+    """Nor does an older version come back with its lists."""
+    ledger = SqliteLedger(path)
+    entries = ledger.size()
+    ledger.see("optouts", "lists", 2, print_of("lists"), NOW)
+    ledger.see("optouts", "lists", 2, print_of("lists"), NOW)
+    assert ledger.size() == entries + 1
+    for version, lists in ((2, "other lists"), (1, "lists")):
+        see = partial(ledger.see, "optouts", "lists", version, print_of(lists), NOW)
+        assert code(see) == "policy-document-stale"
+    ledger.close()
