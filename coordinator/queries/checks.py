@@ -12,7 +12,7 @@ from coordinator.projects import check_use
 from coordinator.store import ProjectRow, User
 from trustquery.catalogue import Catalogue
 from trustquery.codelists import PublicTable, PublicTables, shipped
-from trustquery.codelists.files import refuse_people
+from trustquery.codelists.people import refuse_people
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Intent, Permit, Roster, key_id
 from trustquery.language import compile_query

@@ -9,11 +9,16 @@ import typer
 
 from trustquery.cli.output import Format, reporting, say
 from trustquery.cli.tables import show_rows
+from trustquery.codelists.systems import CodingSystem
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Your own public tables: codelists and look-ups.", no_args_is_help=True)
 
+SystemOption = Annotated[
+    CodingSystem | None, typer.Option(help="What its codes are; look-up for a table that is no list of codes.")
+]
+ColumnOption = Annotated[str, typer.Option(help="The column that holds the codes, where its heading does not say it.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write to stdout.")]
 
 
@@ -23,19 +28,23 @@ def check(
     write: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Also write it in the form that says name and version.")
     ] = None,
+    system: SystemOption = None,
+    column: ColumnOption = "",
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Say what a file would be as a public table, or every problem with its line. Nothing is sent.
 
-    Example: tq codelist check icd10_stroke.csv
+    Without --system codes are not looked at: a list of codes is uploaded with one, and checked again then.
+
+    Example: tq codelist check icd10_stroke.csv --system icd10
     """
     with reporting():
-        from trustquery.client.inputs import read_input
+        from trustquery.client.inputs import check_file
         from trustquery.errors import TrustQueryError
         from trustquery.identity import canonical
 
         try:
-            table = read_input(file)
+            report = check_file(file, system or CodingSystem.LOOK_UP, column)
         except TrustQueryError as error:
             if error.code != "query-input-invalid":
                 raise
@@ -43,6 +52,7 @@ def check(
                 say(f"{problem.place}: {problem.fields['reason']}")
             say("this file cannot be used as it is")
             raise typer.Exit(3) from error
+        table = report.table
         row = {
             "table": table.id,
             "version": table.version,
@@ -51,6 +61,8 @@ def check(
             "sha256": table.sha256,
         }
         shown = row if form in (Format.JSON, Format.JSONL) else row | {"columns": ", ".join(row["columns"])}  # type: ignore[arg-type]
+        for note in report.notes:
+            say(note)
         headings = {"table": "Table", "version": "Version", "rows": "Rows", "columns": "Columns", "sha256": "SHA-256"}
         show_rows([shown], headings, form)
         if write is not None:

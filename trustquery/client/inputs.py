@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trustquery.codelists import PublicTable, PublicTables, read_table, shipped, split_name
+from trustquery.codelists import (
+    CodingSystem,
+    InputReport,
+    PublicTable,
+    PublicTables,
+    check_input,
+    read_table,
+    shipped,
+    split_name,
+)
 from trustquery.codelists.files import MAX_FILE_BYTES
 from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
@@ -16,7 +25,7 @@ if TYPE_CHECKING:
     from trustquery.catalogue import Catalogue
     from trustquery.client.connection import Connection
 
-__all__ = ["InputFile", "brought", "fetch_inputs", "read_input", "read_inputs"]
+__all__ = ["InputFile", "brought", "check_file", "fetch_inputs", "open_file", "read_input", "read_inputs"]
 
 MAX_SENT_BYTES = 1_500_000
 """What the tables of one query may take on their way to the coordinator, which compiles the text again."""
@@ -34,6 +43,26 @@ def read_input(given: str | Path) -> PublicTable:
     Raises:
         TrustQueryError: ``config-missing``, ``query-input-invalid``.
     """
+    content, path, name, version = open_file(given)
+    return read_table(content, path, name=name, version=version)
+
+
+def check_file(given: str | Path, system: CodingSystem, column: str = "") -> InputReport:
+    """Check one file wholly, as the coordinator does when it is uploaded.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``query-input-invalid``: every problem, with its line.
+    """
+    content, file, name, version = open_file(given)
+    return check_input(content, file, system=system, column=column, name=name, version=version)
+
+
+def open_file(given: str | Path) -> tuple[bytes, str, str | None, int | None]:
+    """Its bytes, the file's name, and the table's name and version where they are written before it.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``query-input-invalid``.
+    """
     name, version, path = None, None, Path(given)
     if isinstance(given, str) and "=" in given:
         before, _, after = given.partition("=")
@@ -44,7 +73,7 @@ def read_input(given: str | Path) -> PublicTable:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise TrustQueryError("config-missing", path=path, instead="give the path of a CSV or JSON file") from error
-    return read_table(content, path.name, name=name, version=version)
+    return content, path.name, name, version
 
 
 def read_inputs(given: Iterable[InputFile], catalogue: Catalogue) -> PublicTables:
