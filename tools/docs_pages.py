@@ -361,7 +361,7 @@ def documents() -> str:
     from trustquery.identity import documents as kinds
     from trustquery.identity import governance
     from trustquery.policy.schemas import schemas
-    from trustquery.projects import application, decisions
+    from trustquery.projects import application, decisions, inputs
 
     paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
     parts = [
@@ -384,6 +384,7 @@ def documents() -> str:
         kinds.Acceptance,
         decisions.Stance,
         decisions.CloseDown,
+        inputs.InputDecision,
         governance.GovernanceList,
         governance.Order,
         kinds.Intent,
@@ -471,7 +472,7 @@ def states() -> str:
     """State machines, as diagrams made from their tables."""
     from coordinator.queries import machine
     from node_agent.budget import states as ledger
-    from trustquery.projects import life
+    from trustquery.projects import inputs, life
 
     return join(
         "Each machine is a dictionary in the code. A move that is not listed there is refused.",
@@ -496,6 +497,9 @@ def states() -> str:
         its answers need.
         """,
         _moves(life.PROJECT_MOVES),
+        "## An input",
+        f"{markdown(doc(inputs.InputState))} The table is in `trustquery/projects/inputs.py`.",
+        _moves(inputs.INPUT_MOVES),
     )
 
 

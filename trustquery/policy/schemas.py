@@ -10,6 +10,7 @@ from trustquery.identity.governance import GovernanceList, Order
 from trustquery.policy.schema import Policy
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Stance
+from trustquery.projects.inputs import InputDecision
 
 __all__ = ["schemas"]
 
@@ -18,7 +19,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "policies/schema/policy.schema.json": Policy,
     **{
         f"trustquery/projects/schema/{model.KIND}.schema.json": model
-        for model in (Application, Decision, CloseDown, Stance)
+        for model in (Application, Decision, CloseDown, Stance, InputDecision)
     },
     **{
         f"trustquery/identity/schema/{model.KIND}.schema.json": model
