@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from demo.layout import COMMITTEE
+from demo.processes import DemoError
 from tests.lib.federation import PROJECT, TRUSTS, Asked, LiveFederation
 
 pytestmark = pytest.mark.timeout(300)
@@ -114,6 +116,20 @@ def test_an_approved_list_is_used_by_its_name(live: LiveFederation, files: Path)
     document = run(live, files, inputs="sinusitis").json
     again = run(live, files, inputs="sinusitis@1").json
     assert document["table"] == again["table"] == run(live, files).json["table"]
+
+
+def test_a_node_checks_the_approval_of_what_it_installs(live: LiveFederation, files: Path) -> None:
+    table, approval = files / "sinusitis@1.json", files / "sinusitis@1.dsse"
+    live.analyst("codelist", "show", "sinusitis", "--out", table, "--approval", approval)
+    done = live.node("RX4", "source", "input", table, "--approval", approval, "--dry-run", "--format", "json")
+    assert json.loads(done)["data"]["approved by"] == next(iter(COMMITTEE))
+    with pytest.raises(DemoError, match="approves another table"):
+        live.node("RX4", "source", "input", files / "longer.csv", "--name", "sinusitis", "--approval", approval)
+    signed = json.loads(approval.read_bytes())
+    signed["signatures"][0]["sig"] = "A" * 86 + "=="
+    approval.write_text(json.dumps(signed))
+    with pytest.raises(DemoError, match="auth-document"):
+        live.node("RX4", "source", "input", table, "--approval", approval)
 
 
 def test_trusts_with_the_file_answer_and_one_without_is_missing_and_unpaid(live: LiveFederation, files: Path) -> None:

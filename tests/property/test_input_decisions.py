@@ -25,7 +25,7 @@ decisions = st.builds(
     system=st.sampled_from(CodingSystem),
     column=st.from_regex(r"([a-z][a-z0-9_]{0,62})?", fullmatch=True),
     verdict=st.sampled_from(["approve", "refuse"]),
-    reason=st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=200),
+    reason=st.text('aé\n"\\ 漢字', min_size=1, max_size=200),
     person=st.just("ann"),
     decided=st.just(NOW),
 )
