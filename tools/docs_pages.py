@@ -400,7 +400,7 @@ def documents() -> str:
     from trustquery.identity import documents as kinds
     from trustquery.identity import governance
     from trustquery.policy.schemas import schemas
-    from trustquery.projects import application, decisions
+    from trustquery.projects import application, decisions, inputs
     from trustquery.reviews import verdict as reviews
 
     paths = {Path(path).name.removesuffix(".schema.json"): path for path in schemas()}
@@ -424,6 +424,7 @@ def documents() -> str:
         kinds.Acceptance,
         decisions.Stance,
         decisions.CloseDown,
+        inputs.InputDecision,
         governance.GovernanceList,
         governance.Order,
         kinds.Intent,
@@ -512,7 +513,7 @@ def states() -> str:
     """State machines, as diagrams made from their tables."""
     from coordinator.queries import machine
     from node_agent.budget import states as ledger
-    from trustquery.projects import life
+    from trustquery.projects import inputs, life
     from trustquery.reviews import hearing
 
     return join(
@@ -544,6 +545,9 @@ def states() -> str:
         its answers need.
         """,
         _moves(life.PROJECT_MOVES),
+        "## An input",
+        f"{markdown(doc(inputs.InputState))} The table is in `trustquery/projects/inputs.py`.",
+        _moves(inputs.INPUT_MOVES),
     )
 
 

@@ -8,6 +8,7 @@ from coordinator.api import (
     applications,
     decisions,
     enrolment,
+    inputs,
     login,
     problems,
     profiles,
@@ -41,7 +42,7 @@ def routed() -> FastAPI:
         # A redirect to the path without its slash would be an answer that nobody was let in for.
         redirect_slashes=False,
     )
-    for module in (login, applications, decisions, projects, profiles, queries, releases, enrolment, public):
+    for module in (login, applications, decisions, projects, profiles, queries, releases, inputs, enrolment, public):
         app.include_router(module.router)
     check_doors(app)
     return app

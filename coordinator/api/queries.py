@@ -14,6 +14,7 @@ from coordinator.api.context import Api, ApiDep, Body, ShortName
 from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.api.views import query_view, short_view
 from coordinator.projects import check_use
+from coordinator.projects.inputs import require_approved
 from coordinator.queries.checks import Submission, Surroundings, check_model, check_submission
 from coordinator.store import QueryRow
 from trustquery.access import Resource
@@ -40,7 +41,7 @@ class PreviewRequest(Body):
 
 
 class SubmitRequest(Body):
-    """A signed query; ``epsilon`` as a decimal string, ``inputs`` the public tables it pins that do not ship."""
+    """A signed query; ``epsilon`` as a decimal string."""
 
     project: ShortName
     sql: Text
@@ -48,7 +49,6 @@ class SubmitRequest(Body):
     intent: Text
     epsilon: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,12})?$")]
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=200)
-    inputs: list[dict[str, Any]] = Field(default_factory=list, max_length=64)
 
 
 @router.post("/preview")
@@ -60,7 +60,9 @@ async def preview(body: PreviewRequest, asking: AskingDep, api: ApiDep) -> dict[
     await asking.check_project(body.project)
     row = await asyncio.to_thread(api.base.store.projects.get, body.project)
     project, permit, member = check_use(row, body.project, user, api.queries.clock())
-    await asyncio.to_thread(check_model, body.model.encode(), permit, api.base.catalogues)
+    query, _ = await asyncio.to_thread(check_model, body.model.encode(), permit, api.base.catalogues)
+    # Here already, so that nobody waits for the trusts to learn that nobody has approved a table.
+    require_approved(query.inputs, await asyncio.to_thread(api.projects.inputs.approved, query.inputs))
     nodes = api.base.rosters.current().nodes
     question = Preview(
         preview_id=bytes(32),
@@ -102,6 +104,7 @@ def _surroundings(api: Api) -> Surroundings:
         catalogues=api.base.catalogues,
         longest_wait=api.base.settings.queries.longest_wait_seconds,
         now=api.queries.clock(),
+        approved=api.projects.inputs.approved,
     )
 
 
@@ -118,7 +121,6 @@ async def submit(body: SubmitRequest, asking: AskingDep, api: ApiDep) -> dict[st
         intent=body.intent.encode(),
         epsilon=Decimal(body.epsilon),
         parameters=body.parameters,
-        inputs=tuple(body.inputs),
     )
     project = await asyncio.to_thread(api.base.store.projects.get, body.project)
     checked = await asyncio.to_thread(check_submission, given, asking.user, project, _surroundings(api))
@@ -181,7 +183,7 @@ async def status(
 @router.get("/{query}/inputs")
 @acts("query.read")
 async def inputs(query: QueryId, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
-    """The public tables that came with a query, as data: its result cannot be read without them."""
+    """The public tables that a query pins, as data: its result cannot be read without them."""
     row = await _mine(asking, query)
     pins = (await asyncio.to_thread(Model.from_payload, row.model)).inputs
     found = await asyncio.to_thread(api.base.store.queries.tables, [pin.sha256 for pin in pins])

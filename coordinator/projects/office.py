@@ -13,6 +13,7 @@ import structlog
 
 from coordinator.projects.deciding import CommitteeDesk
 from coordinator.projects.desks import OVER, Desk, drop_signing, not_so, permit_of
+from coordinator.projects.inputs import InputDesk
 from coordinator.projects.settling import settle
 from coordinator.projects.stances import StanceDesk
 from coordinator.projects.writing import WritingDesk
@@ -46,6 +47,11 @@ class ProjectOffice(Desk):
     def stances(self) -> StanceDesk:
         """Where trusts' words come in."""
         return StanceDesk(self.store, self.rosters, self.federation, self.clock)
+
+    @cached_property
+    def inputs(self) -> InputDesk:
+        """Where codelists and look-ups come in, and are decided on."""
+        return InputDesk(self.store, self.rosters, self.federation, self.clock)
 
     def close(self, project: str, person: str, envelope: bytes) -> CloseDown:
         """Close a project with its lead's report.

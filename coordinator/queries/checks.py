@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from coordinator.projects import check_use
+from coordinator.projects.inputs import require_approved
 from coordinator.store import ProjectRow, User
 from trustquery.catalogue import Catalogue
-from trustquery.codelists import PublicTable, PublicTables, shipped
-from trustquery.codelists.files import refuse_people
+from trustquery.codelists import Pin, PublicTable, PublicTables, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Intent, Permit, Roster, key_id
 from trustquery.language import compile_query
@@ -30,9 +30,9 @@ __all__ = ["Checked", "Submission", "Surroundings", "check_model", "check_submis
 class Submission:
     """A query as its analyst's client sent it: the signed intent, and what the intent's hashes stand for.
 
-    ``epsilon``, ``parameters`` and ``inputs`` (public tables that do not ship, as data) are the choices made beside the
-    text; with them and the model's own terms, the text must compile to the very model that was signed, so that the
-    history shows what was really asked.
+    ``epsilon`` and ``parameters`` are the choices made beside the text; with them, the tables that the model pins and
+    the model's own terms, the text must compile to the very model that was signed, so that the history shows what was
+    really asked. Tables do not come with it: those that do not ship were uploaded and approved before.
     """
 
     project: str
@@ -41,18 +41,22 @@ class Submission:
     intent: bytes
     epsilon: Decimal
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    inputs: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a submission is judged against."""
+    """What a submission is judged against.
+
+    Attributes:
+        approved: those of some pinned tables that are approved now.
+    """
 
     federation: str
     roster: Roster
     catalogues: Mapping[str, Catalogue]
     longest_wait: int
     now: int
+    approved: Callable[[Sequence[Pin]], Sequence[PublicTable]]
 
 
 @dataclass(frozen=True)
@@ -93,26 +97,12 @@ def check_submission(given: Submission, user: User, project: ProjectRow | None, 
     if intent.key_id != key_id(key) or intent.key_kind != member.key_kind:
         raise TrustQueryError("project-not-a-member", project=given.project)
     query, catalogue = check_model(given.model, permit, around.catalogues)
-    tables = _read_inputs(given, query)
+    tables = require_approved(query.inputs, around.approved(query.inputs))
     public = shipped().with_more(tables)
     _check_text(given, query, catalogue, public)
     plan = compile_plan(query, catalogue, public)
     _check_intent(intent, permit, query, plan, around)
     return Checked(row, intent, query, plan, tables)
-
-
-def _read_inputs(given: Submission, query: Query) -> tuple[PublicTable, ...]:
-    """The public tables sent along: those that the model pins, and nothing else is kept here."""
-    found: list[PublicTable] = []
-    for item in given.inputs:
-        table = PublicTable.from_document(dict(item))
-        refuse_people(table, f"public table {table.id}")
-        if table.pin not in query.inputs:
-            raise TrustQueryError(
-                "query-input-invalid", f"public table {table.id}", reason="the query does not pin this very table"
-            )
-        found.append(table)
-    return tuple(found)
 
 
 def _check_text(given: Submission, query: Query, catalogue: Catalogue, public: PublicTables) -> None:

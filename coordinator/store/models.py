@@ -20,6 +20,9 @@ __all__ = [
     "DeputyRow",
     "DocumentRow",
     "GrantRow",
+    "InputContentRow",
+    "InputEventRow",
+    "InputRow",
     "Invitation",
     "LoginSession",
     "NodeRow",
@@ -280,11 +283,65 @@ class QueryParameters(Base):
 
 
 class PublicTableRow(Base):
-    """A public table that came with a query, canonical bytes under their hash: kept once for all queries."""
+    """A public table that a query pins, canonical bytes under their hash: kept once for all queries."""
 
     __tablename__ = "public_tables"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     document: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class InputRow(Base):
+    """One version of a codelist or look-up; ``state`` is one of ``trustquery.projects.inputs.InputState``.
+
+    Attributes:
+        sha256: of the table's canonical bytes, which hold name and version: what models pin.
+        content: of the same without the version: the same content is the same version.
+        system: what its codes were checked as; ``column`` holds them.
+        project: for which it was uploaded; ``uploader`` the person, ``uploader_key`` the key of their account.
+        approval: the decision in force, an envelope; b"" before there is one.
+    """
+
+    __tablename__ = "inputs"
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    content: Mapped[str] = mapped_column(String(64))
+    system: Mapped[str] = mapped_column(String(16))
+    column: Mapped[str] = mapped_column(String(63))
+    rows: Mapped[int]
+    project: Mapped[str] = mapped_column(String(64))
+    uploader: Mapped[str] = mapped_column(String(64))
+    uploader_key: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    approval: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    updated: Mapped[int]
+
+
+class InputContentRow(Base):
+    """The canonical bytes of an input; deleted with a refusal: what should not have come is not kept."""
+
+    __tablename__ = "input_contents"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    document: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class InputEventRow(Base):
+    """One thing that happened to an input, in words for people; never changed, never removed.
+
+    Attributes:
+        actor: the person, "" for nobody in particular.
+        envelope: the signed decision, b"" where nothing was signed.
+    """
+
+    __tablename__ = "input_events"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), index=True)
+    version: Mapped[int]
+    at: Mapped[int]
+    action: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+    envelope: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
 
 
 class AnswerRow(Base):

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from coordinator.store.inputs import Inputs
 from coordinator.store.models import Base
 from coordinator.store.nodes import Nodes
 from coordinator.store.people import People
@@ -38,6 +39,7 @@ class Store:
         self.projects = Projects(self.transaction)
         self.queries = Queries(self.transaction)
         self.uses = Uses(self.transaction)
+        self.inputs = Inputs(self.transaction)
 
     def create(self) -> None:
         """Make the tables that are missing, and the indexes that a later version added to one."""

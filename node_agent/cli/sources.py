@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from node_agent.cli.opening import home_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
 from trustquery.errors import TrustQueryError
+
+if TYPE_CHECKING:
+    from node_agent.config import Home
+    from trustquery.codelists import PublicTable
+    from trustquery.projects.inputs import InputDecision
 
 __all__ = ["app"]
 
@@ -97,14 +102,18 @@ def install_input(
     name: Annotated[
         str, typer.Option(metavar="NAME[@VERSION]", help="Its name in queries; else the file's.", show_default=False)
     ] = "",
+    approval: Annotated[
+        Path | None, typer.Option(help="Its signed approval: refuse unless it approves this very content.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show it; install nothing.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Check a codelist or look-up and install it. A query uses it only if it pins this very content.
 
-    Compare the hash with the one that the project told you.
+    With --approval the signature of the data access committee's member is checked with the roster that this node holds.
+    Without it, compare the hash with the one that the project told you.
 
-    Example: tq-node source input icd10_stroke.csv
+    Example: tq-node source input icd10_stroke@1.json --approval icd10_stroke@1.dsse
     """
     with reporting("source input", form) as reply:
         from node_agent.cli.opening import read_file
@@ -114,6 +123,7 @@ def install_input(
         home = home_of(context)
         chosen, version = split_name(name) if name else (None, None)
         table = read_table(read_file(file), file.name, name=chosen, version=version)
+        signed = _approval_of(home, approval, table) if approval is not None else None
         if not dry_run:
             home.create()
             InputFolder(home.inputs).install(table)
@@ -124,10 +134,28 @@ def install_input(
                 "rows": len(table.rows),
                 "columns": [column.name for column in table.columns],
                 "sha256": table.sha256,
+                "approved by": signed.person if signed is not None else "not checked",
                 "installed": not dry_run,
             }
         )
+        if signed is None:
+            say("no approval was checked: give it with --approval FILE, or compare the hash")
         say("nothing was installed" if dry_run else "a running node uses it from the next query on")
+
+
+def _approval_of(home: Home, path: Path, table: PublicTable) -> InputDecision:
+    """The approval of this very table, signed by a member of the committee on the roster in force.
+
+    Raises:
+        TrustQueryError: ``auth-document``, ``policy-document-stale``: there is no roster in date here.
+    """
+    from node_agent.cli.opening import documents_of, now, read_file
+    from trustquery.projects.inputs import read_decision
+
+    decision, _ = read_decision(read_file(path).strip(), documents_of(home).roster(now()))
+    if decision.verdict != "approve" or decision.pin != table.pin:
+        raise TrustQueryError("auth-document", path.name, document=decision.KIND, problem="it approves another table")
+    return decision
 
 
 @app.command("inputs")

@@ -47,6 +47,7 @@ def test_the_status_table_says_what_is_not_built() -> None:
         *("key store", "profiles", "suppression"),
     ):
         assert word in table
+    assert "codelists that a second person has approved" in table
 
 
 def test_the_picture_can_be_read_by_everybody() -> None:

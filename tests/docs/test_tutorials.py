@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.layout import GOVERNANCE
+from demo.layout import COMMITTEE, GOVERNANCE
 from tests.docs.pages import DOCS, ROOT, Fence, fences
 from tests.lib.federation import LiveFederation
 
@@ -133,22 +133,41 @@ def written_out(page: Path, folder: Path) -> None:
         (folder / file).write_text(text + "\n", encoding="utf-8")
 
 
-def test_install_a_public_table_and_use_a_codelist(checkout: Path) -> None:
-    analyst, trust = HOW_TO / "use-a-codelist.md", HOW_TO / "install-a-public-table.md"
-    written_out(analyst, checkout)
+def test_use_a_codelist_approve_an_input_and_install_a_public_table(checkout: Path, live: LiveFederation) -> None:
+    """The analyst uploads, a member of the committee approves, trusts install, the analyst asks."""
+    page = HOW_TO / "use-a-codelist.md"
+    written_out(page, checkout)
+    blocks = [fence for fence in fences(page) if fence.language in ("sh", "python")]
+    analyst, member = Reader(checkout), Reader(checkout)
+
+    def done(reader: Reader, *typed: Fence) -> list[subprocess.CompletedProcess[str]]:
+        found = [reader.python(fence) if fence.language == "python" else reader.type(fence) for fence in typed]
+        assert [item.returncode for item in found] == [0] * len(found), [item.stderr for item in found]
+        return found
+
+    path = 'export PATH="$PWD/.venv/bin:$PATH"'
+    done(analyst, Fence("sh", f'{path} TQ_HOME="$PWD/.demo/analyst"', 0))
+    person = next(iter(COMMITTEE))
+    (checkout / "member.pem").write_bytes(live.layout.key("committee", person).read_bytes())
+    (checkout / "member.pem").chmod(0o600)
+    done(member, Fence("sh", f'{path} TQ_HOME="{live.layout.member(person)}"', 0))
+    checked, uploaded = done(analyst, *blocks[:2])
+    assert "3 codes have the form of SNOMED CT" in checked.stderr
+    assert "uploaded" in uploaded.stdout
+    listed, approved = member.read(HOW_TO / "approve-an-input.md").values()
+    assert "Viral sinusitis" in listed.stdout
+    assert "approved: queries may pin it" in approved.stderr
+    done(analyst, blocks[2])
     hashes = set()
     for ods in ("RX1", "RX2", "RX3"):
         reader = Reader(checkout)
         reader.at_trust(ods)
-        for found in reader.read(trust).values():
+        for found in reader.read(HOW_TO / "install-a-public-table.md").values():
             hashes |= set(re.findall(r"\b[0-9a-f]{64}\b", found.stdout))
-    reader = Reader(checkout)
-    home = 'export PATH="$PWD/.venv/bin:$PATH" TQ_HOME="$PWD/.demo/analyst"'
-    assert reader.type(Fence("sh", home, 0)).returncode == 0
-    checked, asked, python = reader.read(analyst).values()
     # What the analyst sees is what each trust sees.
     assert len(hashes) == 1
     assert next(iter(hashes)) in re.sub(r"\s", "", checked.stdout)
+    asked, python = done(analyst, *blocks[3:])
     said = re.sub(r"\s+", " ", asked.stderr)
     assert "3 of 4 trusts answered" in said
     assert "query-input-unknown" in said

@@ -225,3 +225,23 @@ def test_a_node_installs_a_public_table_and_lists_it(tmp_path: Path) -> None:
     refused = run(node, "--home", home, "source", "input", file, "--name", "stroke@2", check=False)
     assert refused.returncode == 10
     assert "stroke version 2 is another table" in " ".join(refused.stderr.split())
+
+
+def test_a_node_without_a_roster_installs_nothing_on_an_approval(tmp_path: Path) -> None:
+    node, home, file = command("tq-node"), tmp_path / "node", tmp_path / "mine.csv"
+    file.write_text("code,term\nI60,x\n")
+    (tmp_path / "mine.dsse").write_text("{}")
+    done = run(node, "--home", home, "source", "input", file, "--approval", tmp_path / "mine.dsse", check=False)
+    assert done.returncode != 0
+    assert not (home / "inputs").exists()
+    plain = run(node, "--home", home, "source", "input", file, "--dry-run")
+    assert "no approval was checked" in plain.stderr
+
+
+def test_a_list_of_codes_is_checked_by_its_system(tmp_path: Path) -> None:
+    file = tmp_path / "sinusitis.csv"
+    file.write_text("code,term\n36971009,Sinusitis\n36971008,Sinusitis\n")
+    done = run(command("tq"), "codelist", "check", file, "--system", "snomedct", check=False)
+    assert done.returncode == 3
+    assert "sinusitis.csv, line 3: 36971008 has a wrong check digit" in done.stderr
+    assert "query-" not in done.stderr

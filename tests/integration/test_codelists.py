@@ -1,4 +1,4 @@
-"""A question about a codelist, by real processes: answered where the very file is, unpaid where it is not."""
+"""A question about a codelist, by real processes: approved by a second person, answered where the very file is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from demo.layout import COMMITTEE
+from demo.processes import DemoError
 from tests.lib.federation import PROJECT, TRUSTS, Asked, LiveFederation
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,16 +49,24 @@ def files(live: LiveFederation, tmp_path_factory: pytest.TempPathFactory) -> Pat
     (folder / "sinusitis.csv").write_text(text)
     (folder / "longer.csv").write_text(text + "zzz,one more\n")
     (folder / "people.sql").write_text(SQL)
+    live.approve_input(folder / "sinusitis.csv", system="snomedct")
     for ods in HOLD:
         live.node(ods, "source", "input", folder / "sinusitis.csv")
     return folder
 
 
-def run(live: LiveFederation, files: Path, *options: str, command: str = "run", file: str = "people.sql") -> Asked:
+def run(
+    live: LiveFederation,
+    files: Path,
+    *options: str,
+    command: str = "run",
+    file: str = "people.sql",
+    inputs: str = "",
+) -> Asked:
     spend = ["--yes", "--max-epsilon", "2", "--wait", "25"] if command == "run" else []
     return live.ask(
         "query", command, "--project", PROJECT, "--epsilon", "2", *spend, "--format", "json",
-        "--input", files / "sinusitis.csv", "--param", "since=2000-01-01", "--param", "never=zzz",
+        "--input", inputs or files / "sinusitis.csv", "--param", "since=2000-01-01", "--param", "never=zzz",
         "--param", "never=it's", *options, files / file,
     )  # fmt: skip
 
@@ -87,6 +97,39 @@ def missing(document: dict[str, Any]) -> dict[str, list[str]]:
         for trust in document["trusts"]
         if not trust["answered"]
     }
+
+
+def test_what_nobody_approved_is_asked_of_no_trust(live: LiveFederation, files: Path) -> None:
+    before = {ods: spent(live, ods) for ods in TRUSTS}
+    asked = live.ask(
+        "query", "run", "--project", PROJECT, "--epsilon", "1", "--yes", "--max-epsilon", "1",
+        "--input", f"sinusitis@2={files / 'longer.csv'}", "--param", "since=2000-01-01", "--param", "never=zzz",
+        files / "people.sql",
+    )  # fmt: skip
+    assert asked.exit == 10
+    assert "error: query-input-unapproved" in asked.said
+    assert "tq codelist upload" in asked.said
+    assert {ods: spent(live, ods) for ods in TRUSTS} == before
+
+
+def test_an_approved_list_is_used_by_its_name(live: LiveFederation, files: Path) -> None:
+    document = run(live, files, inputs="sinusitis").json
+    again = run(live, files, inputs="sinusitis@1").json
+    assert document["table"] == again["table"] == run(live, files).json["table"]
+
+
+def test_a_node_checks_the_approval_of_what_it_installs(live: LiveFederation, files: Path) -> None:
+    table, approval = files / "sinusitis@1.json", files / "sinusitis@1.dsse"
+    live.analyst("codelist", "show", "sinusitis", "--out", table, "--approval", approval)
+    done = live.node("RX4", "source", "input", table, "--approval", approval, "--dry-run", "--format", "json")
+    assert json.loads(done)["data"]["approved by"] == next(iter(COMMITTEE))
+    with pytest.raises(DemoError, match="approves another table"):
+        live.node("RX4", "source", "input", files / "longer.csv", "--name", "sinusitis", "--approval", approval)
+    signed = json.loads(approval.read_bytes())
+    signed["signatures"][0]["sig"] = "A" * 86 + "=="
+    approval.write_text(json.dumps(signed))
+    with pytest.raises(DemoError, match="auth-document"):
+        live.node("RX4", "source", "input", table, "--approval", approval)
 
 
 def test_trusts_with_the_file_answer_and_one_without_is_missing_and_unpaid(live: LiveFederation, files: Path) -> None:
@@ -124,13 +167,11 @@ def test_a_running_node_uses_a_file_from_the_next_query_on(live: LiveFederation,
 
 
 def test_where_too_few_hold_the_file_nothing_is_asked(live: LiveFederation, files: Path) -> None:
+    live.approve_input(files / "longer.csv", "--id", "sinusitis", system="look-up")
     before = {ods: spent(live, ods) for ods in TRUSTS}
-    other = files / "other"
-    other.mkdir()
-    (other / "sinusitis.csv").write_bytes((files / "longer.csv").read_bytes())
     asked = live.ask(
         "query", "run", "--project", PROJECT, "--epsilon", "1", "--yes", "--max-epsilon", "1",
-        "--input", other / "sinusitis.csv", "--param", "since=2000-01-01", "--param", "never=zzz", files / "people.sql",
+        "--input", "sinusitis@2", "--param", "since=2000-01-01", "--param", "never=zzz", files / "people.sql",
     )  # fmt: skip
     assert asked.exit == 10
     assert "error: query-input-differs at RX1, RX2, RX3, RX4" in asked.said

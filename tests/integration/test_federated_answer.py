@@ -21,7 +21,7 @@ from trustquery.catalogue import load
 from trustquery.client.connection import Connection
 from trustquery.client.past import past_result
 from trustquery.client.profiles import ProfileIgnoredWarning
-from trustquery.codelists import read_table, shipped
+from trustquery.codelists import CodingSystem, PublicTable, shipped
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.questions import ProfileQuestion, profile_query
 from trustquery.identity import Envelope, Intent, SigningKey
@@ -145,8 +145,20 @@ def test_figures_by_trust_are_each_trusts_own(world: World) -> None:
     assert (result.answered, result.merge_checked) == (3, True)
 
 
+def approved(world: World, content: bytes, file: str) -> PublicTable:
+    """A look-up that ada uploads and ann approves, as it is then fetched by its name."""
+    path = world.live.folder / file
+    path.write_bytes(content)
+    world.connection.inputs().upload(str(path), "stays", CodingSystem.LOOK_UP)
+    home = world.live.sign_in("ann", world.committee["ann"], "--role", "committee-member")
+    with Connection.open(home) as member:
+        desk = member.inputs()
+        desk.decide(desk.get(path.stem), "approve", "Public codes.", world.committee["ann"])
+    return world.connection.inputs().use(path.stem)
+
+
 def test_a_codelist_and_parameters_travel_are_signed_and_are_kept_for_the_result(world: World) -> None:
-    codes = read_table(b"code,term\n1,a\n2,b\n", "mine.csv")
+    codes = approved(world, b"code,term\n1,a\n2,b\n", "mine.csv")
     sql = (
         "SELECT count(*) AS visits FROM condition_occurrence WHERE condition_source_value IN (SELECT code FROM mine) "
         "AND condition_start_date IN (SELECT day FROM calendar_day) AND condition_source_value NOT IN ($codes)"

@@ -12,13 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from coordinator.store import QueryRow, Store
+from coordinator.store import InputRow, QueryRow, Store
 from tests.factories.documents import NOW, intent, permit
 from tests.lib.access_site import draft, member
 from tests.lib.site import Site, application_row, open_site, project_row, put_project
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
-from trustquery.identity import Member, SigningKey
+from trustquery.codelists import read_table
+from trustquery.identity import Member, SigningKey, canonical
 from trustquery.language import compile_query
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "World",
     "make_world",
     "person",
+    "put_input",
     "query_row",
 ]
 
@@ -59,11 +61,13 @@ class Objects:
 
     Attributes:
         application: names of projects that are drafts, and have no permit.
+        input: names of codelists that wait for approval.
     """
 
     project: dict[str, str]
     query: dict[str, str]
     application: dict[str, str]
+    input: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,24 @@ def _withdraw(objects: Objects, which: str) -> Call:
     return Call({"query": objects.query[which]}, {"reason": "It was wrong."})
 
 
+def _input(objects: Objects, which: str) -> Call:
+    return Call({"name": objects.input[which], "version": "1"})
+
+
+def _decided(objects: Objects, which: str) -> Call:
+    return Call({"name": objects.input[which], "version": "1"}, {"envelope": "{}"})
+
+
+def _taken_back(objects: Objects, which: str) -> Call:
+    # Whoever comes first withdraws it; the others who were let in are told that it is withdrawn.
+    return Call({"name": objects.input[which], "version": "1"}, {"reason": "It was wrong."})
+
+
+def _upload(objects: Objects, which: str) -> Call:
+    body = {"project": objects.project[which], "name": "codes", "version": 1, "system": "icd10", "file": "codes.csv"}
+    return Call(json=body | {"content": "bm8="})
+
+
 PUBLIC = (
     "/public/", "/public/style.css", "/public/register", "/public/register/data.json", "/public/register/data.csv",
     "/public/register/crate.zip", "/public/projects/{name}", "/public/projects/{name}/data.json", "/public/promise",
@@ -187,6 +209,21 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/queries/{query}/withdraw"): Row(
         "release.withdraw", _withdraw, frozenset({"query-not-released"}), absent="query-unknown"
     ),
+    ("POST", "/v1/inputs"): Row("input.upload", _upload, frozenset({"query-input-invalid"})),
+    ("GET", "/v1/inputs"): Row("input.list"),
+    ("GET", "/v1/inputs/{name}/{version}/table"): Row(
+        "input.use", _input, frozenset({"query-input-absent"}), absent="query-input-absent"
+    ),
+    ("GET", "/v1/inputs/{name}/{version}"): Row("input.read", _input, absent="query-input-absent"),
+    ("POST", "/v1/inputs/{name}/{version}/approve"): Row(
+        "input.approve", _decided, _NOT_SIGNED, absent="query-input-absent"
+    ),
+    ("POST", "/v1/inputs/{name}/{version}/refuse"): Row(
+        "input.refuse", _decided, _NOT_SIGNED, absent="query-input-absent"
+    ),
+    ("POST", "/v1/inputs/{name}/{version}/withdraw"): Row(
+        "input.withdraw", _taken_back, frozenset({"", "query-input-move"}), absent="query-input-absent"
+    ),
     **{("GET", path): Row("public.read", _anybody, frozenset({"", "page", "query-not-public"})) for path in PUBLIC},
     ("GET", "/v1/enrolment/anchor"): Row("node.anchor"),
     ("POST", "/v1/enrolment"): Row("node.enrol", _enrol, _NO_CODE),
@@ -204,6 +241,19 @@ def query_row(release_id: str, user_id: int, project: str, **changed: Any) -> Qu
         "result": None,
     }  # fmt: skip
     return QueryRow(**(facts | changed))
+
+
+def put_input(store: Store, name: str, project: str, uploader: str, key: str) -> InputRow:
+    """A codelist that was uploaded, and waits."""
+    table = read_table(b"icd\nI60\n", f"{name}.csv")
+    row = InputRow(
+        name=name, version=1, sha256=table.sha256, content="ab" * 32, system="icd10", column="icd", rows=1,
+        project=project, uploader=uploader, uploader_key=key, state="uploaded", approval=b"", updated=NOW,
+    )  # fmt: skip
+    with store.inputs.change(name, NOW) as change:
+        change.add(row, canonical.encode(table.document()))
+        change.note(row, "upload", uploader, "uploaded")
+    return row
 
 
 @dataclass
@@ -255,7 +305,8 @@ def make_world(store: Store, folder: Path) -> World:
     ask("ee" * 32, "chief", "other")
     chief_key = keys["chief"].public.hex()
     draft(site, "chief", ("chief", chief_key, "lead"), project="draft")
-    others = ("other", "ee" * 32, "draft")
+    put_input(store, "codes_other", "other", "chief", chief_key)
+    others = ("other", "ee" * 32, "draft", "codes_other")
     objects = {STRANGER: Objects(*({OWN: name, OTHER: name} for name in others))}
     for place, who in enumerate((*GIVEN, NOBODY)):
         project, release_id = f"own-{person(who)}", f"{place:02x}" * 32
@@ -265,6 +316,9 @@ def make_world(store: Store, folder: Path) -> World:
         leads = who == "project lead"
         team = (("chief", chief_key, "lead"), (person(who), key.public.hex(), "lead" if leads else "analyst"))
         draft(site, person(who) if leads else "chief", *team, project=f"draft-{person(who)}")
-        own = (project, release_id, f"draft-{person(who)}")
+        name = f"codes_{person(who)}".replace("-", "_")
+        # Where the role is no right by itself, they have a part in it: they uploaded it.
+        put_input(store, name, project, person(who), key.public.hex())
+        own = (project, release_id, f"draft-{person(who)}", name)
         objects[who] = Objects(*({OWN: mine, OTHER: other} for mine, other in zip(own, others, strict=True)))
     return World(site, objects)

@@ -18,7 +18,7 @@ from typing import Any
 from demo.config import child_environment
 from demo.documents import policy_toml
 from demo.federation import Federation
-from demo.layout import PROJECT, TRUSTS, Layout
+from demo.layout import COMMITTEE, PROJECT, TRUSTS, Layout
 from demo.processes import Part, Processes
 from demo.screen import Screen
 from tests.lib.processes import wait_for
@@ -164,6 +164,18 @@ class LiveFederation(Federation):
                 timeout=timeout,
             )
         )
+
+    def approve_input(self, file: str | Path, *options: str, system: str = "look-up") -> None:
+        """Have a codelist or look-up uploaded by the analyst and approved by a member of the committee."""
+        row = self.ask(
+            "codelist", "upload", file, "--project", PROJECT, "--system", system, "--format", "json", *options
+        )
+        (found,) = row.json if isinstance(row.json, list) else [row.json]
+        person = next(iter(COMMITTEE))
+        self.person(
+            self.layout.member(person), "codelist", "approve", f"{found['name']}@{found['version']}",
+            "--key", self.layout.key("committee", person), "--reason", "A public list.", "--yes",
+        )  # fmt: skip
 
     def query(self, sql: str, epsilon: str = "1", *options: str, wait: int = 25) -> Asked:
         """Ask one question, as JSON."""

@@ -47,6 +47,11 @@ query.read           asked   asked -         -         -          -       -     
 query.cancel         asked   asked -         -         -          -       -      -       -        -       | query
 release.publish      -       own   -         -         -          -       -      -       -        -       | project
 release.withdraw     -       own   any       -         -          -       -      -       -        -       | project
+input.upload         own     own   -         -         -          -       -      -       -        -       | project
+input.read           own     own   any       -         -          -       -      -       any      any     | input
+input.approve        -       -     others    -         -          -       -      -       -        -       | input
+input.refuse         -       -     others    -         -          -       -      -       -        -       | input
+input.withdraw       own     own   any       -         -          -       -      -       -        -       | input
 """
 OPEN = {
     "session.open": "anybody",
@@ -59,6 +64,8 @@ OPEN = {
     "application.list": "signed-in",
     "project.list": "signed-in",
     "query.list": "signed-in",
+    "input.list": "signed-in",
+    "input.use": "signed-in",
 }
 STATUS = {"auth-required": 401, "auth-not-permitted": 403}
 ROLES = tuple(role.value for role in Role)

@@ -91,6 +91,13 @@ _ROWS: tuple[Action, ...] = (
     Action("query.cancel", "cancel a question", {**_ASKER}, hides=True),
     Action("release.publish", "publish a released result", {_R.PROJECT_LEAD: _OWN}, hides=True, within="project.read"),
     Action("release.withdraw", "withdraw a release, with a reason", {_R.PROJECT_LEAD: _OWN, _R.COMMITTEE_MEMBER: _ANY}, hides=True, within="project.read"),
+    Action("input.list", "list inputs: those that queries may pin, and others as far as one may read them", {}, "signed-in"),
+    Action("input.use", "fetch an input that was approved, with its approval", {}, "signed-in"),
+    Action("input.upload", "upload a codelist or look-up for a project", {**_TEAM}, hides=True, within="project.read"),
+    Action("input.read", "read an input that is not approved", {**_TEAM, **_READERS}, hides=True),
+    Action("input.approve", "approve an input, with a signed reason", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("input.refuse", "refuse an input, with a signed reason", {_R.COMMITTEE_MEMBER: _OTHERS}, hides=True),
+    Action("input.withdraw", "withdraw an input, with a reason", {**_TEAM, _R.COMMITTEE_MEMBER: _ANY}, hides=True),
 )
 # fmt: on
 ACTIONS: dict[str, Action] = {action.name: action for action in _ROWS}

@@ -42,8 +42,8 @@ InputOption = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
-        metavar="[NAME=]FILE",
-        help="A public table of yours, CSV or JSON, such as a codelist; several times for several.",
+        metavar="NAME|[NAME=]FILE",
+        help="An approved codelist or look-up by its name, NAME or NAME@VERSION; or a file of the same content.",
     ),
 ]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="The project to ask for.")]

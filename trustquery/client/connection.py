@@ -7,6 +7,7 @@ from typing import Any
 
 from trustquery.catalogue import Catalogue
 from trustquery.client.applications import Applications
+from trustquery.client.approved import Inputs
 from trustquery.client.config import ClientHome, ClientSettings
 from trustquery.client.http import Http
 from trustquery.client.project import Project
@@ -60,6 +61,10 @@ class Connection:
     def applications(self) -> Applications:
         """Applications, and decisions on them."""
         return Applications(self)
+
+    def inputs(self) -> Inputs:
+        """Codelists and look-ups of the federation: uploaded, approved, used by name."""
+        return Inputs(self)
 
     def projects(self) -> list[dict[str, Any]]:
         """Your projects: name, title, state, datasets, expiry."""

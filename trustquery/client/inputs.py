@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trustquery.codelists import PublicTable, PublicTables, read_table, shipped, split_name
+from trustquery.codelists import (
+    CodingSystem,
+    InputReport,
+    PublicTable,
+    PublicTables,
+    check_input,
+    read_table,
+    shipped,
+    split_name,
+)
 from trustquery.codelists.files import MAX_FILE_BYTES
 from trustquery.errors import TrustQueryError
-from trustquery.identity import canonical
 from trustquery.model import Query as Model
 
 if TYPE_CHECKING:
     from trustquery.catalogue import Catalogue
     from trustquery.client.connection import Connection
 
-__all__ = ["InputFile", "brought", "fetch_inputs", "read_input", "read_inputs"]
+__all__ = ["InputFile", "check_file", "fetch_inputs", "open_file", "read_input", "read_inputs"]
 
-MAX_SENT_BYTES = 1_500_000
-"""What the tables of one query may take on their way to the coordinator, which compiles the text again."""
+_APPROVED = re.compile(r"[a-z][a-z0-9_]{0,62}(@[0-9]{1,9})?")
 
 InputFile = str | Path | PublicTable
-"""A file, ``"name=file"``, ``"name@2=file"``, or a table that has been read."""
+"""A file, ``"name=file"``, ``"name@2=file"``; an approved table, ``"name"``, ``"name@2"``; or one that was read.
+
+A text without a dot, a slash or ``=`` is a name: a file that is called so is written ``./name``.
+"""
 
 
 def read_input(given: str | Path) -> PublicTable:
@@ -30,6 +41,26 @@ def read_input(given: str | Path) -> PublicTable:
 
     Args:
         given: a path; or a name, with a version where there is one, ``=`` and a path.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``query-input-invalid``.
+    """
+    content, path, name, version = open_file(given)
+    return read_table(content, path, name=name, version=version)
+
+
+def check_file(given: str | Path, system: CodingSystem, column: str = "") -> InputReport:
+    """Check one file wholly, as the coordinator does when it is uploaded.
+
+    Raises:
+        TrustQueryError: ``config-missing``, ``query-input-invalid``: every problem, with its line.
+    """
+    content, file, name, version = open_file(given)
+    return check_input(content, file, system=system, column=column, name=name, version=version)
+
+
+def open_file(given: str | Path) -> tuple[bytes, str, str | None, int | None]:
+    """Its bytes, the file's name, and the table's name and version where they are written before it.
 
     Raises:
         TrustQueryError: ``config-missing``, ``query-input-invalid``.
@@ -44,18 +75,28 @@ def read_input(given: str | Path) -> PublicTable:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise TrustQueryError("config-missing", path=path, instead="give the path of a CSV or JSON file") from error
-    return read_table(content, path.name, name=name, version=version)
+    return content, path.name, name, version
 
 
-def read_inputs(given: Iterable[InputFile], catalogue: Catalogue) -> PublicTables:
+def read_inputs(
+    given: Iterable[InputFile], catalogue: Catalogue, approved: Callable[[str], PublicTable]
+) -> PublicTables:
     """The public tables for a query on a dataset: those that ship, and the given ones, which stand before them.
 
+    Args:
+        approved: finds an approved table by its name, and verifies its approval.
+
     Raises:
-        TrustQueryError: ``config-missing``, ``query-input-invalid``.
+        TrustQueryError: ``config-missing``, ``query-input-…``.
     """
     found: dict[str, PublicTable] = {}
     for item in given:
-        table = item if isinstance(item, PublicTable) else read_input(item)
+        if isinstance(item, PublicTable):
+            table = item
+        elif isinstance(item, str) and _APPROVED.fullmatch(item):
+            table = approved(item)
+        else:
+            table = read_input(item)
         if table.id in found:
             raise TrustQueryError("query-input-invalid", table.id, reason="two of the tables given have this name")
         if catalogue.table(table.id) is not None:
@@ -66,21 +107,6 @@ def read_inputs(given: Iterable[InputFile], catalogue: Catalogue) -> PublicTable
             )
         found[table.id] = table
     return shipped().with_more(found.values())
-
-
-def brought(model: Model, public: PublicTables) -> tuple[PublicTable, ...]:
-    """The tables that a model pins and that do not ship: what the coordinator needs beside the text.
-
-    Raises:
-        TrustQueryError: ``query-input-invalid``: they are too large to send.
-    """
-    ships = {table.pin for table in shipped()}
-    tables = tuple(public.pinned(pin) for pin in model.inputs if pin not in ships)
-    if sum(len(canonical.encode(table.document())) for table in tables) > MAX_SENT_BYTES:
-        raise TrustQueryError(
-            "query-input-invalid", "--input", reason=f"the tables of one query take more than {MAX_SENT_BYTES:,} bytes"
-        )
-    return tables
 
 
 def fetch_inputs(connection: Connection, query: str, model: Model) -> PublicTables:

@@ -84,7 +84,8 @@ class Project:
             expect: rows (or people) that you expect in a typical cell, where you know better than profiles.
             fresh: draw and charge again, even for a question that was asked before.
             parameters: a value for each ``$name`` of the text; a list for ``IN ($name)``.
-            inputs: your public tables: CSV or JSON files, ``"name=file"``, or tables that were read.
+            inputs: public tables: approved ones by name, ``"my_list"`` or ``"my_list@2"``; or files, CSV or JSON,
+                ``"name=file"``, ``"./file"``, or tables that were read, whose very content was approved.
             unknown_keys: let one coded key without a public list of values be found in the data; costs a delta of 1e-9
                 at each trust besides.
 
@@ -109,7 +110,7 @@ class Project:
             catalogue,
             wish,
             fresh=fresh,
-            public=read_inputs(inputs, catalogue),
+            public=read_inputs(inputs, catalogue, self.connection.inputs().use),
             parameters=parameters or {},
             unknown_keys=unknown_keys,
             profiles=self.profiles(chosen),

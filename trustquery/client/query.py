@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trustquery.catalogue import Catalogue
-from trustquery.client.inputs import brought
 from trustquery.client.preview import TrustPreview, ask_trusts
 from trustquery.client.result import Result, TrustOutcome, by_reason, read_result
 from trustquery.codelists import PublicTables
@@ -250,7 +249,6 @@ class Query:
             "intent": intent.sign(key).encode().decode("ascii"),
             "epsilon": format(self.epsilon, "f"),
             "parameters": write_parameters(self.parameters),
-            "inputs": [table.document() for table in brought(self.model, self.public)],
         }
         return intent, str(connection.http.post("/v1/queries", body)["query"])
 

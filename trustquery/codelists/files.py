@@ -11,29 +11,21 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from trustquery.catalogue.schema import ColumnType
+from trustquery.codelists.people import refuse_people
 from trustquery.codelists.table import MAX_ROWS, MAX_TEXT, PublicColumn, PublicTable, Value
 from trustquery.errors import Problem, TrustQueryError
 
-__all__ = ["MAX_FILE_BYTES", "code_column", "plain_name", "read_table", "refuse_people", "split_name"]
+__all__ = ["MAX_FILE_BYTES", "Notes", "Reading", "code_column", "plain_name", "read_lines", "read_table", "split_name"]
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_COLUMNS = 100
 MAX_PROBLEMS = 100
 MAX_NAME = 63
 CSV_SOURCE = "a CSV file"
-FEWEST_NHS_NUMBERS = 10
-"""Ten different values that all pass the check digit are NHS numbers: by chance it happens once in 11^10."""
-
-_IDENTIFIERS = frozenset({
-    "nhsnumber", "nhsno", "nhsnum", "newnhsno", "personid", "personkey", "person", "patient", "patients", "patientid",
-    "patientno", "patientnumber", "patientkey", "patientidentifier", "localpatientidentifier", "mrn", "hospitalnumber",
-    "hospitalno", "pasid", "pasnumber", "pseudoid", "pseudonym", "tokenpersonid", "hesid", "encryptedhesid", "epikey",
-    "subjectid", "studyid", "chinumber", "dateofbirth", "dob", "birthdate", "surname", "forename", "firstname",
-    "lastname", "fullname", "nino", "nationalinsurancenumber",
-})  # fmt: skip
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -60,8 +52,31 @@ def split_name(text: str) -> tuple[str, int | None]:
     return name, number if mark else None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A file as it was read.
+
+    Attributes:
+        places: where each row stands, ``line 7`` of a CSV file, ``row 7`` of the rows in a JSON file.
+        ignored: what the file holds and the table does not, in words.
+    """
+
+    table: PublicTable
+    places: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+
+
 def read_table(content: bytes, file: str, *, name: str | None = None, version: int | None = None) -> PublicTable:
-    """The table that a file holds.
+    """The table that a file holds: ``read_lines`` without its lines.
+
+    Raises:
+        TrustQueryError: ``query-input-invalid``: every problem, with its line.
+    """
+    return read_lines(content, file, name=name, version=version).table
+
+
+def read_lines(content: bytes, file: str, *, name: str | None = None, version: int | None = None) -> Reading:
+    """The table that a file holds, where each row stands, and what was left out.
 
     Args:
         content: its bytes; JSON when the first character is a brace, else CSV with a heading row, UTF-8.
@@ -83,12 +98,13 @@ def read_table(content: bytes, file: str, *, name: str | None = None, version: i
         _refuse(f"{file}, line {text[: text.index(chr(0))].count(chr(10)) + 1}", "it is not text")
     if text.lstrip()[:1] == "{":
         table = _from_json(text, file, name, version)
+        reading = Reading(table, tuple(f"row {place}" for place in range(1, len(table.rows) + 1)))
     else:
         stem = re.split(r"[\\/]", file)[-1].rsplit(".", 1)[0]
         chosen, number = (name, version) if name else _of_stem(stem, file)
-        table = _from_csv(text, file, chosen, version or number or 1)
-    refuse_people(table, file)
-    return table
+        reading = _from_csv(text, file, chosen, version or number or 1)
+    refuse_people(reading.table, file)
+    return reading
 
 
 def code_column(columns: Sequence[str]) -> str | None:
@@ -145,24 +161,47 @@ def _not_written_so(_text: str) -> NoReturn:
 # -- CSV -----------------------------------------------------------------------------------------------------------
 
 
-class _Notes:
-    """Problems by line."""
+class Notes:
+    """Problems by line, at most ``MAX_PROBLEMS`` of them and how many more; and what was passed over."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[Problem] = []
+        self.more = 0
+        self.blank = 0
+        self.trimmed = 0
 
-    def add(self, line: int, reason: str) -> None:
+    def add(self, place: int | str, reason: str) -> None:
+        """Note a problem of a line, or of a place in words."""
         if len(self.found) < MAX_PROBLEMS:
-            self.found.append(Problem("query-input-invalid", f"{self.file}, line {line}", {"reason": reason}))
+            where = f"line {place}" if isinstance(place, int) else place
+            self.found.append(Problem("query-input-invalid", f"{self.file}, {where}", {"reason": reason}))
+        else:
+            self.more += 1
 
     def raise_any(self) -> None:
+        """Refuse where there is one.
+
+        Raises:
+            TrustQueryError: ``query-input-invalid``: each of them.
+        """
+        if self.more:
+            self.found.append(Problem("query-input-invalid", self.file, {"reason": f"and {self.more} more problems"}))
         if self.found:
             raise TrustQueryError.of(self.found)
 
+    def ignored(self) -> tuple[str, ...]:
+        """What was passed over, in words."""
+        told = []
+        if self.blank:
+            told.append(f"{self.blank} blank lines were passed over")
+        if self.trimmed:
+            told.append(f"white space around {self.trimmed} values was taken off")
+        return tuple(told)
 
-def _from_csv(text: str, file: str, name: str, version: int) -> PublicTable:
-    notes = _Notes(file)
+
+def _from_csv(text: str, file: str, name: str, version: int) -> Reading:
+    notes = Notes(file)
     lines = _lines(text, notes)
     line, heading = next(lines, (1, []))
     columns = _columns(heading, line, notes)
@@ -171,6 +210,7 @@ def _from_csv(text: str, file: str, name: str, version: int) -> PublicTable:
     place = columns.index(key) if key is not None else None
     seen: dict[object, int] = {}
     rows: list[tuple[Value, ...]] = []
+    places: list[str] = []
     for line, cells in lines:
         if len(cells) != len(columns):
             notes.add(line, f"it has {len(cells)} fields where the heading has {len(columns)}")
@@ -190,31 +230,31 @@ def _from_csv(text: str, file: str, name: str, version: int) -> PublicTable:
             notes.add(line, f"there are more than {MAX_ROWS} rows")
             break
         rows.append(row)
+        places.append(f"line {line}")
     if not rows:
         notes.add(line, "there is no row below the heading")
     notes.raise_any()
-    return PublicTable(
-        name,
-        version,
-        name,
-        CSV_SOURCE,
-        tuple(PublicColumn(column, ColumnType.TEXT, "") for column in columns),
-        tuple(rows),
-    )
+    headings = tuple(PublicColumn(column, ColumnType.TEXT, "") for column in columns)
+    table = PublicTable(name, version, name, CSV_SOURCE, headings, tuple(rows))
+    return Reading(table, tuple(places), notes.ignored())
 
 
-def _lines(text: str, notes: _Notes) -> Iterator[tuple[int, list[str]]]:
+def _lines(text: str, notes: Notes) -> Iterator[tuple[int, list[str]]]:
     """Rows with the number of their last line; blank lines are passed over, white space around values is not kept."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, [cell.strip() for cell in cells]
+            values = [cell.strip() for cell in cells]
+            if any(values):
+                notes.trimmed += sum(value != cell for value, cell in zip(values, cells, strict=True))
+                yield reader.line_num, values
+            else:
+                notes.blank += 1
     except csv.Error:
         notes.add(max(reader.line_num, 1), "it is not CSV: a quotation mark or line end is out of place")
 
 
-def _columns(heading: Sequence[str], line: int, notes: _Notes) -> list[str]:
+def _columns(heading: Sequence[str], line: int, notes: Notes) -> list[str]:
     found: list[str] = []
     if not heading:
         notes.add(line, "there is no heading row")
@@ -229,28 +269,3 @@ def _columns(heading: Sequence[str], line: int, notes: _Notes) -> list[str]:
             notes.add(line, f"two columns are called {column}")
         found.append(column)
     return found
-
-
-# -- nobody's data -------------------------------------------------------------------------------------------------
-
-
-def refuse_people(table: PublicTable, file: str) -> None:
-    """Refuse what looks like rows about people: such a table is not public, whatever it is called.
-
-    Raises:
-        TrustQueryError: ``query-input-invalid``.
-    """
-    for place, column in enumerate(table.columns):
-        if column.name.replace("_", "") in _IDENTIFIERS:
-            _refuse(file, f"the column {column.name} is named like an identifier of people")
-        values = {str(row[place]) for row in table.rows if row[place] is not None}
-        if len(values) >= FEWEST_NHS_NUMBERS and all(map(_is_nhs_number, values)):
-            _refuse(file, f"the values of {column.name} are NHS numbers by their check digit")
-
-
-def _is_nhs_number(text: str) -> bool:
-    digits = text.replace(" ", "").replace("-", "")
-    if len(digits) != 10 or not (digits.isascii() and digits.isdecimal()):
-        return False
-    total = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False))
-    return (11 - total % 11) % 11 == int(digits[9])

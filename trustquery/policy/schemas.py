@@ -11,6 +11,7 @@ from trustquery.outputs.criteria import Criteria
 from trustquery.policy.schema import Policy
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Stance
+from trustquery.projects.inputs import InputDecision
 from trustquery.reviews import Review
 
 __all__ = ["schemas"]
@@ -22,7 +23,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "trustquery/outputs/schema/criteria.schema.json": Criteria,
     **{
         f"trustquery/projects/schema/{model.KIND}.schema.json": model
-        for model in (Application, Decision, CloseDown, Stance)
+        for model in (Application, Decision, CloseDown, Stance, InputDecision)
     },
     **{f"trustquery/identity/schema/{model.KIND}.schema.json": model for model in (*_IDENTITY, Review)},
 }

@@ -60,7 +60,7 @@ class ProjectState(enum.StrEnum):
 ASKABLE = frozenset({ProjectState.APPROVED, ProjectState.LIVE})
 """States in which the coordinator takes queries. Whether a trust answers is that trust's own decision."""
 
-State = TypeVar("State", ApplicationState, ProjectState)
+State = TypeVar("State", bound=enum.StrEnum)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,19 @@
-"""Which public tables a question has at hand, and which of them are sent along."""
+"""Which public tables a question has at hand."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.factories.catalogues import made_up
 from tests.lib.refusals import code_of
-from trustquery.client.inputs import brought, read_input, read_inputs
-from trustquery.codelists import read_table, shipped
-from trustquery.language import compile_query
+from trustquery.client.inputs import read_input, read_inputs
+from trustquery.codelists import PublicTable, read_table, shipped
 
-SQL = (
-    "SELECT count(*) AS n FROM event WHERE code IN (SELECT code FROM mine) OR code IN (SELECT code FROM icd10_category)"
-)
+
+def nobody(name: str) -> PublicTable:
+    raise AssertionError(f"{name} is a file")
 
 
 @pytest.fixture
@@ -35,23 +33,23 @@ def test_a_file_may_be_named_with_a_version(file: Path) -> None:
 
 
 def test_yours_stand_before_those_that_ship_and_no_name_is_taken_twice(file: Path) -> None:
-    found = read_inputs([file, read_table(b"code\nA\n", "esp2013.csv")], made_up())
+    found = read_inputs([file, read_table(b"code\nA\n", "esp2013.csv")], made_up(), nobody)
     assert {table.id for table in shipped()} | {"mine"} == {table.id for table in found}
     assert found.get("esp2013").columns[0].name == "code"  # type: ignore[union-attr]
-    assert code_of(lambda: read_inputs([file, f"mine@2={file}"], made_up())) == "query-input-invalid"
-    assert code_of(lambda: read_inputs([f"event={file}"], made_up())) == "query-input-invalid"
+    assert code_of(lambda: read_inputs([file, f"mine@2={file}"], made_up(), nobody)) == "query-input-invalid"
+    assert code_of(lambda: read_inputs([f"event={file}"], made_up(), nobody)) == "query-input-invalid"
 
 
-def test_only_what_is_pinned_and_does_not_ship_is_sent(file: Path) -> None:
-    public = read_inputs([file, read_table(b"code\nA\n", "unused.csv")], made_up())
-    model = compile_query(SQL, made_up(), epsilon=Decimal(1), public=public)
-    assert [pin.id for pin in model.inputs] == ["icd10_category", "mine"]
-    assert [table.id for table in brought(model, public)] == ["mine"]
+def test_a_plain_name_is_an_approved_table_and_everything_else_a_file(file: Path) -> None:
+    asked: list[str] = []
 
+    def approved(name: str) -> PublicTable:
+        asked.append(name)
+        return read_table(b"code\nB\n", f"{name.partition('@')[0]}.csv")
 
-def test_tables_that_are_too_large_to_send_are_refused_here() -> None:
-    rows = "\n".join(f"{n:09},{'x' * 40}" for n in range(30_000))
-    large = read_table(f"code,term\n{rows}\n".encode(), "mine.csv")
-    public = read_inputs([large], made_up())
-    model = compile_query(SQL, made_up(), epsilon=Decimal(1), public=public)
-    assert code_of(lambda: brought(model, public)) == "query-input-invalid"
+    found = read_inputs(["mine", "yours@2", f"third={file}"], made_up(), approved)
+    assert asked == ["mine", "yours@2"]
+    assert [found.get(name).values("code") for name in ("mine", "yours", "third")] == [("B",), ("B",), ("A",)]  # type: ignore[union-attr]
+    assert code_of(lambda: read_inputs(["./mine"], made_up(), approved)) == "config-missing"
+    assert code_of(lambda: read_inputs(["Mine"], made_up(), approved)) == "config-missing"
+    assert asked == ["mine", "yours@2"]

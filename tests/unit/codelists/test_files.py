@@ -116,7 +116,9 @@ def test_a_table_without_a_code_column_may_repeat_a_value() -> None:
 
 
 def test_problems_and_sizes_are_bounded() -> None:
-    assert len(told("code\n" + "A\n" * 1_000)) == 100
+    problems = told("code\n" + "A\n" * 1_000)
+    assert len(problems) == 101
+    assert problems[-1] == ("list.csv", "and 899 more problems")
     assert told(b"x" * (MAX_FILE_BYTES + 1)) == [("list.csv", "it is larger than 32 MiB")]
     rows = "\n".join(map(str, range(MAX_ROWS)))
     assert len(table(f"code\n{rows}\n").rows) == MAX_ROWS
@@ -126,7 +128,22 @@ def test_problems_and_sizes_are_bounded() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["nhs_number", "NHS Number", "person_id", "patient", "Patient ID", "MRN", "dob"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nhs_number",
+        "NHS Number",
+        "person_id",
+        "patient",
+        "Patient ID",
+        "MRN",
+        "dob",
+        "Postcode",
+        "e-mail",
+        "Mother NHS number",
+        "surname of patient",
+    ],
+)
 def test_a_column_named_like_an_identifier_is_refused(name: str) -> None:
     column = plain_name(name)
     assert told(f"code,{name}\nA,1\n") == [("list.csv", f"the column {column} is named like an identifier of people")]
@@ -147,9 +164,48 @@ def test_nhs_numbers_are_known_by_their_check_digit_whatever_the_column_is_calle
     ]
     spaced = [f"{number[:3]} {number[3:6]} {number[6:]}" for number in numbers]
     assert told("ref\n" + "\n".join(spaced)) == [("list.csv", "the values of ref are NHS numbers by their check digit")]
-    # Nine could be codes; and one that fails the check digit shows that the others pass by chance.
-    assert len(table("ref\n" + "\n".join(numbers[:9])).rows) == 9
-    assert len(table("ref\n" + "\n".join([*numbers, "1234567890"])).rows) == len(numbers) + 1
+    # Four could be codes; and one that fails does not hide ten that pass.
+    assert len(table("ref\n" + "\n".join(numbers[:4])).rows) == 4
+    assert len(table("ref\n" + "\n".join([*numbers[:5], "1234567890"])).rows) == 6
+    hidden = told("ref\n" + "\n".join([*numbers, "1234567890", "unknown"]))
+    assert hidden == [("list.csv", "the values of ref are NHS numbers by their check digit")]
+    # Ten digits that are no NHS numbers pass once in eleven times.
+    codes = [f"{serial:010}" for serial in range(4_000_000_000, 4_000_000_400)]
+    assert len(table("ref\n" + "\n".join(codes)).rows) == 400
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            ["SW1A 1AA", "m1 1ae", "B338TH", "CR2 6XH", "DN55 1PT", "unknown"],
+            "full postcodes; give districts, or areas",
+        ),
+        ([f"person{n}@example.nhs.uk" for n in range(6)], "addresses of people"),
+        (["1931-02-03", "1950-05-06", "1961-01-01", "1972-12-12", "1999-07-08"], "such as days of birth"),
+        (["03/02/1931", "06/05/1950", "01/01/1961", "12/12/1972", "08/07/1999"], "such as days of birth"),
+    ],
+)
+def test_values_that_look_like_people_s_are_refused_whatever_the_column_is_called(
+    values: list[str], words: str
+) -> None:
+    ((place, reason),) = told("ref\n" + "\n".join(values))
+    assert (place, reason.startswith("the values of ref are")) == ("list.csv", True)
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["SW1A", "M1", "B33", "CR2", "DN55", "W1A"],
+        ["1931-02-03", "1950-05-06"],
+        [f"2020-01-{day:02}" for day in range(1, 29)],
+        ["E01000001", "E01000002", "E01000003", "E01000004", "E01000005"],
+        ["99/99/1931", "98/98/1950", "97/97/1961", "96/96/1972", "95/95/1999"],
+    ],
+)
+def test_public_look_ups_are_not_taken_for_people(values: list[str]) -> None:
+    assert len(table("ref\n" + "\n".join(values)).rows) == len(values)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from coordinator.queries.checks import Submission, Surroundings, check_submissio
 from coordinator.store import ProjectRow, User
 from tests.factories.documents import NOW, intent, node_entry, permit, person, roster
 from trustquery.catalogue import Catalogue, load
-from trustquery.codelists import read_table, shipped
+from trustquery.codelists import PublicTable, read_table, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Input, SigningKey
 from trustquery.language import compile_query
@@ -24,9 +24,15 @@ SQL = "SELECT count(*) AS visits FROM visit_occurrence"
 QUERY = compile_query(SQL, CATALOGUE, epsilon=Decimal("0.5"))
 PLAN = compile_plan(QUERY, CATALOGUE)
 USER = User(id=1, name="ada", public_key=ADA.public.hex(), disabled=False, created=NOW)
-AROUND = Surroundings(
-    "test", roster(NODES, (person("ann", ANN), person("bob", BOB))), {"omop-5.4": CATALOGUE}, 3600, NOW
-)
+ROSTER = roster(NODES, (person("ann", ANN), person("bob", BOB)))
+
+
+def around(*approved: PublicTable) -> Surroundings:
+    """A coordinator at which these tables are approved."""
+    return Surroundings("test", ROSTER, {"omop-5.4": CATALOGUE}, 3600, NOW, lambda pins: approved)
+
+
+AROUND = around()
 
 
 def project(**changed: Any) -> ProjectRow:
@@ -50,9 +56,9 @@ def submission(key: SigningKey = ADA, permit_hash: str = "", **changed: Any) -> 
     return Submission("stays", SQL, QUERY.payload(), signed.sign(key).encode(), Decimal("0.5"))
 
 
-def refused(given: Submission, row: ProjectRow | None = None, user: User = USER, around: Surroundings = AROUND) -> str:
+def refused(given: Submission, row: ProjectRow | None = None, user: User = USER, at: Surroundings = AROUND) -> str:
     with pytest.raises(TrustQueryError) as caught:
-        check_submission(given, user, row or project(), around)
+        check_submission(given, user, row or project(), at)
     return caught.value.code
 
 
@@ -126,18 +132,19 @@ def test_the_text_must_be_what_was_signed() -> None:
 
 def test_another_catalogue_is_refused() -> None:
     other = Catalogue.model_validate_json(json.dumps(CATALOGUE.document() | {"version": CATALOGUE.version + 1}))
-    assert refused(submission(), around=replace(AROUND, catalogues={"omop-5.4": other})) == "query-catalogue-mismatch"
+    assert refused(submission(), at=replace(AROUND, catalogues={"omop-5.4": other})) == "query-catalogue-mismatch"
 
 
 def test_an_expired_roster_stops_everything() -> None:
     old = AROUND.roster.model_copy(update={"expires": NOW})
-    assert refused(submission(), around=replace(AROUND, roster=old)) == "policy-document-stale"
+    assert refused(submission(), at=replace(AROUND, roster=old)) == "policy-document-stale"
 
 
 # -- parameters and public tables --------------------------------------------------------------------------------------
 
 CODES = read_table(b"code,term\n1,a\n2,b\n", "mine.csv")
 PUBLIC = shipped().with_more([CODES])
+HELD = around(CODES)
 LOOKUP = (
     "SELECT count(*) AS n FROM condition_occurrence WHERE condition_source_value IN (SELECT code FROM mine) "
     "AND condition_start_date IN (SELECT day FROM calendar_day) AND condition_source_value <> $code"
@@ -160,13 +167,13 @@ def lookup(code: str = "1", **changed: Any) -> Submission:
     made = intent(ADA, **(fields | signed))
     given = Submission(
         "stays", LOOKUP, query.payload(), made.sign(ADA).encode(), Decimal("0.5"),
-        {"code": {"type": "text", "value": "1"}}, (CODES.document(),),
+        {"code": {"type": "text", "value": "1"}},
     )  # fmt: skip
     return replace(given, **changed)
 
 
 def test_a_question_about_a_codelist_passes_and_keeps_only_what_does_not_ship() -> None:
-    checked = check_submission(lookup(), USER, project(), AROUND)
+    checked = check_submission(lookup(), USER, project(), HELD)
     assert [pin.id for pin in checked.query.inputs] == ["calendar_day", "mine"]
     assert checked.inputs == (CODES,)
 
@@ -187,31 +194,31 @@ def test_a_question_about_a_codelist_passes_and_keeps_only_what_does_not_ship() 
 def test_the_intent_names_the_inputs_of_the_model_exactly(change: Any) -> None:
     pins = tuple(Input(**table.pin.document()) for table in sorted(PUBLIC, key=lambda table: table.id))
     pins = tuple(pin for pin in pins if pin.id in ("calendar_day", "mine"))
-    assert check_submission(lookup(signed={"inputs": pins}), USER, project(), AROUND).plan.length > 0
-    assert refused(lookup(signed={"inputs": change(pins)})) == "auth-document"
+    assert check_submission(lookup(signed={"inputs": pins}), USER, project(), HELD).plan.length > 0
+    assert refused(lookup(signed={"inputs": change(pins)}), at=HELD) == "auth-document"
 
 
 def test_an_intent_without_inputs_for_a_query_with_none_only() -> None:
     assert refused(submission(inputs=(Input(**CODES.pin.document()),))) == "auth-document"
 
 
-def test_the_tables_sent_along_are_the_very_ones() -> None:
+def test_a_table_that_nobody_approved_is_refused_by_name() -> None:
     other = read_table(b"code,term\n1,a\n3,b\n", "mine.csv")
-    assert refused(lookup(inputs=())) == "query-unknown-table"
-    assert refused(lookup(inputs=(other.document(),))) == "query-input-invalid"
-    assert (
-        refused(lookup(inputs=(CODES.document(), read_table(b"code\n1\n", "b.csv").document())))
-        == "query-input-invalid"
-    )
-    assert refused(lookup(inputs=({"format": "x"},))) == "query-input-invalid"
-    people = read_table(b"code,term\n1,a\n", "mine.csv").document()
-    people["columns"][1]["name"] = "nhs_number"
-    assert refused(lookup(inputs=(people,))) == "query-input-invalid"
+    later = read_table(b"code,term\n1,a\n2,b\n", "mine.csv", version=2)
+    for approved in ((), (other,), (later,), (other, later)):
+        with pytest.raises(TrustQueryError) as caught:
+            check_submission(lookup(), USER, project(), around(*approved))
+        assert caught.value.code == "query-input-unapproved"
+        assert caught.value.problem.fields["table"] == "mine"
+    assert check_submission(lookup(), USER, project(), around(other, later, CODES)).inputs == (CODES,)
 
 
 def test_the_parameters_must_be_those_of_the_model() -> None:
-    assert refused(lookup(code="2")) == "query-plan-mismatch"
-    assert refused(replace(lookup(), parameters={})) == "query-parameter-missing"
+    assert refused(lookup(code="2"), at=HELD) == "query-plan-mismatch"
+    assert refused(replace(lookup(), parameters={}), at=HELD) == "query-parameter-missing"
     more = {"code": {"type": "text", "value": "1"}, "b": {"type": "text", "value": "1"}}
-    assert refused(replace(lookup(), parameters=more)) == "query-parameter-unused"
-    assert refused(replace(lookup(), parameters={"code": {"type": "sql", "value": "1"}})) == "query-parameter-invalid"
+    assert refused(replace(lookup(), parameters=more), at=HELD) == "query-parameter-unused"
+    assert (
+        refused(replace(lookup(), parameters={"code": {"type": "sql", "value": "1"}}), at=HELD)
+        == "query-parameter-invalid"
+    )
