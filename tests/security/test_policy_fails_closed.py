@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = Policy.from_toml((ROOT / "policies/examples/standard-acute-trust.toml").read_text(encoding="utf-8"))
 SDE = Policy.from_toml((ROOT / "policies/examples/research-sde.toml").read_text(encoding="utf-8"))
 ALLOWED = [ready for ready in ready_cases() if ready.case.expect.allowed]
-OPTIONAL = {"profiles", "witnesses", "queries.browser_max_rho", "deny"} | {
+OPTIONAL = {"profiles", "witnesses", "queries.browser_max_rho", "queries.disclosure_floor", "deny"} | {
     f"deny.{name}" for name in type(SAMPLE.deny).model_fields
 }
 """Keys that may be left out: each is then at its tightest, or refuses nothing that is listed elsewhere."""

@@ -18,5 +18,6 @@ ELSEWHERE: dict[str, str] = {
     "profiles.rho_90_days": "the ledger",
     "profiles.rho_lifetime": "the ledger",
     "queries.show_budget_left": "the gate: what a preview tells",
+    "queries.disclosure_floor": "the gate: what is signed beside an answer; the client and the coordinator apply it",
 }
 """Keys that no rule reads, and what reads them."""
