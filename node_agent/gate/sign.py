@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from node_agent.budget.port import Release
@@ -11,6 +11,7 @@ from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import Answer
+from trustquery.policy import Policy
 from trustquery.protocol.pairs import read_pairs
 
 __all__ = ["no_answer", "refusal", "run", "withheld"]
@@ -38,9 +39,17 @@ def run(case: Case, ports: Ports) -> None:
         vector_length=len(read_pairs(case.vector)) if case.plan.has_unknown_keys else len(case.vector) // 8,
         rho_nano=case.plan.rho_nano,
         # Signed here, so that nobody on the way can leave it out.
-        reasons=(Problem("policy-bootstrap"),) if case.policy.bootstrap else (),
+        reasons=tuple(_notes(case.policy)),
     )
     case.envelope = _signed(answer, ports)
+
+
+def _notes(policy: Policy) -> Iterator[Problem]:
+    """What belongs beside every answer under this policy."""
+    if policy.bootstrap:
+        yield Problem("policy-bootstrap")
+    if policy.queries.disclosure_floor is not None:
+        yield Problem("policy-disclosure-floor", fields={"profile": policy.queries.disclosure_floor})
 
 
 def _document(

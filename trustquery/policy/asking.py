@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from trustquery.identity.documents import KeyKind, Name, OptOutTreatment, Purpose
+from trustquery.outputs.profiles import PROFILES
 from trustquery.policy.meaning import Means, Part, Tighter
 from trustquery.policy.numbers import Delta, Rho
 
@@ -85,6 +86,8 @@ class Queries(Part):
         opt_out_treatments: how the national data opt-out may be treated. ``synthetic-data`` declares that the data
             here are made up.
         disclosure_profiles: named presentation rules that a project may use.
+        disclosure_floor: the presentation profile that every table with this trust's figures gets at least, whatever
+            the project's is; signed with each answer. Left out: the project's profile is enough.
         min_trusts: an intent that asks fewer trusts than this is answered only where ``per_trust_figures`` is true.
         unknown_keys: whether codes without a public list may be found in the data and released by threshold. Each such
             release spends a delta of 1e-9, so the delta caps of every scope must allow it too.
@@ -113,11 +116,29 @@ class Queries(Part):
     ]
     opt_out_treatments: Annotated[tuple[OptOutTreatment, ...], Means("Treatments of opt-outs accepted", Tighter.FEWER)]
     disclosure_profiles: Annotated[tuple[Name, ...], Means("Presentation profiles accepted", Tighter.FEWER)]
+    disclosure_floor: Annotated[
+        Name | None, Means("Presentation profile that tables with this trust's figures get at least", Tighter.NEVER)
+    ] = None
     min_trusts: Annotated[int, Field(ge=1, le=10_000), Means("Fewest trusts asked together", Tighter.MORE)]
     unknown_keys: Annotated[bool, Means("Codes found in the data may be released by threshold", Tighter.OFF)]
     per_trust_figures: Annotated[bool, Means("The coordinator may see this trust's own noised figures", Tighter.OFF)]
     trust_key: Annotated[bool, Means("Figures may be grouped by the trust that answers", Tighter.OFF)]
     show_budget_left: Annotated[bool, Means("Analysts are shown what share of each budget is left", Tighter.OFF)]
+
+    @model_serializer(mode="wrap")
+    def _as_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A floor that is left out is left out of the bytes as well, so that policies signed before it still read."""
+        found: dict[str, Any] = handler(self)
+        if self.disclosure_floor is None:
+            del found["disclosure_floor"]
+        return found
+
+    @field_validator("disclosure_floor")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in PROFILES:
+            raise ValueError(f"there is no such profile; write one of {', '.join(PROFILES)}")
+        return name
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -20,5 +20,6 @@ ELSEWHERE: dict[str, str] = {
     "opt_outs.lists": "the gate: the step after the policy, where opt-outs are applied",
     "opt_outs.max_age_days": "the gate: the same step",
     "queries.show_budget_left": "the gate: what a preview tells",
+    "queries.disclosure_floor": "the gate: what is signed beside an answer; the client and the coordinator apply it",
 }
 """Keys that no rule reads, and what reads them."""

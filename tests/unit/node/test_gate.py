@@ -19,7 +19,7 @@ from tests.factories.trust import NOW, People, key, question
 from tests.lib.gate_world import World
 from trustquery.errors import TrustQueryError
 from trustquery.planning import Plan
-from trustquery.protocol.answers import read_vector
+from trustquery.protocol.answers import disclosure_floor, read_vector
 from trustquery.protocol.messages import Offer
 
 NAMES = [name for name, _ in STEPS]
@@ -595,3 +595,13 @@ def test_a_question_of_another_dataset_is_refused() -> None:
     people.plan = People().plan
     world = World(people)
     assert world.codes(world.ask()) == ["data-table-unavailable"]
+
+
+@pytest.mark.parametrize("floor", ["", "nhs-hes"])
+def test_a_trusts_own_disclosure_profile_is_signed_with_its_answer(floor: str) -> None:
+    lines = {"disclosure_profiles": f'["none"]\ndisclosure_floor = "{floor}"'} if floor else {}
+    world = World(People(policy=lines))
+    answer = world.ask()
+    assert answer is not None
+    assert answer.status == "answer"
+    assert disclosure_floor(answer) == (floor or None)
