@@ -30,7 +30,8 @@ SAMPLE = Policy.from_toml((ROOT / "policies/examples/standard-acute-trust.toml")
 SDE = Policy.from_toml((ROOT / "policies/examples/research-sde.toml").read_text(encoding="utf-8"))
 ALLOWED = [ready for ready in ready_cases() if ready.case.expect.allowed]
 OPTIONAL = {
-    "opt_outs", "profiles", "witnesses", "queries.browser_max_rho", "queries.disclosure_floor", "review.minutes", "deny",
+    "opt_outs", "profiles", "witnesses", "queries.browser_max_rho", "queries.disclosure_floor", "review.minutes",
+    "deny",
     *(f"deny.{name}" for name in type(SAMPLE.deny).model_fields),
 }  # fmt: skip
 """Keys that may be left out: each is then at its tightest, or refuses nothing that is listed elsewhere."""
