@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.lib.coordinator import EnrolledNode, LiveCoordinator
 from tests.lib.processes import command, wait_for
 from tests.lib.puppet import Puppet, connected
 from trustquery.catalogue import load
+from trustquery.client.config import ClientHome
 from trustquery.client.connection import Connection
 from trustquery.client.past import past_result
 from trustquery.client.profiles import ProfileIgnoredWarning
@@ -41,6 +42,13 @@ class World:
     nodes: dict[str, EnrolledNode]
     connection: Connection
     committee: dict[str, SigningKey]
+    members: dict[str, ClientHome] = field(default_factory=dict)
+
+    def member(self, name: str) -> ClientHome:
+        """The home of a member of the committee, who signs in once."""
+        if name not in self.members:
+            self.members[name] = self.live.sign_in(name, self.committee[name], "--role", "committee-member")
+        return self.members[name]
 
     def puppet(self, ods: str, **strings: object) -> Puppet:
         """A trust on strings."""
@@ -150,7 +158,7 @@ def approved(world: World, content: bytes, file: str) -> PublicTable:
     path = world.live.folder / file
     path.write_bytes(content)
     world.connection.inputs().upload(str(path), "stays", CodingSystem.LOOK_UP)
-    home = world.live.sign_in("ann", world.committee["ann"], "--role", "committee-member")
+    home = world.member("ann")
     with Connection.open(home) as member:
         desk = member.inputs()
         desk.decide(desk.get(path.stem), "approve", "Public codes.", world.committee["ann"])
@@ -473,7 +481,7 @@ def test_a_new_permit_reaches_connected_nodes(world: World) -> None:
         wait_for(lambda: len(puppet.documents()) == 1, 5, "documents")
         assert puppet.documents()[0].roster
         assert len(puppet.documents()[0].permits) == 1
-        with Connection.open(world.live.sign_in("ann", world.committee["ann"], "--role", "committee-member")) as member:
+        with Connection.open(world.member("ann")) as member:
             decision = member.applications().decision("stays", "suspend", "The lead has left.")
             member.applications().decide(decision, decision.sign(world.committee["ann"]))
         wait_for(lambda: len(puppet.documents()) == 2, 5, "documents again")
