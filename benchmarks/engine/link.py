@@ -20,7 +20,7 @@ from tests.lib.observer import Observer
 from tests.lib.processes import wait_for
 from tests.lib.real_node import RealNode
 from trustquery.catalogue import load
-from trustquery.identity import Answer, Envelope, Input, Intent, Member, NodeEntry, Permit, Roster
+from trustquery.identity import Answer, Input, Intent, Member, NodeEntry, Permit, Roster
 from trustquery.model import Query
 from trustquery.planning import PLAN_FORMAT, compile_plan
 from trustquery.protocol.messages import Documents, Offer
@@ -121,7 +121,7 @@ def _ask(observer: Observer, query: Query, permit: Permit, now: int) -> float:
     )  # fmt: skip
     offer = Offer(intent.sign(key("ada")).encode(), permit.sign(key("ann"), key("bob")).encode(), query.payload())
     seen = observer.ask(NODE, release_id, offer)
-    said = Answer.from_payload(Envelope.decode(seen.message.envelope, kind=Answer.KIND).payload)
+    said = Answer.read(seen.message.envelope)
     if said.status != "answer":
         raise RuntimeError(f"{said.status}: {said.reasons}")
     return seen.seconds

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit
+from trustquery.identity import Permit
 
 __all__ = ["Named", "draft_team", "permit_team"]
 
@@ -30,7 +30,7 @@ class Named:
 def permit_team(envelope: bytes) -> tuple[Named, ...]:
     """The members of a permit, whose signatures were checked when it came in; nobody where it cannot be read."""
     try:
-        permit = Permit.from_payload(Envelope.decode(envelope, kind=Permit.KIND).payload)
+        permit = Permit.read(envelope)
     except TrustQueryError:
         return ()
     return tuple(

@@ -11,11 +11,12 @@ from pydantic import Field
 
 from coordinator.api.context import ApiDep, Body, ShortName
 from coordinator.api.door import Asking, AskingDep, acts, doors
-from coordinator.projects.desks import newest_permit, read_application
+from coordinator.projects.desks import newest_permit
 from coordinator.store import ApplicationRow
 from trustquery.access import Resource, Role
 from trustquery.errors import TrustQueryError
 from trustquery.projects.answers import missing
+from trustquery.projects.application import Application
 from trustquery.projects.life import ApplicationState
 
 __all__ = ["SignedRequest", "application_row", "router"]
@@ -118,7 +119,7 @@ async def application(project: ShortName, asking: AskingDep, api: ApiDep) -> dic
     answers = json.loads(row.answers)
     if not own:
         # Others read what was signed; what the team is changing since is not theirs to read.
-        signed = read_application(row).model_dump(mode="json")
+        signed = Application.read(row.envelope).model_dump(mode="json")
         answers = {name: value for name, value in signed.items() if name in answers}
     permits = await asyncio.to_thread(store.permits, project)
     events = await asyncio.to_thread(store.events, project)

@@ -12,14 +12,13 @@ from coordinator.projects.desks import (
     drop_signing,
     newest,
     not_so,
-    permit_of,
-    read_application,
 )
 from coordinator.projects.settling import settle
 from coordinator.store import ApplicationRow, DecisionRow, PermitRow
 from coordinator.store.projects import Change
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Permit, Person
+from trustquery.projects.application import Application
 from trustquery.projects.decisions import Decision, Verdict
 from trustquery.projects.life import ApplicationState, ProjectState, application_after, project_after
 from trustquery.projects.permits import DAY, check_drawn_from
@@ -53,12 +52,12 @@ class CommitteeDesk(Desk):
         signers = signers_of(found, roster)
         with self.store.projects.change(project, now) as change:
             row = self._decidable(change, project)
-            application = read_application(row)
+            application = Application.read(row.envelope)
             check_drawn_from(permit, application)
             self._check_new(change, permit, now)
             require_outsiders(signers, application, row.applicant, "application.approve")
             signing = next((item for item in change.permits() if item.state == "signing"), None)
-            before = self._signatures(change, signing, found, now)
+            before = self._signatures(signing, permit, found, now)
             if {item.person for item in signers} != {item.person for item in before} | {person}:
                 raise TrustQueryError(
                     "auth-not-permitted",
@@ -109,13 +108,13 @@ class CommitteeDesk(Desk):
         if not (begins_today or first_day) or permit.expires <= now:
             raise not_so("permit", "it neither begins now nor on the project's first day")
 
-    def _signatures(self, change: Change, signing: PermitRow | None, found: Envelope, now: int) -> tuple[Person, ...]:
+    def _signatures(self, signing: PermitRow | None, permit: Permit, found: Envelope, now: int) -> tuple[Person, ...]:
         """Who signed this very permit before; nobody if it is a new one, or the one begun is too old."""
         if signing is None:
             return ()
         if signing.permit_hash == found.sha256:
             return signers_of(Envelope.decode(signing.envelope, kind=Permit.KIND), self.rosters.current())
-        if signing.updated > now - FRESH_SECONDS and signing.application == permit_of(found.encode()).application:
+        if signing.updated > now - FRESH_SECONDS and signing.application == permit.application:
             raise not_so("permit", "another member has signed a permit for it already: add your signature to that one")
         return ()
 
@@ -175,7 +174,7 @@ class CommitteeDesk(Desk):
         after = application_after(ApplicationState(row.state), decision.verdict, decision.project)
         if decision.about != row.sha256:
             raise not_so("decision", "it is about another version of the application")
-        require_outsiders(signers, read_application(row), row.applicant, "application.decide")
+        require_outsiders(signers, Application.read(row.envelope), row.applicant, "application.decide")
         row.state, row.updated = after, change.now
         drop_signing(change)
 
@@ -188,7 +187,9 @@ class CommitteeDesk(Desk):
         approved = [item for item in change.applications() if item.state == ApplicationState.APPROVED]
         # Stopping is open to every member; starting again is not for those who gain by it.
         if decision.verdict == "resume" and approved:
-            require_outsiders(signers, read_application(approved[-1]), approved[-1].applicant, "project.resume")
+            require_outsiders(
+                signers, Application.read(approved[-1].envelope), approved[-1].applicant, "project.resume"
+            )
         if decision.verdict == "resume" and any(decision.decided < item.at for item in change.decisions()):
             raise not_so("decision", "it is older than the suspension")
         row.state = project_after(ProjectState(row.state), decision.verdict, decision.project)

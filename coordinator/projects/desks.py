@@ -9,8 +9,6 @@ from coordinator.rosters import Rosters
 from coordinator.store import ApplicationRow, PermitRow, Store
 from coordinator.store.projects import Change
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit
-from trustquery.projects.application import Application
 from trustquery.projects.life import ApplicationState
 from trustquery.projects.permits import DAY
 
@@ -23,8 +21,6 @@ __all__ = [
     "newest",
     "newest_permit",
     "not_so",
-    "permit_of",
-    "read_application",
 ]
 
 FRESH_SECONDS = 14 * DAY
@@ -46,20 +42,6 @@ class Desk:
     rosters: Rosters
     federation: str
     clock: Callable[[], int]
-
-
-def read_application(row: ApplicationRow) -> Application:
-    """A submitted application; its signature was checked when it came in.
-
-    Raises:
-        TrustQueryError: ``auth-document``.
-    """
-    return Application.from_payload(Envelope.decode(row.envelope, kind=Application.KIND).payload)
-
-
-def permit_of(envelope: bytes) -> Permit:
-    """A stored permit; its signatures were checked when it was stored, and nodes check them again."""
-    return Permit.from_payload(Envelope.decode(envelope, kind=Permit.KIND).payload)
 
 
 def newest_permit(rows: Sequence[PermitRow]) -> PermitRow | None:

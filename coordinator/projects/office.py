@@ -12,8 +12,9 @@ from functools import cached_property
 import structlog
 
 from coordinator.projects.deciding import CommitteeDesk
-from coordinator.projects.desks import OVER, Desk, drop_signing, not_so, permit_of
+from coordinator.projects.desks import OVER, Desk, drop_signing, not_so
 from coordinator.projects.inputs import InputDesk
+from coordinator.projects.permits import read_permit
 from coordinator.projects.settling import settle
 from coordinator.projects.stances import StanceDesk
 from coordinator.projects.writing import WritingDesk
@@ -66,7 +67,7 @@ class ProjectOffice(Desk):
             row = change.project()
             if row is None:
                 raise TrustQueryError("project-unknown", project=project)
-            permit = permit_of(row.permit)
+            permit = read_permit(row)
             leads = [member for member in permit.members if member.role == "lead"]
             found.require({key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in leads}, 1)
             if (report.federation, report.project, report.permit_hash) != (self.federation, project, row.permit_hash):
@@ -88,7 +89,7 @@ class ProjectOffice(Desk):
         waiting = {row.project for row in self.store.projects.permits() if row.state == "approved"}
         for row in self.store.projects.everyone():
             try:
-                ended = row.state in _RUNNING and permit_of(row.permit).expires <= now
+                ended = row.state in _RUNNING and read_permit(row).expires <= now
                 if ended or (row.name in waiting and row.state != ProjectState.CLOSED):
                     with self.store.projects.change(row.name, now) as change:
                         settle(change, row.name, self.rosters, now)

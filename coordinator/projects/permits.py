@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from coordinator.projects.desks import permit_of
 from coordinator.store import ProjectRow, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Member, Permit, key_id
@@ -13,7 +12,7 @@ __all__ = ["check_use", "read_permit", "state_of"]
 
 def read_permit(row: ProjectRow) -> Permit:
     """The permit that a project uses."""
-    return permit_of(row.permit)
+    return Permit.read(row.permit)
 
 
 def state_of(row: ProjectRow, permit: Permit, now: int) -> str:

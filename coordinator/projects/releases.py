@@ -68,7 +68,7 @@ def _write(base: Base, row: QueryRow, action: str, actor: str, reason: str, tabl
 
 def _signed(row: QueryRow, result: dict[str, Any]) -> tuple[Intent, list[Answer]]:
     """The intent and the answers that a released result is made of; they were verified when they came."""
-    intent = Intent.from_payload(Envelope.decode(row.intent, kind=Intent.KIND).payload)
+    intent = Intent.read(row.intent)
     signed = (Envelope.decode(str(item["envelope"]).encode(), kind=Answer.KIND) for item in result["trusts"])
     return intent, [Answer.from_payload(envelope.payload) for envelope in signed]
 

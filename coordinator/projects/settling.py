@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from coordinator.projects.desks import permit_of
+from coordinator.projects.permits import read_permit
 from coordinator.rosters import Rosters
 from coordinator.store import PermitRow, ProjectRow, Store
 from coordinator.store.projects import Change
+from trustquery.identity import Permit
 from trustquery.projects.life import ASKABLE, ProjectState, project_after
 
 __all__ = ["acceptances", "permits_for_nodes", "settle"]
@@ -42,7 +43,7 @@ def settle(change: Change, project: str, rosters: Rosters, now: int) -> None:
             _replace(change, row, newest, now)
     if row is None or row.state == ProjectState.CLOSED:
         return
-    permit = permit_of(row.permit)
+    permit = read_permit(row)
     state = ProjectState(row.state)
     if permit.expires <= now:
         if state is not ProjectState.EXPIRED:
@@ -73,7 +74,7 @@ def _first(change: Change, newest: PermitRow, now: int) -> ProjectRow:
 
 
 def _takes_over(change: Change, row: ProjectRow, newest: PermitRow, rosters: Rosters, now: int) -> bool:
-    permit = permit_of(newest.envelope)
+    permit = Permit.read(newest.envelope)
     if permit.valid_from > now or permit.expires <= now:
         return False
     if row.state in (ProjectState.EXPIRED, ProjectState.APPROVED):
@@ -81,7 +82,7 @@ def _takes_over(change: Change, row: ProjectRow, newest: PermitRow, rosters: Ros
     # A suspended project is resumed as it was, and then amended; a closed one stays closed.
     if row.state != ProjectState.LIVE:
         return False
-    ended = permit_of(row.permit).expires <= now
+    ended = read_permit(row).expires <= now
     return ended or acceptances(change, newest.permit_hash, rosters) >= permit.min_trusts
 
 

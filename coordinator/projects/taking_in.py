@@ -24,7 +24,7 @@ def take_in(office: ProjectOffice, application: bytes, permit: bytes) -> Project
     Raises:
         TrustQueryError: as the desks do.
     """
-    found = Application.from_payload(Envelope.decode(application, kind=Application.KIND).payload)
+    found = Application.read(application)
     project, person = found.project, next(item.person for item in found.team if item.role == "lead")
     known = office.store.projects.applications(project)
     # What an earlier try has done already is not done again.

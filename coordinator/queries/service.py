@@ -17,7 +17,7 @@ from coordinator.queries.machine import OPEN, VALID_TRANSITIONS, State, before
 from coordinator.rosters import Rosters
 from coordinator.store import AnswerRow, QueryRow, Store, User
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Intent, canonical
+from trustquery.identity import Intent, canonical
 from trustquery.protocol.answers import KEYED, check_answer, check_vector
 from trustquery.protocol.messages import AnswerMessage, Cancel, Message, Offer
 
@@ -205,4 +205,4 @@ class QueryService:
 
 
 def _intent(row: QueryRow) -> Intent:
-    return Intent.from_payload(Envelope.decode(row.intent, kind=Intent.KIND).payload)
+    return Intent.read(row.intent)

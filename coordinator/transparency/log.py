@@ -17,7 +17,7 @@ from coordinator.store import AnswerRow, QueryRow, ReleaseEventRow, Store
 from coordinator.store.uses import UseFilter
 from trustquery.errors import TrustQueryError
 from trustquery.errors.catalogue import CATALOGUE
-from trustquery.identity import Answer, Envelope, Intent, Permit
+from trustquery.identity import Answer, Intent, Permit
 from trustquery.language.parameters import Parameter, Parameters, read_parameters
 from trustquery.privacy.budget import epsilon_of
 from trustquery.projects.register import iso_day, rho_text, said
@@ -230,8 +230,8 @@ def read_uses(store: Store, rows: Iterable[QueryRow]) -> tuple[Use, ...]:
 
 
 def _use(row: QueryRow, answers: list[AnswerRow], events: list[ReleaseEventRow], parameters: dict[str, Any]) -> Use:
-    permit = Permit.from_payload(Envelope.decode(row.permit, kind=Permit.KIND).payload)
-    intent = Intent.from_payload(Envelope.decode(row.intent, kind=Intent.KIND).payload)
+    permit = Permit.read(row.permit)
+    intent = Intent.read(row.intent)
     member = permit.member(intent.key_id)
     by_node = {answer.node: answer for answer in answers}
     published = next((event for event in reversed(events) if event.action == "publish"), None)
@@ -272,7 +272,7 @@ def _trust(node: str, row: AnswerRow | None) -> TrustUse:
     if row.status != "refused":
         return TrustUse(node, "no-answer", (), row.rho_nano)
     try:
-        answer = Answer.from_payload(Envelope.decode(row.envelope, kind=Answer.KIND).payload)
+        answer = Answer.read(row.envelope)
     except TrustQueryError:
         return TrustUse(node, "no-answer", (), row.rho_nano)
     # Codes alone: what a reason says beside its code may name a person.

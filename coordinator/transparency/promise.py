@@ -16,7 +16,7 @@ from coordinator.store import Store
 from coordinator.transparency.register import Entry
 from trustquery.catalogue import Catalogue
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Intent
+from trustquery.identity import Intent
 from trustquery.privacy.budget import ATTO, DEFAULT_DELTA, epsilon_of
 from trustquery.privacy.promise import best_guess
 from trustquery.projects.life import ASKABLE, ProjectState
@@ -136,7 +136,7 @@ def _deltas(store: Store) -> list[tuple[str, int, int]]:
     found = []
     for node, at, data in store.uses.charged_intents(KEYED):
         try:
-            intent = Intent.from_payload(Envelope.decode(data, kind=Intent.KIND).payload)
+            intent = Intent.read(data)
         except TrustQueryError:
             continue
         found.append((node, at, intent.delta_atto))

@@ -10,7 +10,7 @@ from coordinator.projects import read_permit, state_of
 from coordinator.services import Base
 from coordinator.store import ApplicationRow, DecisionRow, PermitRow, ProjectEventRow, ProjectRow, StanceRow
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit, Roster
+from trustquery.identity import Permit, Roster
 from trustquery.privacy.budget import epsilon_of
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Stance
@@ -135,7 +135,7 @@ def _entry(
         project=row.name,
         permit=permit,
         state=state_of(row, permit, now),
-        application=_application(asked.envelope) if asked is not None else None,
+        application=Application.read(asked.envelope) if asked is not None else None,
         approved=iso_day(max(completed, default=row.added)),
         trusts=_trusts(base.rosters.found(), permit, about, base.store.uses.charged(project=row.name)),
         events=tuple(event for event in base.store.projects.events(row.name) if event.public),
@@ -153,14 +153,10 @@ def _entry(
     )
 
 
-def _application(envelope: bytes) -> Application:
-    return Application.from_payload(Envelope.decode(envelope, kind=Application.KIND).payload)
-
-
 def _closing(rows: Iterable[DecisionRow]) -> CloseDown | None:
     for row in rows:
         if row.kind == CloseDown.KIND:
-            return CloseDown.from_payload(Envelope.decode(row.envelope, kind=CloseDown.KIND).payload)
+            return CloseDown.read(row.envelope)
     return None
 
 
@@ -171,7 +167,7 @@ def _trusts(
     stances: dict[str, Stance] = {}
     for row in rows:
         try:
-            stances[row.node] = Stance.from_payload(Envelope.decode(row.envelope, kind=Stance.KIND).payload)
+            stances[row.node] = Stance.read(row.envelope)
         except TrustQueryError:
             # It was checked when it came; one that cannot be read any more must not take the register down.
             continue

@@ -84,12 +84,11 @@ def activate(
     Example: tq-node policy activate policy.dsse
     """
     with reporting("policy activate", form) as reply:
-        from trustquery.identity import Envelope
         from trustquery.policy import Policy
 
         home, data = home_of(context), read_file(file)
         outcome = hand_in(home, "activate", data)
-        policy = Policy.from_payload(Envelope.decode(data, kind=Policy.KIND).payload)
+        policy = Policy.read(data)
         say_outcome(outcome, f"policy version {outcome.version} of {policy.trust}")
         if form is Format.JSON:
             reply.facts(outcome.document())

@@ -6,7 +6,7 @@ from node_agent.budget.port import unpack
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Answer, Envelope
+from trustquery.identity import Answer
 from trustquery.protocol.messages import AnswerMessage
 
 __all__ = ["holds_release", "message_of", "run", "send_release"]
@@ -20,7 +20,7 @@ def holds_release(message: AnswerMessage) -> bool:
     if message.vector:
         return True
     try:
-        answer = Answer.from_payload(Envelope.decode(message.envelope, kind=Answer.KIND).payload)
+        answer = Answer.read(message.envelope)
     except TrustQueryError:
         return True
     return answer.status != "refused"

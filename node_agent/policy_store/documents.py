@@ -97,7 +97,7 @@ class DocumentStore:
         permit, _ = self._permit(data, now)
         path = self._permit_path(permit.project)
         if path.exists():
-            kept = Permit.from_payload(Envelope.decode(path.read_bytes(), kind=Permit.KIND).payload)
+            kept = Permit.read(path.read_bytes())
             if kept.version > permit.version:
                 raise TrustQueryError("policy-document-stale", document="permit")
         replace_file(path, data)

@@ -15,7 +15,7 @@ import pytest
 from tests.factories.trust import key, policy_text
 from tests.lib.lone_node import ODS, LoneNode, lone_node, status_of
 from tests.lib.processes import run, wait_for
-from trustquery.identity import Answer, Envelope
+from trustquery.identity import Answer
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 DAY = 86_400
@@ -162,5 +162,5 @@ def test_a_person_is_added_after_24_hours_and_a_lost_key_removed_at_once(lone: L
     (lone.node.folder / "shift").write_text("0")
     # The policy that the lost key signed stays; the acceptance that it signed must be signed again.
     assert in_force(lone) == (1, 100)
-    answer = Answer.from_payload(Envelope.decode(lone.ask().envelope, kind=Answer.KIND).payload)
+    answer = Answer.read(lone.ask().envelope)
     assert (answer.status, [reason["code"] for reason in answer.reasons]) == ("refused", ["policy-not-accepted"])

@@ -23,7 +23,7 @@ from node_agent.budget.port import unpack
 from node_agent.gate.gate import STEPS
 from tests.lib.federation import PROJECT, TRUSTS, LiveFederation
 from tests.lib.processes import wait_for
-from trustquery.identity import Answer, Envelope
+from trustquery.identity import Answer
 
 KILLS_PER_STEP = 5
 RANDOM_KILLS = 40
@@ -100,7 +100,7 @@ def check_invariants(live: LiveFederation) -> dict[str, dict[str, str]]:
             content = outbox.get(release)
             if content is not None:
                 envelope, vector = unpack(bytes(content))
-                answer = Answer.from_payload(Envelope.decode(envelope, kind="answer").payload)
+                answer = Answer.read(envelope)
                 assert answer.status == ("answer" if "committed" in own else "no-answer")
                 if (ods, release) in held:
                     # What the coordinator has is byte for byte what the ledger holds: never two answers.

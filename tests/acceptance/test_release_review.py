@@ -16,7 +16,7 @@ from tests.docs.pages import DOCS, fences
 from tests.factories.trust import key
 from tests.lib.lone_node import ODS, LoneNode, lone_node, status_of
 from tests.lib.processes import run, wait_for
-from trustquery.identity import Answer, Envelope
+from trustquery.identity import Answer
 from trustquery.protocol.messages import AnswerMessage
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
@@ -50,7 +50,7 @@ def listed(lone: LoneNode) -> dict[str, str]:
 
 
 def read(message: AnswerMessage) -> Answer:
-    return Answer.from_payload(Envelope.decode(message.envelope, kind=Answer.KIND).payload)
+    return Answer.read(message.envelope)
 
 
 def test_two_people_review_two_releases_and_each_leaves_when_it_was_planned(lone: LoneNode) -> None:

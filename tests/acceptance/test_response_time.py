@@ -37,7 +37,7 @@ from tests.lib.real_gate import epsilon_at
 from tests.lib.real_node import RealNode
 from tests.lib.statistics import area_error, area_under_curve
 from trustquery.catalogue import load
-from trustquery.identity import Answer, Envelope, Intent, Member, NodeEntry, Permit, Roster
+from trustquery.identity import Answer, Intent, Member, NodeEntry, Permit, Roster
 from trustquery.language import compile_query
 from trustquery.planning import PLAN_FORMAT, compile_plan
 from trustquery.protocol.messages import Documents, Offer
@@ -173,7 +173,7 @@ def wire(folder: Path, program: Sequence[str], allowance_ms: int, under_way: int
 
 def said(seen: Seen) -> Answer:
     """The signed answer."""
-    return Answer.from_payload(Envelope.decode(seen.message.envelope, kind=Answer.KIND).payload)
+    return Answer.read(seen.message.envelope)
 
 
 def status(seen: Seen) -> str:

@@ -25,7 +25,7 @@ from trustquery.client.profiles import ProfileIgnoredWarning
 from trustquery.codelists import CodingSystem, PublicTable, shipped
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.questions import ProfileQuestion, profile_query
-from trustquery.identity import Envelope, Intent, SigningKey
+from trustquery.identity import Intent, SigningKey
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import Stance
 from trustquery.protocol.messages import Documents, Heartbeat, Offer
@@ -179,7 +179,7 @@ def test_a_codelist_and_parameters_travel_are_signed_and_are_kept_for_the_result
         )
         result = query.run(wait=20)
         offers = [message for puppet in puppets for message in puppet.received if isinstance(message, Offer)]
-    intent = Intent.from_payload(Envelope.decode(offers[-1].intent, kind=Intent.KIND).payload)
+    intent = Intent.read(offers[-1].intent)
     assert [item.model_dump() for item in intent.inputs] == [pin.document() for pin in query.model.inputs]
     assert [pin.id for pin in query.model.inputs] == ["calendar_day", "mine"]
     assert query.to_arrow()["visits"].to_pylist() == [40.0]

@@ -16,7 +16,7 @@ from tests.lib.processes import wait_for
 from tests.lib.real_gate import epsilon_at
 from tests.lib.real_node import RealNode
 from trustquery.catalogue import load
-from trustquery.identity import Answer, Envelope, Intent, Member, NodeEntry, Permit, Roster
+from trustquery.identity import Answer, Intent, Member, NodeEntry, Permit, Roster
 from trustquery.language import compile_query
 from trustquery.planning import PLAN_FORMAT, compile_plan
 from trustquery.protocol.messages import AnswerMessage, Documents, Offer
@@ -30,7 +30,7 @@ _HOUR = 3_600
 
 def status_of(message: AnswerMessage) -> str:
     """What an answer says of itself."""
-    return Answer.from_payload(Envelope.decode(message.envelope, kind=Answer.KIND).payload).status
+    return Answer.read(message.envelope).status
 
 
 @dataclass

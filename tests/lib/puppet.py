@@ -16,7 +16,7 @@ from tests.lib.coordinator import EnrolledNode
 from trustquery.catalogue import load
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problem
-from trustquery.identity import Answer, Envelope, Intent
+from trustquery.identity import Answer, Intent
 from trustquery.model import Query
 from trustquery.planning import compile_plan
 from trustquery.protocol.messages import (
@@ -123,7 +123,7 @@ class Puppet:
 
     def answer(self, offer: Offer) -> AnswerMessage:
         """The signed answer to an offer."""
-        intent = Intent.from_payload(Envelope.decode(offer.intent, kind="intent").payload)
+        intent = Intent.read(offer.intent)
         query = Query.from_payload(offer.model)
         plan = compile_plan(query, load(query.catalogue_id), self.public)
         if plan.has_unknown_keys:

@@ -133,6 +133,15 @@ class Document(Part):
             ) from error
 
     @classmethod
+    def read(cls, data: bytes) -> Self:
+        """What an envelope holds. Signatures are not looked at: they were when it came in, or are next.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        return cls.from_payload(Envelope.decode(data, kind=cls.KIND).payload)
+
+    @classmethod
     def verify(cls, data: bytes, keys: Mapping[str, bytes], threshold: int) -> tuple[Self, frozenset[str], Envelope]:
         """Check an envelope's signatures, then read it.
 

@@ -9,7 +9,7 @@ from typing import Any
 from trustquery.catalogue import load
 from trustquery.codelists import shipped
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit
+from trustquery.identity import Permit
 from trustquery.identity.documents import Member
 from trustquery.language import compile_query
 from trustquery.planning import compile_plan
@@ -30,7 +30,7 @@ def member_of(data: bytes, person: str) -> dict[str, Any]:
         TrustQueryError: ``auth-document``, ``project-not-a-member``.
     """
     try:
-        permit = Permit.from_payload(Envelope.decode(data, kind=Permit.KIND).payload)
+        permit = Permit.read(data)
     except TrustQueryError:
         permit = _plain_permit(data)
     member: Member | None = next((item for item in permit.members if person in ("", item.person)), None)

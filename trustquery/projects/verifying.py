@@ -157,7 +157,7 @@ class _Checks:
 
     def _application(self, data: bytes) -> Application:
         # Who leads stands in the application itself, so it is read first; then a lead must have signed it.
-        application = Application.from_payload(Envelope.decode(data, kind=Application.KIND).payload)
+        application = Application.read(data)
         leads = {key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in application.leads()}
         Application.verify(data, leads, 1)
         self._ours(application)
@@ -165,7 +165,7 @@ class _Checks:
 
     def _permit(self, data: bytes, application: Application | None) -> Permit:
         """The permit, signed by the committee of a roster of its time, none of whom is on the project's team."""
-        permit = Permit.from_payload(Envelope.decode(data, kind=Permit.KIND).payload)
+        permit = Permit.read(data)
         self._ours(permit)
         near = [
             roster
@@ -187,7 +187,7 @@ class _Checks:
         return permit
 
     def _stance(self, data: bytes, permit: Permit) -> Stance:
-        stance = Stance.from_payload(Envelope.decode(data, kind=Stance.KIND).payload)
+        stance = Stance.read(data)
         self._ours(stance)
         if stance.permit_hash != permit.sha256:
             raise _wrong("stance", "it is about another permit")
