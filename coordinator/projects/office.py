@@ -20,7 +20,7 @@ from coordinator.projects.stances import StanceDesk
 from coordinator.projects.writing import WritingDesk
 from coordinator.store import DecisionRow
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, key_id
+from trustquery.identity import ring_of
 from trustquery.projects.decisions import CloseDown
 from trustquery.projects.life import ApplicationState, ProjectState, project_after
 
@@ -61,15 +61,13 @@ class ProjectOffice(Desk):
             TrustQueryError: ``auth-document``, ``project-unknown``, ``project-move``.
         """
         now = self.clock()
-        found = Envelope.decode(envelope, kind=CloseDown.KIND)
-        report = CloseDown.from_payload(found.payload)
         with self.store.projects.change(project, now) as change:
             row = change.project()
             if row is None:
                 raise TrustQueryError("project-unknown", project=project)
             permit = read_permit(row)
             leads = [member for member in permit.members if member.role == "lead"]
-            found.require({key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in leads}, 1)
+            report, _, _ = CloseDown.verify(envelope, ring_of(item.key for item in leads), 1)
             if (report.federation, report.project, report.permit_hash) != (self.federation, project, row.permit_hash):
                 raise not_so("closedown", "it is about another permit")
             row.state = project_after(ProjectState(row.state), "close", project)

@@ -8,7 +8,7 @@ from coordinator.projects.desks import EARLY_SECONDS, Desk
 from coordinator.projects.settling import settle
 from coordinator.store import StanceRow
 from trustquery.errors import TrustQueryError
-from trustquery.identity import NodeEntry, key_id
+from trustquery.identity import NodeEntry, ring_of
 from trustquery.projects.decisions import Stance
 
 __all__ = ["StanceDesk", "check_said", "in_words", "read_stance"]
@@ -24,8 +24,7 @@ def read_stance(data: bytes, node: NodeEntry, federation: str) -> Stance:
     Raises:
         TrustQueryError: ``auth-document``.
     """
-    public = bytes.fromhex(node.key)
-    stance, _, envelope = Stance.verify(data, {key_id(public): public}, 1)
+    stance, _, envelope = Stance.verify(data, ring_of([node.key]), 1)
     if (stance.federation, stance.node) != (federation, node.node):
         raise TrustQueryError("auth-document", document="stance", problem="it speaks for another trust or federation")
     if len(envelope.signatures) != 1:

@@ -8,7 +8,7 @@ from coordinator.projects.office import ProjectOffice
 from coordinator.projects.writing import EDITABLE
 from coordinator.store import ProjectRow
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit, key_id
+from trustquery.identity import Envelope, Permit, ring_of
 from trustquery.projects.application import Application
 from trustquery.projects.questions import BY_NAME
 
@@ -38,7 +38,7 @@ def take_in(office: ProjectOffice, application: bytes, permit: bytes) -> Project
     envelope = Envelope.decode(permit, kind=Permit.KIND)
     members = signers_of(envelope, office.rosters.current())
     for number, member in enumerate(members, 1):
-        keys = {key_id(bytes.fromhex(item.key)) for item in members[:number]}
+        keys = ring_of(item.key for item in members[:number])
         part = Envelope(envelope.kind, envelope.payload, tuple(pair for pair in envelope.signatures if pair[0] in keys))
         state = office.committee.approve(project, member.person, part.encode())
         if state == "approved":

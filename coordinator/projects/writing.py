@@ -10,7 +10,6 @@ from typing import Any
 from coordinator.projects.desks import EARLY_SECONDS, FRESH_SECONDS, OVER, Desk, drop_signing, newest, not_so
 from coordinator.store import ApplicationRow
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, key_id
 from trustquery.projects.answers import missing, read_answers
 from trustquery.projects.application import Application
 from trustquery.projects.life import ApplicationState, ProjectState, application_after
@@ -106,9 +105,7 @@ class WritingDesk(Desk):
             TrustQueryError: ``auth-document``: it is not signed by a lead on its own team, or not what the draft says;
                 ``project-move``.
         """
-        found = Envelope.decode(envelope, kind=Application.KIND)
-        application = Application.from_payload(found.payload)
-        found.require({key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in application.leads()}, 1)
+        application = Application.read_signed(envelope)
         now = self.clock()
         with self.store.projects.change(project, now) as change:
             rows = change.applications()
@@ -133,7 +130,7 @@ class WritingDesk(Desk):
                 raise not_so("application", "it does not say what the draft says; fetch the draft again and sign that")
             if not now - FRESH_SECONDS <= application.submitted <= now + EARLY_SECONDS:
                 raise not_so("application", "it was signed at another time")
-            row.state, row.envelope, row.sha256, row.updated = after, envelope, found.sha256, now
+            row.state, row.envelope, row.sha256, row.updated = after, envelope, application.sha256, now
             change.note("submit", person, "The application was submitted to the committee.", public=False)
         return application
 

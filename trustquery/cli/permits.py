@@ -47,12 +47,11 @@ def draw(
         import time
 
         from trustquery.cli.signing import read_bytes, write_new
-        from trustquery.client.applications import verify_application
-        from trustquery.projects.application import start_of_day
+        from trustquery.projects.application import Application, start_of_day
         from trustquery.projects.five_safes import render
         from trustquery.projects.permits import permit_from
 
-        found = verify_application(read_bytes(application))
+        found = Application.read_signed(read_bytes(application))
         say(render(found.model_dump(mode="json"), title=f"{found.project}, application version {found.version}"))
         permit = permit_from(found, version, max(int(time.time()), start_of_day(found.starts)))
         write_new(out, json.dumps(permit.model_dump(mode="json"), indent=2).encode())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit, SigningKey, key_id
+from trustquery.identity import Envelope, Permit, SigningKey
 from trustquery.projects.answers import assemble
 from trustquery.projects.application import Application, start_of_day
 from trustquery.projects.decisions import CloseDown, Decision, Verdict
@@ -20,19 +20,7 @@ from trustquery.projects.permits import check_drawn_from, permit_from
 if TYPE_CHECKING:
     from trustquery.client.connection import Connection
 
-__all__ = ["Applications", "Request", "verify_application"]
-
-
-def verify_application(envelope: bytes) -> Application:
-    """A submitted application, signed by a lead on its own team.
-
-    Raises:
-        TrustQueryError: ``auth-document``.
-    """
-    found = Envelope.decode(envelope, kind=Application.KIND)
-    application = Application.from_payload(found.payload)
-    found.require({key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in application.leads()}, 1)
-    return application
+__all__ = ["Applications", "Request"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,7 @@ class Request:
             raise TrustQueryError(
                 "project-move", project=self.project, action="read", state=self.state, possible="submit"
             )
-        application = verify_application(envelope)
+        application = Application.read_signed(envelope)
         if application.project != self.project:
             raise TrustQueryError("auth-document", document="application", problem="it is another project's")
         return application

@@ -23,6 +23,7 @@ from trustquery.identity.keys import (
     key_id,
     new_secret,
     read_private_file,
+    ring_of,
     verify,
     write_private_file,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "key_id",
     "new_secret",
     "read_private_file",
+    "ring_of",
     "verify",
     "words_for",
     "write_private_file",

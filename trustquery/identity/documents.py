@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
 from trustquery.identity.envelope import Envelope, sign
-from trustquery.identity.keys import SigningKey, key_id
+from trustquery.identity.keys import SigningKey, key_id, ring_of
 
 __all__ = [
     "Acceptance",
@@ -170,10 +170,6 @@ def _distinct(people: Iterable[Person]) -> None:
         raise ValueError("each person and each key may be listed once")
 
 
-def _ring(people: Iterable[Person]) -> dict[str, bytes]:
-    return {key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in people}
-
-
 class Root(Document):
     """The federation's trust anchor: whose keys sign rosters. Reaches a trust out of band, by its fingerprint."""
 
@@ -191,7 +187,7 @@ class Root(Document):
     @property
     def ring(self) -> dict[str, bytes]:
         """Key id to public key."""
-        return {key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in self.keys}
+        return ring_of(self.keys)
 
 
 class NodeEntry(Part):
@@ -241,7 +237,7 @@ class Roster(Document):
     @property
     def committee_ring(self) -> dict[str, bytes]:
         """Committee key ids to public keys."""
-        return _ring(self.committee)
+        return ring_of(item.key for item in self.committee)
 
 
 class Revocations(Document):

@@ -12,7 +12,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from trustquery.errors import TrustQueryError
 from trustquery.identity.documents import Document, Hex32, Name, Person
-from trustquery.identity.keys import SigningKey, key_id
+from trustquery.identity.keys import SigningKey, key_id, ring_of
 
 __all__ = ["GovernanceList", "Order", "loosenings", "successor", "without"]
 
@@ -56,7 +56,7 @@ class GovernanceList(Document):
     @property
     def ring(self) -> dict[str, bytes]:
         """Key id to public key."""
-        return {key_id(bytes.fromhex(item.key)): bytes.fromhex(item.key) for item in self.people}
+        return ring_of(item.key for item in self.people)
 
     def names(self, keys: frozenset[str]) -> tuple[str, ...]:
         """Names of the people with these key ids, in the order of the list."""

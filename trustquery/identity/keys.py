@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["SigningKey", "key_id", "new_secret", "read_private_file", "verify", "write_private_file"]
+__all__ = ["SigningKey", "key_id", "new_secret", "read_private_file", "ring_of", "verify", "write_private_file"]
 
 
 def new_secret(length: int = 32) -> bytes:
@@ -30,6 +31,16 @@ def new_secret(length: int = 32) -> bytes:
 def key_id(public: bytes) -> str:
     """The print of a public key: SHA-256 of its 32 raw bytes, hexadecimal."""
     return hashlib.sha256(public).hexdigest()
+
+
+def ring_of(keys: Iterable[str]) -> dict[str, bytes]:
+    """Public keys by their ids: what a document's signatures are checked with.
+
+    Args:
+        keys: hexadecimal.
+    """
+    public = [bytes.fromhex(key) for key in keys]
+    return {key_id(key): key for key in public}
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:

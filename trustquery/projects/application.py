@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trustquery.identity import ring_of
 from trustquery.identity.documents import (
     Article6,
     Article9,
@@ -194,6 +195,15 @@ class Application(Document):
         if self.opt_out_treatment == "exempt-with-basis" and not re.search(r"\d", self.opt_out_basis):
             raise ValueError("an exemption from opt-outs names its legal basis, with its reference number")
         return self
+
+    @classmethod
+    def read_signed(cls, data: bytes) -> Self:
+        """An application that a lead on its own team has signed. Who leads stands in it, so it is read first.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        return cls.verify(data, ring_of(cls.read(data).leads()), 1)[0]
 
     def leads(self) -> frozenset[str]:
         """Public keys of the project's leads, hexadecimal."""

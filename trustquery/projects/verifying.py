@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Envelope, Permit, Root, Roster, key_id
+from trustquery.identity import Envelope, Permit, Root, Roster, ring_of
 from trustquery.identity.documents import ROSTER_MAX_SECONDS
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Stance
@@ -156,10 +156,7 @@ class _Checks:
             self.found.append(Finding(self.project, "row", True, f"{len(remade)} columns say what the documents say"))
 
     def _application(self, data: bytes) -> Application:
-        # Who leads stands in the application itself, so it is read first; then a lead must have signed it.
-        application = Application.read(data)
-        leads = {key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in application.leads()}
-        Application.verify(data, leads, 1)
+        application = Application.read_signed(data)
         self._ours(application)
         return application
 
@@ -177,7 +174,7 @@ class _Checks:
                 _, signers, _ = Permit.verify(data, roster.committee_ring, roster.committee_threshold)
             except TrustQueryError:
                 continue
-            if signers & {key_id(bytes.fromhex(member.key)) for member in permit.members}:
+            if signers & ring_of(member.key for member in permit.members).keys():
                 raise _wrong("permit", "somebody on the project's team signed it")
             break
         else:
@@ -198,8 +195,7 @@ class _Checks:
 
     def _node_keys(self, node: str, at: int) -> dict[str, bytes]:
         entries = [roster.node(node) for roster in self._rosters if roster.issued <= at + 300 and at < roster.expires]
-        keys = {bytes.fromhex(entry.key) for entry in entries if entry is not None}
-        return {key_id(key): key for key in keys}
+        return ring_of(entry.key for entry in entries if entry is not None)
 
     def _decisions(self, envelopes: Sequence[object], permit: Permit, application: Application | None) -> list[str]:
         """Check what was decided besides; returns the outputs that a close-down report names."""
@@ -207,7 +203,7 @@ class _Checks:
         leads = {member.key for member in permit.members if member.role == "lead"}
         if application is not None:
             leads |= application.leads()
-        ring = {key_id(bytes.fromhex(key)): bytes.fromhex(key) for key in leads}
+        ring = ring_of(leads)
         committee = {name: key for roster in self._rosters for name, key in roster.committee_ring.items()}
 
         def closing(data: bytes) -> CloseDown:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.factories.projects import application, today
 from tests.lib.refusals import code_of
-from trustquery.client.applications import Applications, Request, verify_application
+from trustquery.client.applications import Applications, Request
 from trustquery.identity import Envelope, Permit, SigningKey
 from trustquery.projects.application import Application
 from trustquery.projects.permits import permit_from
@@ -57,7 +57,7 @@ def test_an_application_whose_bytes_were_changed_is_refused() -> None:
     envelope = found().sign(ADA)
     changed = Envelope(envelope.kind, envelope.payload.replace(b'"rho":"1"', b'"rho":"9"'), envelope.signatures)
     assert changed.payload != envelope.payload
-    assert code_of(verify_application, changed.encode()) == "auth-document"
+    assert code_of(Application.read_signed, changed.encode()) == "auth-document"
 
 
 def test_what_was_never_submitted_cannot_be_decided() -> None:
