@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 PY := $(BIN)/python
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
-PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## Show this list
@@ -30,10 +30,10 @@ demo: venv-demo ## A four-trust federation on this machine, from nothing to an a
 # --- tests ---------------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-all unit spec property acceptance
-test: venv-dev venv-demo scan-tools rocrate-tools mesh-tools ## Every test except those marked slow
+test: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools ## Every test except those marked slow
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: venv-dev venv-demo scan-tools rocrate-tools mesh-tools smartnoise ## Every test, with the slow ones
+test-all: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools smartnoise ## Every test, with the slow ones
 	@$(PYTEST) $(ARGS)
 
 unit: venv-dev ## The quick tests only
@@ -45,7 +45,7 @@ spec: venv-dev venv-demo ## The language, policy and ledger specifications, on e
 property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh examples (`make test` runs a fixed slice)
 	@$(PYTEST) --dist load tests/property --hypothesis-profile=full $(ARGS)
 
-acceptance: venv-dev venv-demo scan-tools rocrate-tools mesh-tools ## The acceptance tests by id: passing, failing, no test yet
+acceptance: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
 .PHONY: mutate-policy
@@ -73,9 +73,30 @@ bench-engine: venv-dev smartnoise ## A dozen questions: our time beside the plai
 bench-policy: venv-dev ## 10,000 recorded decisions replayed under another policy, beside reading them alone
 	@$(PY) -m benchmarks.policy $(ARGS)
 
+# SIZE=2000 cuts the power so often and does the rest in proportion; only the full size writes the page.
+.PHONY: torture
+torture: venv-dev ## Power cuts, failing disks and kills at the budget ledger: about 30 minutes, writes its page
+	@$(PY) -m tests.torture $(if $(SIZE),--cuts $(SIZE) --kills $$(($(SIZE) / 50)) --faults $$(($(SIZE) / 20)),--page) $(ARGS)
+
+# SIZE=500 lets so many histories happen, SEED=7 begins with that seed; only the full size writes the page.
+.PHONY: simulate
+simulate: venv-dev ## Made-up histories of a federation that crashes, replayed from seeds: 20,000, writes its page
+	@$(PY) -m tests.simulation $(if $(SIZE),--size $(SIZE),--page) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# KILLS=100 kills so many on each database.
+.PHONY: torture-coordinator
+torture-coordinator: venv-dev ## Kill -9 of the coordinator, anywhere, 1,000 times on each database (about 10 minutes)
+	@$(PY) -m tests.torture.coordinator --kills $(or $(KILLS),1000) --database sqlite $(ARGS)
+	@$(PY) -m tests.torture.coordinator --kills $(or $(KILLS),1000) --database postgresql $(ARGS)
+
 .PHONY: audit-privacy
 audit-privacy: venv-dev accounting-tools ## The privacy audit: mechanisms, sampler, composition (ARGS=--full: at length, and write its page)
 	@$(PY) -m audits $(ARGS)
+
+# SECONDS=60 for a look; the suite has a fixed slice of it without atheris.
+.PHONY: fuzz
+fuzz: fuzz-tools ## An hour of malicious input at every place where bytes come in (INP-02), with atheris
+	@.fuzz-venv/bin/python -m tests.fuzz --seconds $(or $(SECONDS),3600) $(ARGS)
 
 .PHONY: coverage
 coverage: venv-dev ## Tests with line and branch coverage, report in build/coverage
@@ -86,7 +107,7 @@ coverage: venv-dev ## Tests with line and branch coverage, report in build/cover
 
 # --- checks --------------------------------------------------------------------------------------------------------------
 
-CHECKS := check-lint check-format check-types check-imports check-rules check-protos check-docs check-hosts
+CHECKS := check-lint check-format check-types check-imports check-rules check-protos check-docs check-migration check-hosts
 .PHONY: check fix $(CHECKS)
 # -k: one run shows every problem, not only the first.
 check: venv-dev ## Lint, format, types, boundaries, house rules, generated files; edits nothing
@@ -106,6 +127,8 @@ check-protos:
 	@$(PY) tools/generate_protos.py --check
 check-docs:
 	@if [ -f tools/generate_docs.py ]; then $(PY) tools/generate_docs.py --check; fi
+check-migration:
+	@$(PY) tools/generate_migration.py --check
 check-hosts:
 	@$(PY) tools/check_registry_hosts.py
 
@@ -120,6 +143,11 @@ fix: venv-dev ## Format, and mend what ruff can mend safely
 docs: venv-dev ## Generate the reference pages
 	@if [ -f tools/generate_docs.py ]; then $(PY) tools/generate_docs.py; else echo "no tools/generate_docs.py yet"; fi
 
+# Until the first release there is one migration. Two branches that changed tables are merged by running this again.
+.PHONY: migration
+migration: venv-dev ## Make the coordinator's baseline migration from its tables
+	@$(PY) tools/generate_migration.py
+
 protos: venv-dev ## Generate trustquery/v1 from protos/
 	@$(PY) tools/generate_protos.py
 
@@ -127,10 +155,10 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel audit scan-tools rocrate-tools mesh-tools accounting-tools smartnoise clean
+.PHONY: lock sbom wheel audit scan-tools rocrate-tools mesh-tools oidc-tools accounting-tools fuzz-tools smartnoise clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime dev scan rocrate mesh audit accounting smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime postgresql dev scan rocrate mesh audit accounting fuzz smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
@@ -164,10 +192,20 @@ mesh-tools: venv-dev ## NHS England's MESH sandbox, in a venv of its own (its pi
 	@$(BIN)/uv pip install --quiet --python .mesh-venv/bin/python --require-hashes -r requirements/mesh.lock || \
 	  .mesh-venv/bin/pip install --quiet --require-hashes -r requirements/mesh.lock
 
+OIDC := tests/peers/oidc
+oidc-tools: ## A certified OpenID Connect provider for the sign-in tests (npm; nothing of it runs while it installs)
+	@cmp -s $(OIDC)/package-lock.json $(OIDC)/node_modules/.installed || \
+	  { (cd $(OIDC) && npm ci --ignore-scripts --no-audit --no-fund --silent) && \
+	    cp $(OIDC)/package-lock.json $(OIDC)/node_modules/.installed; }
+
 smartnoise: venv-dev ## SmartNoise SQL, the peer of bench-accuracy, in a venv of its own
 	@[ -x .smartnoise-venv/bin/python ] || $(PY) -m venv .smartnoise-venv
 	@$(BIN)/uv pip install --quiet --python .smartnoise-venv/bin/python --require-hashes -r requirements/smartnoise.lock || \
 	  .smartnoise-venv/bin/pip install --quiet --require-hashes -r requirements/smartnoise.lock
+
+fuzz-tools: venv-dev ## atheris and our runtime, in a venv of its own (it instruments what it imports)
+	@[ -x .fuzz-venv/bin/python ] || $(PY) -m venv .fuzz-venv
+	@$(BIN)/uv pip install --quiet --python .fuzz-venv/bin/python --require-hashes -r requirements/runtime.lock -r requirements/fuzz.lock
 
 accounting-tools: venv-dev ## Google's privacy accountant, in a venv of its own (its pins disagree with ours)
 	@[ -x .accounting-venv/bin/python ] || $(PY) -m venv .accounting-venv

@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from coordinator.signin.settings import IdentitySettings
 from trustquery.errors import TrustQueryError, nearest
 from trustquery.policy.reading import parse_toml
 
-__all__ = ["Home", "Settings", "find_home", "load_settings", "require_tls13", "sample_text"]
+__all__ = ["Home", "RetentionSettings", "Settings", "find_home", "load_settings", "require_tls13", "sample_text"]
 
 _SETTINGS = "coordinator.toml"
 
@@ -47,6 +48,16 @@ class Endpoint(_Strict):
         return self.public.rpartition(":")[0].strip("[]")
 
 
+class NodesEndpoint(Endpoint):
+    """The listener for nodes.
+
+    Attributes:
+        certificate_hours: how long a node's certificate lives, 24 hours to 90 days; it is renewed at half of that.
+    """
+
+    certificate_hours: int = Field(default=168, ge=24, le=90 * 24)
+
+
 class Database(_Strict):
     """``url``: empty for SQLite, or a reference ``env:NAME`` or ``file:PATH``."""
 
@@ -60,21 +71,79 @@ class Queries(_Strict):
     longest_wait_seconds: int = Field(ge=1, le=2_678_400)
 
 
-class Sessions(_Strict):
-    """Sign-in lifetime."""
+class Review(_Strict):
+    """Project review: two output checkers look at merged tables.
 
-    hours: int = Field(ge=1, le=24)
+    Attributes:
+        every_project: of every project, whatever its application says.
+        seconds: from a question's own deadline to that of its review; 0: what needs a review is refused.
+    """
+
+    every_project: bool
+    seconds: int = Field(ge=0, le=2_678_400)
+
+
+class Sessions(_Strict):
+    """Lifetime of a sign-in; the longest allowed are the defaults."""
+
+    hours: int = Field(ge=1, le=8)
+    idle_minutes: int = Field(ge=1, le=15)
+    strong_seconds: int = Field(ge=60, le=300)
+
+
+class RetentionSettings(_Strict):
+    """How long figures are kept, in days. Hashes, signed answers, charges, criteria and the log are kept for ever.
+
+    Attributes:
+        results_days: results and trusts' vectors after their query ended; published copies after a withdrawal.
+        withdrawn_inputs_days: the content of a codelist or look-up after its withdrawal.
+    """
+
+    results_days: int = Field(default=366, ge=1, le=36_600)
+    withdrawn_inputs_days: int = Field(default=366, ge=1, le=36_600)
+
+
+class LogWitness(_Strict):
+    """A stand-alone witness of the coordinator's log.
+
+    Attributes:
+        key: its verifier key.
+        url: below which ``add-checkpoint`` is.
+        authority: ``file:PATH`` of certificates that are believed instead of the system's; "" for the system's.
+    """
+
+    key: str = Field(max_length=400)
+    url: str = Field(pattern=r"^https://[^\s?#]{1,300}$")
+    authority: str = Field(default="", pattern=r"^$|^file:.+$")
+
+
+class LogSettings(_Strict):
+    """The coordinator's own log.
+
+    Attributes:
+        needed: a head is shown once so many witnesses have signed it, nodes among them.
+        seconds: from one head to the next, at most a minute.
+    """
+
+    needed: int = Field(default=0, ge=0, le=1_000)
+    seconds: int = Field(default=15, ge=1, le=60)
+    witness: list[LogWitness] = []
 
 
 class Settings(_Strict):
-    """``coordinator.toml``; every key is needed."""
+    """``coordinator.toml``: every key is needed but those of ``[retention]``, ``[log]`` and ``[websocket]``."""
 
     federation: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     api: Endpoint
-    nodes: Endpoint
+    nodes: NodesEndpoint
     database: Database
     queries: Queries
+    review: Review
     sessions: Sessions
+    identity: IdentitySettings
+    websocket: Endpoint | None = None
+    retention: RetentionSettings = RetentionSettings()
+    log: LogSettings = LogSettings()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 __all__ = ["FEDERATION", "application_toml", "committee_toml", "policy_toml"]
 
@@ -57,6 +57,7 @@ rho = "4"
 delta_atto = 1000000000000
 disclosure_profile = "none"
 min_trusts = 3
+output_review = "no"
 privacy_processing = "Results are read by the team alone until they are published."
 code_sharing = "Every released query is published by the federation."
 outputs = []
@@ -73,16 +74,24 @@ training_expires = "{trained}"
 """
 
 
-def policy_toml(ods: str) -> str:
-    """One trust's policy. Its caps are higher than real patients would get: the data are made up and few."""
+def policy_toml(ods: str, trusts: Collection[str] = ()) -> str:
+    """One trust's policy. Its caps are higher than real patients would get: the data are made up and few.
+
+    Args:
+        trusts: whose nodes are the witnesses of its ledger, with the coordinator; none for a trust that does without.
+    """
+    others = ", ".join(f'"{name}"' for name in ("coordinator", *(name for name in trusts if name != ods)))
+    quorum = (len(trusts) + 1) // 2 + 1
+    rule = f"[witnesses]\nnames = [{others}]\nquorum = {quorum}\nfaulty = 1\n" if trusts else ""
     return f"""# The demonstration's policy of {ods}. policies/examples/ has one that is explained line by line.
 format = "tq-policy-2"
 federation = "{FEDERATION}"
 trust = "{ods}"
 version = 1
-bootstrap = true
+bootstrap = {"false" if trusts else "true"}
 hours = "any"
 
+{rule}
 [budget.node_wide]
 rho_12_months = 4
 rho_lifetime = 4
@@ -139,6 +148,9 @@ unknown_keys = true
 per_trust_figures = true
 trust_key = true
 show_budget_left = true
+
+[documents]
+revocations_max_age_hours = 48
 
 [review]
 every_query = false

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import time
+import tomllib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
+
+from demo.browser import Person, connected, onward_of
 from demo.documents import FEDERATION, application_toml, committee_toml, policy_toml
-from demo.layout import CAUTIOUS, COMMITTEE, CONDITION, GOVERNANCE, PROJECT, TRUSTS, Layout, free_ports
+from demo.layout import CAUTIOUS, COMMITTEE, CONDITION, GOVERNANCE, OPERATORS, PROJECT, TRUSTS, Layout, free_ports
 from demo.processes import DemoError, Part, Processes, Tools, command
 from demo.screen import Screen
+from trustquery.identity import new_secret
 
 __all__ = ["Federation"]
 
@@ -95,7 +101,7 @@ class Federation:
         with self.screen.step("Four trusts enrol with one-time codes; 12 words are compared for each"):
             self.each(lambda ods: self._settle(ods, public))
             self.each(self._enrol)
-        with self.screen.step("Two root holders sign the roster; it is put in force"):
+        with self.screen.step("Two root holders sign the roster; their delegate says what has been revoked: nothing"):
             self._roster(public)
         with self.screen.step("Each node prepares its data, puts its signed policy in force, and dials in"):
             self.each(self._open_for_business)
@@ -121,12 +127,18 @@ class Federation:
             "init", "--root", self.layout.root, "--api", f"localhost:{api}", "--nodes", f"localhost:{nodes}"
         )
         home = self.layout.coordinator
+        self._settle_coordinator(home / "coordinator.toml")
         arguments: list[str | Path] = [self.tools.path("tq-coordinator"), "--home", home, "run"]
         part = self.processes.start("coordinator", arguments, home, self.layout.log("coordinator"))
         part.wait_for("listening", 20)
 
+    def _settle_coordinator(self, settings: Path) -> None:
+        """How people sign in: nothing but this machine is there, so with a password and a code, approvers too."""
+        settings.write_text(settings.read_text().replace('local = "off"', 'local = "approve"'))
+
     def _people(self) -> dict[tuple[str, str], str]:
-        groups = {"committee": list(COMMITTEE)} | {ods: list(GOVERNANCE) for ods in TRUSTS}
+        groups = {"committee": list(COMMITTEE), "operators": list(OPERATORS)}
+        groups |= {ods: list(GOVERNANCE) for ods in TRUSTS}
 
         def make(group: str) -> list[str]:
             paths = [self.layout.key(group, person) for person in groups[group]]
@@ -136,11 +148,14 @@ class Federation:
             analyst = pool.submit(self.analyst, "login", "--new-key")
             made = self.each(make, groups)
             self.analyst_key = analyst.result().strip()
-        return {
+        public = {
             (group, person): key
             for group, people in groups.items()
             for person, key in zip(people, made[group], strict=True)
         }
+        for name in OPERATORS:
+            self.coordinator("user", "add", name, "--key", public["operators", name], "--role", "federation-operator")
+        return public
 
     def _settle(self, ods: str, public: dict[tuple[str, str], str]) -> None:
         people = [f"{person}:{name}:{public[ods, person]}" for person, name in GOVERNANCE.items()]
@@ -171,7 +186,8 @@ class Federation:
 
     def _compare(self, ods: str, log: Path) -> None:
         """What two people do by telephone: the words shown on both sides must be the same."""
-        words = self.coordinator("node", "approve", ods, "--yes").strip()
+        each = [("--as", name, "--key", self.layout.key("operators", name)) for name in OPERATORS]
+        words = self.coordinator("node", "approve", ods, *(item for one in each for item in one), "--yes").strip()
         if words not in " ".join(log.read_text().split()):
             raise DemoError(f"the words of {ods} differ: somebody is in between")
 
@@ -179,11 +195,22 @@ class Federation:
         base = self.layout.base
         people = {person: (name, public["committee", person]) for person, name in COMMITTEE.items()}
         (base / "committee.toml").write_text(committee_toml(people))
-        (base / "roster.json").write_text(self.coordinator("roster", "draft", "--committee", base / "committee.toml"))
+        delegate = self.layout.delegate / "statement.key.pem"
+        named = self.tq("key", "new", delegate).strip()
+        (base / "roster.json").write_text(
+            self.coordinator("roster", "draft", "--committee", base / "committee.toml", "--statement-key", named)
+        )
         first, second, _ = self.layout.holders
         self.tq("federation", "sign", base / "roster.json", "--key", first / "root.key.pem")
         self.tq("federation", "sign", base / "roster.dsse", "--key", second / "root.key.pem")
         self.coordinator("roster", "install", base / "roster.dsse")
+        self._statement(delegate)
+
+    def _statement(self, delegate: Path) -> None:
+        """What a delegate of the root does every day: say what no longer counts. Today it is nothing."""
+        kept, said = self.layout.delegate / "revoked.json", self.layout.delegate / "statement.dsse"
+        self.tq("federation", "statement", "--federation", FEDERATION, "--list", kept, "--key", delegate, "--out", said)
+        self.coordinator("statement", "import", said)
 
     def _governance(self, ods: str) -> list[str | Path]:
         return [item for person in GOVERNANCE for item in ("--key", self.layout.key(ods, person))]
@@ -191,7 +218,7 @@ class Federation:
     def _open_for_business(self, ods: str) -> None:
         home = self.layout.trust(ods)
         policy = home / "policy.toml"
-        policy.write_text(policy_toml(ods))
+        policy.write_text(policy_toml(ods, TRUSTS))
         self.node(ods, "source", "refresh")
         self.tq("policy", "sign", policy, *self._governance(ods))
         self.node(ods, "policy", "activate", policy.with_suffix(".dsse"))
@@ -204,7 +231,38 @@ class Federation:
         """The operator adds a person; they sign in from a home of their own."""
         roles = [] if user == "ada" else ["--role", "committee-member"]
         code = self.coordinator("user", "add", user, "--key", key, *roles).strip()
-        self.person(home, "login", "--connect", code, "--user", user, *options)
+        self._by_browser(user, home, "login", "--connect", code, "--user", user, "--no-browser", *options)
+
+    def _by_browser(self, user: str, home: Path, *arguments: str | Path) -> None:
+        """``tq login``, while the person sets up their account and signs in with a password and a one-time code."""
+        address = self.coordinator_address
+        send = connected(address, self.layout.coordinator / "authority.pem")
+        person = Person(user, new_secret(8).hex(), send, time.time)
+        if person.set_up(self.coordinator("user", "invite", user).strip()).status_code != 200:
+            raise DemoError(f"{user} could not set up an account")
+        self._note(person)
+        log = self.layout.log(f"{user}-login")
+        tq = [self.tools.path("tq"), *arguments]
+        part = self.processes.start(f"{user} signs in", tq, home, log, {"TQ_HOME": str(home)})
+        part.wait_for("/signin/", 30)
+        opened = re.search(rf"https://{re.escape(address)}/signin/[0-9a-f]{{64}}", log.read_text())
+        if opened is None:
+            raise DemoError(f"`tq login` shows no address to {user}")
+        httpx.get(str(onward_of(person.sign_in(opened[0]))), trust_env=False, timeout=30)
+        self.processes.finish(part, 30)
+
+    @property
+    def coordinator_address(self) -> str:
+        """host:port of the coordinator's HTTPS."""
+        settings = tomllib.loads((self.layout.coordinator / "coordinator.toml").read_text())
+        return str(settings["api"]["public"])
+
+    def _note(self, person: Person) -> None:
+        """What somebody needs who signs in later, where the demonstration is left running; for its owner alone."""
+        path = self.layout.base / "people.txt"
+        path.touch(mode=0o600)
+        with path.open("a") as file:
+            file.write(f"{person.name}\tpassword {person.password}\tauthenticator secret {person.secret}\n")
 
     def _apply(self) -> None:
         answers = self.layout.base / "application.toml"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demo.processes import DemoError
 
-__all__ = ["CAUTIOUS", "COMMITTEE", "CONDITION", "GOVERNANCE", "PROJECT", "TRUSTS", "Layout", "free_ports"]
+__all__ = ["CAUTIOUS", "COMMITTEE", "CONDITION", "GOVERNANCE", "OPERATORS", "PROJECT", "TRUSTS", "Layout", "free_ports"]
 
 TRUSTS = {
     "RX1": "Ashford Vale Hospitals",
@@ -18,6 +18,8 @@ TRUSTS = {
     "RX4": "Dunbrook Royal",
 }
 COMMITTEE = {"casey": "Casey Okafor", "robin": "Robin Whitfield"}
+OPERATORS = ("olive", "oscar")
+"""Two operators of the federation: it takes both to let a node in."""
 CAUTIOUS, CONDITION = "RX4", "No publication of this trust's own figures"
 """The trust that accepts with a condition."""
 GOVERNANCE = {"grace": "Grace Adeyemi, Caldicott guardian", "ivan": "Ivan Petrov, IG lead"}
@@ -40,6 +42,11 @@ class Layout:
     def holders(self) -> list[Path]:
         """One folder for each root holder."""
         return [self.base / "root-holders" / name for name in ("one", "two", "three")]
+
+    @property
+    def delegate(self) -> Path:
+        """Where the delegate keeps the key that signs revocation statements: not at the coordinator."""
+        return self.base / "delegate"
 
     @property
     def coordinator(self) -> Path:

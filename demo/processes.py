@@ -118,7 +118,14 @@ class Processes:
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, name: str, arguments: Sequence[str | Path], home: Path, log: Path) -> Part:
+    def start(
+        self,
+        name: str,
+        arguments: Sequence[str | Path],
+        home: Path,
+        log: Path,
+        extra: Mapping[str, str] | None = None,
+    ) -> Part:
         """Start a part in a process group of its own."""
         if self.stopping.is_set():
             raise DemoError(f"stopped before {name} could start")
@@ -127,7 +134,7 @@ class Processes:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 words,
-                env=child_environment(home),
+                env=child_environment(home, extra),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

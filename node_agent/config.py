@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from trustquery.errors import TrustQueryError
 from trustquery.policy.reading import parse_toml, read_model
@@ -20,11 +21,14 @@ __all__ = [
     "AnswerConfig",
     "EngineConfig",
     "Home",
+    "KeysConfig",
     "LinkConfig",
     "MeshConfig",
     "NodeConfig",
     "NumbersConfig",
     "OptOutConfig",
+    "ProxyConfig",
+    "ProxyEnvironment",
     "SourceConfig",
     "StoreConfig",
     "TrustConfig",
@@ -32,9 +36,12 @@ __all__ = [
     "harden_transport",
     "load_config",
     "parse_config",
+    "proxy_environment",
 ]
 
 NODE_FORMAT = "tq-node-1"
+ADDRESS = r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$"
+"""host:port."""
 
 
 class _Part(BaseModel):
@@ -61,13 +68,54 @@ class LinkConfig(_Part):
         keepalive_ms: pause between HTTP/2 pings, 1 s to 10 min.
         ping_timeout_ms: how long a frozen peer goes unnoticed after a ping.
         reconnect_ms: first back-off; it doubles, with jitter, up to ``reconnect_max_ms``.
+        transport: ``auto`` is gRPC, and a WebSocket where gRPC does not pass and the coordinator has one.
+        websocket: host:port of the coordinator's WebSocket, where enrolment did not bring it; "" for what it brought.
+        also: host:port of the coordinator's other replicas, tried in turn where one is away.
+        also_websocket: host:port of their WebSockets, in the same order; empty where they have none.
+        https_ca_file: certificates that enrolment's HTTPS believes besides the federation's authority; "" for none.
+            Never used for the session.
     """
 
     heartbeat_ms: int = Field(default=10_000, ge=100, le=600_000)
-    keepalive_ms: int = Field(default=20_000, ge=1_000, le=600_000)
-    ping_timeout_ms: int = Field(default=5_000, ge=500, le=60_000)
+    keepalive_ms: int = Field(default=6_000, ge=1_000, le=600_000)
+    ping_timeout_ms: int = Field(default=4_000, ge=500, le=60_000)
     reconnect_ms: int = Field(default=500, ge=50, le=60_000)
-    reconnect_max_ms: int = Field(default=30_000, ge=100, le=600_000)
+    reconnect_max_ms: int = Field(default=20_000, ge=100, le=600_000)
+    transport: Literal["auto", "grpc", "websocket"] = "auto"
+    websocket: Annotated[str, Field(pattern=rf"^$|{ADDRESS}")] = ""
+    also: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = Field(default=(), max_length=16)
+    also_websocket: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = Field(default=(), max_length=16)
+    https_ca_file: Annotated[str, Field(max_length=4096)] = ""
+
+    @model_validator(mode="after")
+    def _as_many(self) -> LinkConfig:
+        if self.also_websocket and len(self.also_websocket) != len(self.also):
+            raise ValueError("also_websocket has one address for each of also, or none")
+        return self
+
+
+def _proxy_url(url: str) -> str:
+    """An address without a name or password in it."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if url and (parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or "@" in url):
+        raise ValueError("write HOST:PORT; the name goes into user, the password into a file")
+    return url
+
+
+class ProxyConfig(_Part):
+    """The trust's web proxy. Without this table the node reads HTTPS_PROXY and NO_PROXY.
+
+    Attributes:
+        url: ``HOST:PORT``, with ``http`` before it or not; "" to connect directly whatever the environment says.
+        user: for Basic authentication; "" for none.
+        password_file: the password alone, in a file of mode 0600; a relative path is below the node's home.
+        no_proxy: hosts that are reached directly, and what is below them.
+    """
+
+    url: Annotated[str, Field(max_length=300), AfterValidator(_proxy_url)]
+    user: Annotated[str, Field(max_length=200, pattern=r"^[^:]*$")] = ""
+    password_file: Annotated[str, Field(max_length=4096)] = ""
+    no_proxy: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")], ...] = ()
 
 
 class AnswerConfig(_Part):
@@ -106,6 +154,17 @@ class EngineConfig(_Part):
     cpu_seconds: int = Field(default=60, ge=1, le=86_400)
     seconds: int = Field(default=60, ge=1, le=86_400)
     threads: int = Field(default=2, ge=1, le=256)
+
+
+class KeysConfig(_Part):
+    """The node's own keys.
+
+    Attributes:
+        passphrase_file: holds the passphrase of keys that are encrypted, alone in a file of mode 0600 or stricter that
+            belongs to the node's user, such as a credential that systemd hands over; "" for none.
+    """
+
+    passphrase_file: Annotated[str, Field(max_length=4096)] = ""
 
 
 class StoreConfig(_Part):
@@ -206,6 +265,16 @@ class MeshConfig(_Part):
     ca_file: Annotated[str, Field(max_length=4096)] = ""
 
 
+class RetentionConfig(_Part):
+    """How long answers are kept after they have left. Hashes, charges and entries of the ledger are kept for ever.
+
+    Attributes:
+        answers_days: age at which the bytes of an answer and the vector in it are erased, in days since the question.
+    """
+
+    answers_days: int = Field(default=366, ge=1, le=36_600)
+
+
 class NodeConfig(_Part):
     """The whole of ``node.toml``."""
 
@@ -215,10 +284,13 @@ class NodeConfig(_Part):
     answer: AnswerConfig = AnswerConfig()
     engine: EngineConfig = EngineConfig()
     store: StoreConfig = StoreConfig()
+    keys: KeysConfig = KeysConfig()
     optout: OptOutConfig = OptOutConfig()
+    retention: RetentionConfig = RetentionConfig()
     source: tuple[SourceConfig, ...] = ()
     nhs_numbers: tuple[NumbersConfig, ...] = ()
     mesh: MeshConfig | None = None
+    proxy: ProxyConfig | None = None
 
     @property
     def sources(self) -> tuple[SourceConfig, ...]:
@@ -337,6 +409,13 @@ class Home:
         except (OSError, RuntimeError, ValueError) as error:
             raise TrustQueryError("config-invalid", place="source", problem="the path cannot be used") from error
 
+    def secret(self, path: str) -> Path:
+        """A secret file that ``node.toml`` names; a relative one is below the home.
+
+        Links are not followed here, so that whoever opens it can refuse one.
+        """
+        return (self.path / Path(path).expanduser()).absolute()
+
     def create(self) -> None:
         """Make the folders, for their owner alone."""
         parts = (
@@ -369,6 +448,23 @@ def default_home(given: Path | None) -> Home:
     """The home folder: ``--home``, else ``TQ_NODE_HOME``, else ``~/.trustquery/node``."""
     found = given or Path(os.environ.get("TQ_NODE_HOME") or "~/.trustquery/node")
     return Home(found.expanduser().absolute())
+
+
+@dataclass(frozen=True)
+class ProxyEnvironment:
+    """What the environment says of a proxy; it may hold a password, so it is never shown."""
+
+    https_proxy: str = field(default="", repr=False)
+    no_proxy: str = ""
+
+
+def proxy_environment() -> ProxyEnvironment:
+    """HTTPS_PROXY and NO_PROXY, in capitals or not: the lower case counts first, as in curl."""
+
+    def find(name: str) -> str:
+        return os.environ.get(name.lower()) or os.environ.get(name, "")
+
+    return ProxyEnvironment(find("HTTPS_PROXY"), find("NO_PROXY"))
 
 
 def harden_transport() -> None:

@@ -20,19 +20,24 @@ from node_agent.config import AnswerConfig, Home, NodeConfig, load_config
 from node_agent.engines.base import Engine
 from node_agent.engines.duckdb import DuckDBEngine
 from node_agent.engines.processes import Processes
-from node_agent.enrolment.startup import Startup, check_certificate, load_startup
+from node_agent.enrolment.renewing import Renewal
+from node_agent.enrolment.startup import Startup, certificate_serial, check_certificate, load_startup
+from node_agent.gate.cosigning import Cosigning, FrozenError
 from node_agent.gate.endings import resume
 from node_agent.gate.heads import Heads
 from node_agent.gate.optouts import EVERYBODY
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError, nothing
 from node_agent.gate.rates import Rates, Seats
+from node_agent.gate.witnessing import wanted_by
 from node_agent.inputs import InputFolder
 from node_agent.link.link import Link
+from node_agent.network import network_of
 from node_agent.optout.schedule import Schedule
 from node_agent.policy_store import DocumentStore, Office, PolicyStore, Stances
 from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
 from node_agent.policy_store.marks import Marks
+from node_agent.retention import Retention
 from node_agent.reviews import Bench, ReviewFolder
 from node_agent.sources.store import Store, store_key
 from trustquery.catalogue import Catalogue, load
@@ -41,12 +46,15 @@ from trustquery.errors import TrustQueryError
 from trustquery.log import node_origin
 from trustquery.planning import compile_plan
 from trustquery.privacy.noise import add_noise, draw_noise, release_keys, warm_up
-from trustquery.protocol.messages import AnswerMessage
+from trustquery.protocol.cosigning import Wanted
+from trustquery.protocol.messages import AnswerMessage, Message
+from trustquery.protocol.witnessing import Witnessing
 
 __all__ = ["Service", "run"]
 
 _WATCH_SECONDS = 0.1
 _DUE_SECONDS = 1.0
+_WITNESS_SECONDS = 0.25
 
 
 def settings_of(config: AnswerConfig) -> Settings:
@@ -78,9 +86,13 @@ class Service:
     clock: SystemClock = field(default_factory=SystemClock)
     processes: Processes = field(default_factory=Processes)
     link: Link | None = None
+    renewal: Renewal = field(init=False)
     failure: BaseException | None = None
     _told: int = 0
     _governed: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.renewal = Renewal(self.home, self.startup, self.clock.monotonic, self.clock.wall)
 
     def catalogue(self, dataset: str) -> Catalogue:
         """The catalogue of a dataset in ``node.toml``.
@@ -112,16 +124,54 @@ class Service:
 
     def send(self, message: AnswerMessage) -> None:
         """Hand an answer to the link."""
+        self.say(message)
+
+    def say(self, message: Message) -> None:
+        """Hand any message to the link; without one it is dropped."""
         if self.link is not None:
             self.link.deliver(message)
+
+    def wanted(self) -> Wanted | None:
+        """Who must have cosigned the ledger's head now."""
+        return wanted_by(self.policies, self.documents, self.clock.wall())
+
+    def witnessing(self, ports: Ports) -> Witnessing:
+        """This node as a witness of others."""
+
+        def alarm(code: str, place: str, data: bytes) -> None:
+            self.ledger.note_alarm(code, place, data, self.clock.wall(), once=True)
+
+        return Witnessing(
+            node_origin(self.startup.federation, self.startup.node),
+            self.startup.key,
+            self.ledger.kept_heads,
+            lambda: self.documents.roster(self.clock.wall()),
+            lambda: ports.cosigning.frozen,
+            alarm,
+            self.clock.wall,
+        )
+
+    def watch_witnesses(self, ports: Ports, failed: Callable[[BaseException], None]) -> None:
+        """Show the ledger's head to the witnesses of the policy in force, and ask again who does not answer."""
+        try:
+            while True:
+                ports.cosigning.tick(ports.heads.start)
+                self.clock.wait_until(self.clock.monotonic() + _WITNESS_SECONDS)
+        except ShuttingDownError:
+            pass
+        except Exception as error:
+            failed(error)
 
     def ports(self) -> Ports:
         """The gate's ports."""
         node, federation = self.startup.node, self.startup.federation
+        origin, key, ledger, clock = node_origin(federation, node), self.startup.key, self.ledger, self.clock
+        cosigning = Cosigning(ledger, origin, key, self.wanted, self.say, clock.monotonic, clock.wall, self.log)
         return Ports(
             node=node,
             federation=federation,
             key=self.startup.key,
+            certificate=lambda: certificate_serial(self.renewal.startup),
             clock=self.clock,
             ledger=self.ledger,
             inputs=InputFolder(self.home.inputs).pinned_by,
@@ -135,7 +185,8 @@ class Service:
             noise=add_noise,
             release_keys=release_keys,
             send=self.send,
-            heads=Heads(self.ledger, node_origin(federation, node), self.startup.key),
+            heads=Heads(ledger, origin, key, cosigning.shown),
+            cosigning=cosigning,
             log=self.log,
             settings=settings_of(self.config.answer),
             rates=Rates(),
@@ -159,7 +210,7 @@ class Service:
         def work() -> None:
             try:
                 task()
-            except ShuttingDownError:
+            except (FrozenError, ShuttingDownError):
                 pass
             except Exception as error:
                 # The bytes are in the ledger; the next start tries again.
@@ -200,9 +251,15 @@ class Service:
             self._told = self.stances.changes
             self.link.tell()
 
+    def over(self) -> dict[str, str | bool]:
+        """What carries the link."""
+        link = self.link
+        return {"transport": link.transport, "fallback": link.fallen_back} if link is not None else {}
+
     def write_status(self, connected: bool) -> None:
         """``status.json``, for ``tq-node status``: the link, nothing about queries."""
         status = {"pid": os.getpid(), "connected": connected, "since": self.clock.wall(), "node": self.startup.node}
+        status |= self.over()
         replace_file(self.home.path / "status.json", json.dumps(status).encode())
 
     async def main(self) -> None:
@@ -224,23 +281,32 @@ class Service:
                 failed(task.exception() or SystemExit())
 
         def changed(connected: bool) -> None:
-            self.log("connected" if connected else "disconnected")
+            self.log("connected" if connected else "disconnected", **self.over())
             self.write_status(connected)
 
         ports = self.ports()
         self.link = Link(
-            self.startup,
+            self.renewal,
             self.config.coordinator,
             ports,
             self.documents,
+            self.witnessing(ports),
             stances=self.stances.to_tell,
             on_change=changed,
             on_failure=failed,
+            network=network_of(self.home, self.config),
         )
         self.write_status(False)
         self.resume(ports)
+        witnesses = threading.Thread(
+            target=self.watch_witnesses, args=(ports, failed_anywhere), name="witnesses", daemon=True
+        )
+        witnesses.start()
         schedule = Schedule(self.home, self.config, self.clock.wall, self.log)
         schedule.start()
+        days = self.config.retention.answers_days
+        retention = Retention(self.ledger, days, self.clock.wall, self.log, failed_anywhere)
+        retention.start()
         governing = threading.Thread(target=self.govern, args=(failed_anywhere,), name="office", daemon=True)
         governing.start()
         dialling = asyncio.create_task(self.link.run())
@@ -256,8 +322,10 @@ class Service:
         finally:
             self.clock.stop()
             schedule.stop()
+            await asyncio.to_thread(retention.stop)
             self._governed.set()
             await asyncio.to_thread(governing.join)
+            await asyncio.to_thread(witnesses.join)
             await self.link.close()
             dialling.cancel()
             await asyncio.gather(dialling, return_exceptions=True)
@@ -270,19 +338,21 @@ def run(
     log: Callable[..., None],
     observer: Callable[[str], None] = nothing,
     ready: Callable[[], None] = lambda: None,
+    startup: Startup | None = None,
 ) -> None:
     """Run the node of a home folder until it is told to end.
 
     Args:
         observer: called with the name of each gate step as it begins.
         ready: called once everything has been verified, before dialling.
+        startup: where it was opened already, as for keys whose passphrase somebody typed.
 
     Raises:
         TrustQueryError: configuration, enrolment or ledger problems; ``node-engine-isolation``;
             ``ledger-unwritable`` when a write failed.
     """
     config = load_config(home)
-    startup = load_startup(home)
+    startup = startup or load_startup(home)
     check_certificate(startup)
     if Marks(home.control).found() == "stop":
         raise TrustQueryError("policy-stopped")

@@ -1,10 +1,14 @@
 """What every test gets: the acceptance marker, a Hypothesis profile, and no way off this machine."""
 
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.lib.postgres import PostgresServer
 
 pytest_plugins = ["tests.lib.acceptance_plugin"]
 
@@ -41,6 +45,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("hypothesis_profile", None) == "full":
         for item in items:
             item.add_marker(pytest.mark.timeout(7200))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["PostgresServer"]:
+    """A real PostgreSQL, started for the first test that asks for it."""
+    from tests.lib.postgres import PostgresServer
+
+    server = PostgresServer()
+    yield server
+    server.close()
 
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0", "::")

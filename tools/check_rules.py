@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("trustquery", "coordinator", "node_agent", "demo", "audits", "benchmarks", "tools", "tests")
+FOLDERS = ("trustquery", "coordinator", "node_agent", "witness", "demo", "audits", "benchmarks", "tools", "tests")
 GENERATED = "trustquery/v1/*"
 # trustquery without its two outer layers: the part that is given bytes and `now` and returns bytes.
 OUTER = ("trustquery/client/*", "trustquery/cli/*", "trustquery/synthetic/*")

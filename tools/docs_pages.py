@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.docs_markdown import (
     above,
+    attributes,
     code,
     codes_raised,
     doc,
@@ -31,6 +32,7 @@ PROGRAMS = {
     "tq": ("trustquery.cli.main", "analysts, governance, root holders"),
     "tq-node": ("node_agent.cli.main", "trust IT, governance"),
     "tq-coordinator": ("coordinator.cli.main", "federation operators"),
+    "tq-witness": ("witness.cli.main", "whoever runs a witness"),
 }
 FAMILIES = {
     "query": "The text of a query, and asking it",
@@ -43,6 +45,8 @@ FAMILIES = {
     "config": "Configuration",
     "auth": "People, keys and signed documents",
     "ledger": "The budget ledger",
+    "witness": "Witnesses of the logs",
+    "log": "The public log",
     "usage": "Using a command",
     "expectation": "Expectations",
     "internal": "Faults",
@@ -334,6 +338,7 @@ def configuration() -> str:
         *_sections(
             ("`[node]`", node.TrustConfig),
             ("`[coordinator]`", node.LinkConfig),
+            ("`[proxy]`", node.ProxyConfig),
             ("`[answer]`", node.AnswerConfig),
             ("`[engine]`", node.EngineConfig),
             ("`[[source]]`", node.SourceConfig),
@@ -342,17 +347,43 @@ def configuration() -> str:
         paragraphs(doc(node.Home)),
         paragraphs(doc(node.default_home)),
         "## The coordinator: coordinator.toml",
-        "`tq-coordinator init` writes this file, and `tq-coordinator config check` reads it. Every key is needed.",
+        "`tq-coordinator init` writes this file, and `tq-coordinator config check` reads it. Every key is needed; the "
+        "table `[websocket]` may be left out.",
         fence(operator.sample_text(), "toml"),
         *_sections(
-            ("`[api]` and `[nodes]`", operator.Endpoint),
+            ("`[api]`, `[nodes]` and `[websocket]`", operator.Endpoint),
             ("`[database]`", operator.Database),
             ("`[queries]`", operator.Queries),
             ("`[sessions]`", operator.Sessions),
         ),
         "### The coordinator's home",
         paragraphs(doc(operator.find_home)),
+        "## A witness: witness.toml",
+        "`tq-witness run --sample` prints this file, and `tq-witness run --check` reads it.",
+        fence((ROOT / "witness/witness.sample.toml").read_text(encoding="utf-8"), "toml"),
     )
+
+
+def preflight() -> str:
+    """Every check of `tq-node preflight`, with every outcome and its fix."""
+    from node_agent.preflight import CHECKS, Outcome
+    from node_agent.preflight.results import ANYWHERE
+
+    def outcomes(found: tuple[Outcome, ...]) -> str:
+        return table(["Result", "Found", "Fix"], [(one.kind, one.text, one.fix) for one in found])
+
+    parts = [
+        """
+        `tq-node preflight` looks at this machine and its network; before enrolment give it the code. It changes
+        nothing, opens no session and reads no row, and nothing that it shows depends on the data. Each check has a
+        time limit. A check that cannot look is *skipped*, with the reason, and never counts as passed. The exit status
+        is 3 when anything failed, else 0. [Join from behind a proxy](../how-to/join-from-behind-a-proxy.md) tells what
+        to do in order.
+        """,
+    ]
+    for check in CHECKS:
+        parts += [f"## {check.name}", f"{check.asks} At most {check.seconds:g} seconds.", outcomes(check.outcomes)]
+    return join(*parts, "## What any check may say", outcomes(ANYWHERE))
 
 
 def _parts_of_a_policy() -> list[tuple[str, Any]]:
@@ -395,10 +426,63 @@ def policy() -> str:
     )
 
 
+def public_log() -> str:
+    """The coordinator's log: where its files lie, and what each entry says."""
+    from trustquery.log import TEXTS, Entry
+
+    about = _ENTRY_FIELDS | attributes(Entry)
+    return join(
+        """
+        The coordinator writes one entry for each thing that happens: a sign-in, an approval, a question and its end,
+        what each trust said and charged. The entry is written in the same transaction as the thing; where it cannot be
+        written, the thing is not done. Anybody may read and check the whole log:
+        [verify the log](../how-to/verify-the-log.md). Why it is so:
+        [decision record 0044](../adr/0044-one-entry-for-each-thing-that-happens.md).
+        """,
+        "## Where it lies",
+        table(
+            ["Below `/public/log/`", "What", "Format (C2SP)"],
+            [
+                [
+                    "`checkpoint`",
+                    "the signed head, with its witnesses' lines",
+                    "checkpoint, signed-note, tlog-cosignature",
+                ],
+                ["`tile/LEVEL/INDEX`", "256 hashes of RFC 6962, or `.p/WIDTH` of them", "tlog-tiles"],
+                ["`tile/entries/INDEX`", "256 entries, each behind its length in two bytes", "tlog-tiles"],
+                ["`key`", "the verifier key; the roster says it as well", "signed-note"],
+            ],
+        ),
+        """
+        The log's name is the federation's, then `/coordinator`. Its head is signed with the coordinator's key, which
+        the roster names, and again by witnesses: nodes, named after the federation, `/node/` and their ODS code, and
+        stand-alone ones.
+        """,
+        "## An entry",
+        paragraphs(doc(Entry)),
+        table(["Field", "Meaning"], [[f"`{name}`", about[name]] for name in Entry.model_fields]),
+        """
+        A commitment is HMAC-SHA256 in hexadecimal, under a salt of the entry's own, over `person` or `words`, a zero
+        byte and the value. The salts are in no entry. Who is shown one can check what the entry hides
+        (`tq-coordinator log open`). Those of a person can be erased (`tq-coordinator log erase`), and then nobody can.
+        """,
+        "## What each kind says",
+        table(["Kind", "Text"], [[f"`{kind}`", TEXTS[kind]] for kind in sorted(TEXTS)]),
+        """
+        What happens to a draft of an application has no project in its entry: it concerns the team alone. The entry of
+        a question names project and release; its text is on the public page of its use once it has ended.
+        """,
+    )
+
+
+_ENTRY_FIELDS = {"kind": "one of the table below"}
+
+
 def documents() -> str:
     """Signed documents: their fields and their schemas."""
+    from trustquery.identity import admission, governance
     from trustquery.identity import documents as kinds
-    from trustquery.identity import governance
+    from trustquery.identity import federation as parties
     from trustquery.policy.schemas import schemas
     from trustquery.projects import application, decisions, inputs
     from trustquery.reviews import verdict as reviews
@@ -407,17 +491,19 @@ def documents() -> str:
     parts = [
         """
         Each document travels in a DSSE envelope. The payload is RFC 8785 canonical JSON without floats, and its type
-        is `application/vnd.trustquery.<kind>.v1+json` (for a permit, v2). The reader verifies the bytes received, then
-        requires that encoding them again gives the same bytes. An unknown field is refused.
+        is `application/vnd.trustquery.<kind>.v1+json` (v2 for a root, a roster, a revocation statement and a permit).
+        The reader verifies the bytes received, then requires that encoding them again gives the same bytes. An unknown
+        field is refused.
         [Formats](formats.md#signed-documents) says more.
         """,
         markdown(doc(kinds).partition("\n\n")[2]),
         "The policy is a signed document too, and has [a page of its own](policy.md).",
     ]
     order = (
-        kinds.Root,
-        kinds.Roster,
-        kinds.Revocations,
+        parties.Root,
+        parties.Roster,
+        parties.Revocations,
+        admission.Admission,
         application.Application,
         kinds.Permit,
         decisions.Decision,
@@ -435,7 +521,8 @@ def documents() -> str:
         link = f"[JSON Schema]({above(paths[model.KIND])})"
         parts += [f"## {model.KIND}", f"{markdown(doc(model))} {link}.", fields(model)]
     shared = (
-        kinds.NodeEntry,
+        parties.NodeEntry,
+        parties.Revoked,
         kinds.Person,
         application.TeamMember,
         kinds.Member,
@@ -455,7 +542,9 @@ def wire() -> str:
     parts = [
         """
         Analysts and governance speak HTTPS and JSON to the coordinator. A node speaks gRPC: it dials out, and one
-        stream carries everything. Signed documents and models travel as opaque bytes. Only `trustquery/wire`
+        stream carries everything. Where HTTP/2 does not pass, each frame is one binary message of a WebSocket, over the
+        same TLS 1.3 with client certificates ([record 0040](../adr/0040-a-tunnel-and-a-second-transport.md)). Signed
+        documents and models travel as opaque bytes. Only `trustquery/wire`
         converts between these messages and the code's own.
         """
     ]
@@ -568,6 +657,7 @@ def roles() -> str:
     from coordinator.api.app import routed
     from coordinator.api.door import endpoints
     from coordinator.fleet.server import METHODS
+    from coordinator.fleet.websocket import ROUTES
     from trustquery.access import ACTIONS, Reach, Role
     from trustquery.access.roles import HELD_OVER, MEANING, Scope
     from trustquery.access.ruling import APART
@@ -630,6 +720,7 @@ def roles() -> str:
             [
                 *((code(f"{method} {path}"), code(action)) for method, path, action in endpoints(routed())),
                 *((code(f"gRPC {SERVICE}/{method}"), code(action)) for method, action in METHODS.items()),
+                *((code(f"WebSocket {path}"), code(action)) for path, action in ROUTES.items()),
             ],
         ),
         "## What a refusal says",

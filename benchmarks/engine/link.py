@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.engine import data
 from node_agent.inputs import InputFolder
 from node_agent.sources.store import install
-from tests.factories.trust import People, key, policy_text
+from tests.factories.trust import People, key, policy_text, statement_since
 from tests.lib.observer import Observer
 from tests.lib.processes import wait_for
 from tests.lib.real_node import RealNode
@@ -75,7 +75,11 @@ def offer_to_answer(folder: Path, hospital: data.Hospital, queries: Mapping[str,
         "members": (member,),
     }
     permit = Permit(**(people.the_permit.model_dump() | wide | {"valid_from": now - 60, "expires": now + HOURS}))
-    observer.documents = Documents(roster.sign(key("root0"), key("root1")).encode())
+    observer.documents = Documents(
+        roster.sign(key("root0"), key("root1")).encode(),
+        statement_since(people, now - 60),
+        (permit.sign(key("ann"), key("bob")).encode(),),
+    )
     node = RealNode(
         folder, enrolled, people.root, observer.authority.certificate_pem, observer.address, data.CATALOGUE,
         {"admission": []}, _rules(), ENGINE,
@@ -84,7 +88,7 @@ def offer_to_answer(folder: Path, hospital: data.Hospital, queries: Mapping[str,
     try:
         node.accept(permit, now)
         node.start()
-        wait_for((node.home.documents / "roster.dsse").exists, 10, "the roster")
+        wait_for((node.home.documents / "revocations.dsse").exists, 10, "the documents")
         found = {}
         for name, query in queries.items():
             # Twice: the first reads and decrypts columns.

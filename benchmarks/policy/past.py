@@ -85,6 +85,7 @@ def requests(count: int, policy: Policy) -> Iterator[PolicyRequest]:
             min_trusts=picked(number, "trusts", (2, 3, 4, 5)),
             training_expires=now + picked(number, "training", (-1, 30, 300)) * 24 * HOUR,
             now=now,
+            revocations_age=picked(number, "statement", (1, 1, 20, 60)) * HOUR,
             **(picked(number, "query", facts) | {"rho_nano": picked(number, "rho", (10**6, 10**8, 4 * 10**8, 10**9))}),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coordinator.access.teams import Named, draft_team, permit_team
+from coordinator.access.teams import Named, draft_team, permit_teams
 from coordinator.store import Standing, Store, User
 from trustquery.access import Actor, Held, Role
 from trustquery.errors import TrustQueryError
@@ -36,7 +36,7 @@ def actor_of(store: Store, roster: Roster | None, user: User, now: int) -> Actor
         raise TrustQueryError("auth-required")
     listed = roster is not None and roster.expires > now and standing.person in {p.person for p in roster.committee}
     given = {held for held in standing.given if held.role is not Role.COMMITTEE_MEMBER or listed}
-    derived = set(_by_permits(standing, user.public_key)) | set(_by_drafts(standing, user.public_key))
+    derived = set(_by_permits(store, standing, user.public_key)) | set(_by_drafts(standing, user.public_key))
     return Actor(standing.person, frozenset(given | derived), standing.deputises)
 
 
@@ -44,9 +44,10 @@ def _role(named: Named, project: str) -> Held:
     return Held(Role.PROJECT_LEAD if named.leads else Role.ANALYST, project)
 
 
-def _by_permits(standing: Standing, key: str) -> Iterator[Held]:
-    for project, permit in standing.permits:
-        for named in permit_team(permit):
+def _by_permits(store: Store, standing: Standing, key: str) -> Iterator[Held]:
+    teams = permit_teams(store, {permit_hash for _, permit_hash in standing.permits})
+    for project, permit_hash in standing.permits:
+        for named in teams.get(permit_hash, ()):
             if named.key == key and standing.organisation in ("", named.organisation):
                 yield _role(named, project)
 

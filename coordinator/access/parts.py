@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from coordinator.access.teams import draft_team, permit_team
-from coordinator.store import Store
+from coordinator.store import QueryRow, Store
 from trustquery.access import Resource
 from trustquery.identity import Roster
 from trustquery.projects.life import ApplicationState
 
-__all__ = ["project_resource"]
+__all__ = ["project_resource", "release_resource"]
 
 
 def project_resource(store: Store, roster: Roster | None, project: str) -> Resource:
@@ -30,3 +32,15 @@ def project_resource(store: Store, roster: Roster | None, project: str) -> Resou
     people = names | store.roles.persons(keys, names) | {person.person for person in committee if person.key in keys}
     unsent = row is None and bool(applications) and applications[-1].state == ApplicationState.DRAFT
     return Resource(project=project, asker=asker, team=frozenset(people), unsent=unsent)
+
+
+def release_resource(store: Store, roster: Roster | None, row: QueryRow) -> Resource:
+    """What came of a question, with everybody who has a part in it: in its project now, or when it was asked."""
+    about = project_resource(store, roster, row.project)
+    named = permit_team(row.permit)
+    keys, names = {item.key for item in named}, {item.person for item in named}
+    asker = store.roles.person_of(row.user_id)
+    names.add(asker)
+    committee = roster.committee if roster is not None else ()
+    people = names | store.roles.persons(keys, names) | {person.person for person in committee if person.key in keys}
+    return replace(about, asker=asker, team=about.team | people | {about.asker} - {""}, unsent=False)

@@ -6,16 +6,22 @@ from fastapi import FastAPI
 
 from coordinator.api import (
     applications,
+    audit,
     decisions,
     enrolment,
     inputs,
+    local_provider,
     login,
+    nodes,
     problems,
     profiles,
     projects,
     public,
     queries,
     releases,
+    reviews,
+    signin,
+    statements,
 )
 from coordinator.api.context import Api
 from coordinator.api.door import check_doors
@@ -42,7 +48,9 @@ def routed() -> FastAPI:
         # A redirect to the path without its slash would be an answer that nobody was let in for.
         redirect_slashes=False,
     )
-    for module in (login, applications, decisions, projects, profiles, queries, releases, inputs, enrolment, public):
+    people = (login, signin, local_provider)
+    work = (applications, decisions, projects, profiles, queries, releases, reviews, inputs)
+    for module in (*people, *work, enrolment, nodes, statements, audit, public):
         app.include_router(module.router)
     check_doors(app)
     return app

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from coordinator.api.context import ApiDep, Body, ShortName
 from coordinator.api.door import Asking, AskingDep, acts, doors
-from coordinator.projects.desks import newest_permit
+from coordinator.projects.desks import newest_permit, next_permit_version
 from coordinator.store import ApplicationRow
 from trustquery.access import Resource, Role
 from trustquery.errors import TrustQueryError
@@ -79,7 +79,7 @@ async def application_row(asking: Asking, project: str) -> ApplicationRow:
 async def start(body: StartRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Start an application. The name is taken from now on."""
     await asking.check(Resource())
-    api.work_rate.take(asking.user.name)
+    await api.work_rate.count(asking.user.name)
     await asyncio.to_thread(api.projects.writing.start, body.project, asking.actor.person)
     return {"project": body.project}
 
@@ -142,7 +142,7 @@ async def application(project: ShortName, asking: AskingDep, api: ApiDep) -> dic
         "approved_envelope": approved[-1].envelope.decode("ascii") if approved else "",
         "permit": permit.envelope.decode("ascii") if permit is not None else "",
         "permit_state": permit.state if permit is not None else "",
-        "next_permit": max((p.version for p in permits if p.state not in ("signing", "dropped")), default=0) + 1,
+        "next_permit": next_permit_version(permits),
         "project_state": running.state if running is not None else "",
         "permit_in_use": running.permit.decode("ascii") if running is not None else "",
         "decisions": [item.envelope.decode("ascii") for item in decisions],

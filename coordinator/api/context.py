@@ -9,12 +9,14 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.api.limits import RateLimit
+from coordinator.api.limits import Rate
 from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
 from coordinator.projects.office import ProjectOffice
 from coordinator.queries import QueryService
 from coordinator.services import Base
+from coordinator.signin.desk import SignInDesk
+from coordinator.signin.local import LocalProvider
 
 __all__ = ["Api", "ApiDep", "Body", "Hex32", "ShortName", "client_of", "token_hash"]
 
@@ -37,8 +39,10 @@ class Api:
     previews: Previews
     queries: QueryService
     projects: ProjectOffice
-    login_rate: RateLimit
-    work_rate: RateLimit
+    login_rate: Rate
+    work_rate: Rate
+    signin: SignInDesk
+    local: LocalProvider | None = None
 
 
 def _api(request: Request) -> Api:

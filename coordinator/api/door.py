@@ -13,6 +13,7 @@ A route without a declared action cannot be built. One that answers without havi
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,9 +25,10 @@ from starlette.routing import BaseRoute
 
 from coordinator.access import actor_of, project_resource
 from coordinator.api.context import Api, token_hash
-from coordinator.store import User
+from coordinator.store import LiveSession, User
 from trustquery.access import ACTIONS, Action, Actor, Resource, check, may
 from trustquery.errors import TrustQueryError
+from trustquery.identity.strict_json import read_json
 
 __all__ = ["Asking", "AskingDep", "Door", "acts", "check_doors", "doors", "endpoints"]
 
@@ -61,7 +63,7 @@ class Asking:
     api: Api
     action: Action
     token: str
-    user: User
+    session: LiveSession
     actor: Actor
     asked: set[str] = field(default_factory=set)
 
@@ -71,7 +73,12 @@ class Asking:
         Raises:
             TrustQueryError: ``auth-required``.
         """
-        self.user, self.actor = await asyncio.to_thread(_identify, self.api, self.token)
+        self.session, self.actor = await asyncio.to_thread(_identify, self.api, self.token)
+
+    @property
+    def user(self) -> User:
+        """Whose session it is."""
+        return self.session.user
 
     def reads(self, resource: Resource, action: str) -> bool:
         """Whether the asker may do an action, for lists of what they may read."""
@@ -87,12 +94,17 @@ class Asking:
             absent: what is said where the asker may not know that it exists: the same error as for what does not.
 
         Raises:
-            TrustQueryError: ``absent``, or ``auth-not-permitted`` with the reason.
+            TrustQueryError: ``absent``, or ``auth-not-permitted`` with the reason; ``auth-strong``: the action needs
+                a recent strong sign-in.
         """
         reading = self.action.reading
         if reading and not may(self.actor, reading, resource).allowed:
             raise absent or TrustQueryError("project-unknown", project=resource.project[:64])
         check(self.actor, self.action.name, resource)
+        seconds = self.api.base.settings.sessions.strong_seconds
+        # After the question of rights: who may not do it anyway is not sent to fetch a smartcard.
+        if self.action.strong and not self.session.strong(self.api.queries.clock(), seconds):
+            raise TrustQueryError("auth-strong", action=self.action.name, minutes=seconds // 60)
         self.asked.add(self.action.name)
 
     async def check_project(self, name: str) -> None:
@@ -109,17 +121,35 @@ class Asking:
         await self.check(resource, absent)
 
 
-def _identify(api: Api, token: str) -> tuple[User, Actor]:
-    now = api.queries.clock()
-    user = api.base.store.people.by_token(token_hash(token), now) if token else None
-    if user is None:
+def _identify(api: Api, token: str) -> tuple[LiveSession, Actor]:
+    now, idle = api.queries.clock(), api.base.settings.sessions.idle_minutes * 60
+    session = api.base.store.sessions.find(token_hash(token), now, idle) if token else None
+    if session is None or api.base.statements.revokes_key(session.user.public_key):
         raise TrustQueryError("auth-required")
-    return user, actor_of(api.base.store, api.base.rosters.found(), user, now)
+    return session, actor_of(api.base.store, api.base.rosters.found(), session.user, now)
 
 
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "")[:200].partition(" ")
     return token if scheme == "Bearer" else ""
+
+
+class _Strict(Request):
+    """A request whose JSON says each thing once, and not more than there is room for."""
+
+    async def json(self) -> Any:
+        """Its body.
+
+        Raises:
+            JSONDecodeError: it is no JSON, or not of this kind.
+        """
+        body = await self.body()
+        try:
+            return read_json(body)
+        except json.JSONDecodeError:
+            raise
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
 
 
 class Door(APIRoute):
@@ -136,13 +166,14 @@ class Door(APIRoute):
         """The handler, between the question who it is and the question whether they were asked."""
         handler, action = super().get_route_handler(), self.action
 
-        async def through(request: Request) -> Response:
+        async def through(received: Request) -> Response:
+            request = _Strict(received.scope, received.receive)
             # Anybody, and the holder of a trust's own credentials, whose route looks at them.
             if action.open_to in ("anybody", "code"):
                 return await handler(request)
             api, token = cast(Api, request.app.state.api), _bearer(request)
-            user, actor = await asyncio.to_thread(_identify, api, token)
-            asking = request.state.asking = Asking(api, action, token, user, actor)
+            session, actor = await asyncio.to_thread(_identify, api, token)
+            asking = request.state.asking = Asking(api, action, token, session, actor)
             if action.open_to:
                 await asking.check(Resource())
             response = await handler(request)

@@ -34,14 +34,15 @@ class EnrolmentRequest(Body):
 @acts("node.anchor")
 async def anchor(api: ApiDep) -> dict[str, Any]:
     """The authority's certificate and the federation's root; checked against prints that came another way."""
-    return api.base.desk.anchor(api.base.settings.nodes.public)
+    settings = api.base.settings
+    return api.base.desk.anchor(settings.nodes.public, settings.websocket.public if settings.websocket else "")
 
 
 @router.post("", status_code=201)
 @acts("node.enrol")
 async def enrol(body: EnrolmentRequest, api: ApiDep, request: Request) -> dict[str, Any]:
     """Take a node in as pending."""
-    api.login_rate.take(client_of(request))
+    await api.login_rate.count(client_of(request))
     row = await asyncio.to_thread(
         api.base.desk.enrol,
         body.code,
@@ -72,4 +73,5 @@ async def status(
         "node": row.node,
         "certificate_pem": row.certificate_pem if approved else "",
         "roster": api.base.rosters.envelope.decode("ascii") if approved else "",
+        "roots": [data.decode("ascii") for data in api.base.rosters.chain] if approved else [],
     }

@@ -16,9 +16,10 @@ from coordinator.api.context import Api, ApiDep, Body, ShortName
 from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.projects.inputs import Upload
 from coordinator.store import InputRow
+from coordinator.transparency.inputs import is_open
 from trustquery.codelists import CodingSystem
 from trustquery.errors import TrustQueryError
-from trustquery.projects.inputs import InputState
+from trustquery.projects.inputs import InputVerdict
 
 __all__ = ["router"]
 
@@ -51,8 +52,8 @@ class UploadRequest(Body):
             raise TrustQueryError("query-input-invalid", self.file, reason="it did not come as base64") from error
 
 
-class WithdrawInput(Body):
-    """Why an input is withdrawn."""
+class RetractInput(Body):
+    """Why an input is taken back."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
 
@@ -73,16 +74,11 @@ def _view(row: InputRow) -> dict[str, Any]:
     }
 
 
-def _is_open(row: InputRow) -> bool:
-    """Whether everybody may know of it: it was approved, also where it was withdrawn since."""
-    return row.state == InputState.APPROVED or (row.state == InputState.WITHDRAWN and bool(row.approval))
-
-
 @router.post("", status_code=201)
 @acts("input.upload")
 async def upload(body: UploadRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Check a codelist or look-up and keep it until somebody else decides on it."""
-    api.work_rate.take(asking.actor.person)
+    await api.work_rate.count(asking.actor.person)
     await asking.check_project(body.project)
     given = Upload(
         project=body.project,
@@ -108,7 +104,7 @@ async def list_inputs(asking: AskingDep, api: ApiDep) -> dict[str, Any]:
 def _readable(asking: Asking, api: Api) -> list[dict[str, Any]]:
     rows = api.base.store.inputs.everyone()
     desk = api.projects.inputs
-    return [_view(row) for row in rows if _is_open(row) or asking.reads(desk.resource(row), "input.read")]
+    return [_view(row) for row in rows if is_open(row) or asking.reads(desk.resource(row), "input.read")]
 
 
 @router.get("/{name}/{version}/table")
@@ -116,7 +112,7 @@ def _readable(asking: Asking, api: Api) -> list[dict[str, Any]]:
 async def approved_table(name: TableName, version: Version, api: ApiDep) -> dict[str, Any]:
     """An input that was approved: its table, the signed approval, and the roster to check it with."""
     row = await asyncio.to_thread(api.base.store.inputs.get, name, version)
-    if row is None or not _is_open(row):
+    if row is None or not is_open(row):
         raise TrustQueryError("query-input-absent", table=f"{name}@{version}")
     return await asyncio.to_thread(_whole, api, row)
 
@@ -135,41 +131,48 @@ def _whole(api: Api, row: InputRow) -> dict[str, Any]:
     events = [event for event in store.inputs.events(row.name) if event.version == row.version]
     return _view(row) | {
         "table": json.loads(document) if document is not None else None,
-        "roster": api.base.rosters.envelope.decode("ascii"),
+        **api.base.federation_documents(),
         "events": [{"at": event.at, "action": event.action, "text": event.text} for event in events],
     }
 
 
 @router.post("/{name}/{version}/approve")
 @acts("input.approve")
-async def approve(
-    name: TableName, version: Version, body: SignedRequest, asking: AskingDep, api: ApiDep
-) -> dict[str, Any]:
+async def approve(name: TableName, version: Version, body: SignedRequest, asking: AskingDep) -> dict[str, Any]:
     """Approve an input: a decision signed by a member of the committee who has no part in it."""
-    await _find(asking, name, version)
-    decide = api.projects.inputs.decide
-    return _view(await asyncio.to_thread(decide, name, version, asking.actor.person, body.signed, "approve"))
+    return await _decided(asking, name, version, "approve", body)
 
 
 @router.post("/{name}/{version}/refuse")
 @acts("input.refuse")
-async def refuse(
-    name: TableName, version: Version, body: SignedRequest, asking: AskingDep, api: ApiDep
-) -> dict[str, Any]:
+async def refuse(name: TableName, version: Version, body: SignedRequest, asking: AskingDep) -> dict[str, Any]:
     """Refuse an input, and delete its content: a signed decision."""
-    await _find(asking, name, version)
-    decide = api.projects.inputs.decide
-    return _view(await asyncio.to_thread(decide, name, version, asking.actor.person, body.signed, "refuse"))
+    return await _decided(asking, name, version, "refuse", body)
 
 
 @router.post("/{name}/{version}/withdraw")
 @acts("input.withdraw")
-async def withdraw(
-    name: TableName, version: Version, body: WithdrawInput, asking: AskingDep, api: ApiDep
+async def withdraw(name: TableName, version: Version, body: SignedRequest, asking: AskingDep) -> dict[str, Any]:
+    """Let no query pin an approved input from now on: a decision signed by any member of the committee."""
+    return await _decided(asking, name, version, "withdraw", body)
+
+
+async def _decided(
+    asking: Asking, name: str, version: int, verdict: InputVerdict, body: SignedRequest
 ) -> dict[str, Any]:
-    """Let no query pin an input from now on."""
     await _find(asking, name, version)
-    done = api.projects.inputs.withdraw
+    decide = asking.api.projects.inputs.decide
+    return _view(await asyncio.to_thread(decide, name, version, asking.actor.person, body.signed, verdict))
+
+
+@router.post("/{name}/{version}/retract")
+@acts("input.retract")
+async def retract(
+    name: TableName, version: Version, body: RetractInput, asking: AskingDep, api: ApiDep
+) -> dict[str, Any]:
+    """Take back an input that nobody has approved yet."""
+    await _find(asking, name, version)
+    done = api.projects.inputs.retract
     return _view(await asyncio.to_thread(done, name, version, asking.actor.person, body.reason))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Callable
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.api.problems import respond
+from coordinator.store import SharedFleet
 from trustquery.errors import TrustQueryError
 
-__all__ = ["MAX_BODY_BYTES", "BodyLimit", "RateLimit"]
+__all__ = ["MAX_BODY_BYTES", "BodyLimit", "Rate", "RateLimit", "SharedRate"]
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
@@ -48,6 +52,18 @@ class BodyLimit:
         await self._app(scope, counted, checked)
 
 
+class Rate(Protocol):
+    """How often somebody may come."""
+
+    async def count(self, key: str) -> None:
+        """Count one request.
+
+        Raises:
+            TrustQueryError: ``node-rate``: one too many.
+        """
+        ...
+
+
 class RateLimit:
     """At most ``burst`` at once and ``per_minute`` on average, for each key.
 
@@ -62,6 +78,14 @@ class RateLimit:
         self._rate = per_minute / 60
         self._clock = clock
         self._left: dict[str, tuple[float, float]] = {}
+
+    async def count(self, key: str) -> None:
+        """Count one request, as a ``Rate``.
+
+        Raises:
+            TrustQueryError: ``node-rate``.
+        """
+        self.take(key)
 
     def take(self, key: str) -> None:
         """Count one request.
@@ -78,3 +102,29 @@ class RateLimit:
             # Forgetting everyone is kind for a moment; growing without limit is not.
             self._left.clear()
         self._left[key] = (left - 1, now)
+
+
+class SharedRate:
+    """The same, counted by all replicas together; what one process would refuse by itself asks no database.
+
+    Args:
+        name: of this rate among others.
+        clock: seconds, never going back.
+    """
+
+    def __init__(
+        self, fleet: SharedFleet, name: str, *, burst: int, per_minute: float, clock: Callable[[], float]
+    ) -> None:
+        self._here = RateLimit(burst=burst, per_minute=per_minute, clock=clock)
+        self._fleet, self._name, self._burst, self._per_minute = fleet, name, burst, per_minute
+
+    async def count(self, key: str) -> None:
+        """Count one request.
+
+        Raises:
+            TrustQueryError: ``node-rate``.
+        """
+        self._here.take(key)
+        whose = hashlib.sha256(f"{self._name} {key}".encode()).hexdigest()
+        if not await asyncio.to_thread(self._fleet.take, whose, self._burst, self._per_minute):
+            raise TrustQueryError("node-rate")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Query
 
 from coordinator.api.context import ApiDep
 from coordinator.api.door import Asking, AskingDep, acts, doors
 from coordinator.api.profiles import profile_hashes
+from coordinator.api.views import planned_view
 from coordinator.projects import read_permit, state_of
+from coordinator.projects.reviewing import ReviewDesk
 from coordinator.store import ProjectRow
 from trustquery.access import Resource
 from trustquery.errors import TrustQueryError
@@ -17,6 +21,7 @@ __all__ = ["find_project", "router"]
 
 router = doors(prefix="/v1")
 NONE = (0, 0)
+Hash = Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$")]
 
 
 async def find_project(asking: Asking, name: str) -> ProjectRow:
@@ -54,16 +59,21 @@ async def projects(asking: AskingDep, api: ApiDep) -> dict[str, Any]:
 
 @router.get("/projects/{name}")
 @acts("project.read")
-async def project(name: str, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
-    """One project: the signed permit and roster, for the client to verify, and who is connected."""
+async def project(name: str, asking: AskingDep, api: ApiDep, question: Hash = "") -> dict[str, Any]:
+    """One project: the signed permit and roster, for the client to verify, and who is connected.
+
+    ``question``: a query's hash, to be told whether output checkers would look at what comes of it.
+    """
     row = await find_project(asking, name)
     permit = read_permit(row)
     roster = api.base.rosters.current()
+    planned = await asyncio.to_thread(ReviewDesk(api.base, api.queries.clock).planned, row, question)
     return {
         "project": row.name,
         "state": state_of(row, permit, api.queries.clock()),
         "permit": row.permit.decode("ascii"),
-        "roster": api.base.rosters.envelope.decode("ascii"),
+        "review": planned_view(planned),
+        **api.base.federation_documents(),
         "connected": sorted(api.fleet.connected & {node.node for node in roster.nodes}),
     }
 

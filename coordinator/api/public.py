@@ -139,6 +139,15 @@ async def promise(request: Request, public: PublicDep) -> Response:
     return await _page(request, public, make)
 
 
+@router.get("/inputs")
+@acts("public.read")
+async def inputs(request: Request, public: PublicDep) -> Response:
+    """Every approved codelist and look-up, and those that were withdrawn."""
+    return await _page(
+        request, public, lambda: render("inputs.html", federation=public.federation, entries=public.inputs())
+    )
+
+
 def _wanted(request: Request) -> tuple[UseFilter, dict[str, str]]:
     """The filter that stands in the URL, and its text.
 
@@ -216,6 +225,21 @@ async def project_json(name: str, request: Request, public: PublicDep) -> Respon
 async def promise_json(request: Request, public: PublicDep) -> Response:
     """The numbers."""
     return await _data(request, lambda: public.numbers().document())
+
+
+@router.get("/inputs/data.json")
+@acts("public.read")
+async def inputs_json(request: Request, public: PublicDep) -> Response:
+    """The inputs with the signed decisions on them."""
+    return await _data(request, public.inputs_data, name="inputs.json")
+
+
+@router.get("/inputs/data.csv")
+@acts("public.read")
+async def inputs_csv(request: Request, public: PublicDep) -> Response:
+    """The inputs as a table."""
+    body = await asyncio.to_thread(public.inputs_csv)
+    return _reply(request, body.encode(), _CSV, name="inputs.csv")
 
 
 @router.get("/queries/data.json")

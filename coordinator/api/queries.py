@@ -12,9 +12,10 @@ from pydantic import Field
 
 from coordinator.api.context import Api, ApiDep, Body, ShortName
 from coordinator.api.door import Asking, AskingDep, acts, doors
-from coordinator.api.views import query_view, short_view
+from coordinator.api.views import query_view, review_view, short_view
 from coordinator.projects import check_use
 from coordinator.projects.inputs import require_approved
+from coordinator.projects.reviewing import ReviewDesk
 from coordinator.queries.checks import Submission, Surroundings, check_model, check_submission
 from coordinator.store import QueryRow
 from trustquery.access import Resource
@@ -56,7 +57,7 @@ class SubmitRequest(Body):
 async def preview(body: PreviewRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Ask every node whether it would accept; free, reads no data."""
     user = asking.user
-    api.work_rate.take(asking.actor.person)
+    await api.work_rate.count(asking.actor.person)
     await asking.check_project(body.project)
     row = await asyncio.to_thread(api.base.store.projects.get, body.project)
     project, permit, member = check_use(row, body.project, user, api.queries.clock())
@@ -83,7 +84,7 @@ async def preview(body: PreviewRequest, asking: AskingDep, api: ApiDep) -> dict[
         "trusts": [
             {"node": node.node, "name": node.name, "connected": node.node in connected} | _reply(replies.get(node.node))
             for node in nodes
-        ]
+        ],
     }
 
 
@@ -112,7 +113,7 @@ def _surroundings(api: Api) -> Surroundings:
 @acts("query.submit")
 async def submit(body: SubmitRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Check a signed query and fan it out."""
-    api.work_rate.take(asking.actor.person)
+    await api.work_rate.count(asking.actor.person)
     await asking.check_project(body.project)
     given = Submission(
         project=body.project,
@@ -123,9 +124,18 @@ async def submit(body: SubmitRequest, asking: AskingDep, api: ApiDep) -> dict[st
         parameters=body.parameters,
     )
     project = await asyncio.to_thread(api.base.store.projects.get, body.project)
-    checked = await asyncio.to_thread(check_submission, given, asking.user, project, _surroundings(api))
-    row = await api.queries.submit(given, checked, asking.user)
-    return {"query": row.release_id}
+    try:
+        checked = await asyncio.to_thread(check_submission, given, asking.user, project, _surroundings(api))
+    except TrustQueryError as error:
+        known = project.name if project is not None else ""
+        said = f"{error.code}: {given.sql}"
+        await asyncio.to_thread(api.base.store.audit.deny, known, asking.actor.person, said)
+        raise
+    intent = checked.intent
+    begin = ReviewDesk(api.base, api.queries.clock).begin
+    review = await asyncio.to_thread(begin, checked.project, intent.release_id, intent.query_hash, intent.not_after)
+    row = await api.queries.submit(given, checked, asking.user, review)
+    return {"query": row.release_id, "review": review_view(review)}
 
 
 async def _mine(asking: Asking, prefix: str) -> QueryRow:
@@ -177,7 +187,11 @@ async def status(
         row = await _mine(asking, query)
     answers = await asyncio.to_thread(api.base.store.queries.answered, row.release_id)
     parameters = await asyncio.to_thread(api.base.store.queries.parameters, row.release_id)
-    return query_view(row, answers, api.base.rosters.current(), parameters)
+    erased = await asyncio.to_thread(api.base.store.keeping.erased, [row.release_id])
+    review = await asyncio.to_thread(api.base.store.reviews.get, row.release_id)
+    return query_view(
+        row, answers, api.base.rosters.current(), parameters, review, erased=erased.get(row.release_id, 0)
+    )
 
 
 @router.get("/{query}/inputs")

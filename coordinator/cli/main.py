@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from coordinator.cli import nodes, projects, roles, rosters, running
+from coordinator.cli import backups, log, nodes, projects, roles, rosters, running, statements, stores
+from trustquery.cli.version import VersionOption
 
 __all__ = ["app", "main"]
 
@@ -27,6 +28,7 @@ def _options(
     home: Annotated[
         Path | None, typer.Option(help="The coordinator's folder; or set TQ_COORDINATOR_HOME.", show_default=False)
     ] = None,
+    version: VersionOption = False,
 ) -> None:
     os.umask(0o077)
     context.obj = home
@@ -34,9 +36,16 @@ def _options(
 
 app.command("init")(running.init)
 app.command("run")(running.run)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
 app.add_typer(running.config_app, name="config")
+app.add_typer(stores.app, name="store")
 app.add_typer(nodes.app, name="node")
+app.add_typer(log.app, name="log")
+app.command("status")(statements.status)
 app.add_typer(rosters.app, name="roster")
+app.add_typer(statements.app, name="statement")
+app.add_typer(statements.root_app, name="root")
 app.add_typer(roles.app, name="user")
 app.add_typer(projects.app, name="project")
 

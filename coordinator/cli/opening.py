@@ -7,10 +7,11 @@ from typing import cast
 
 import typer
 
-from coordinator.config import find_home, load_settings
+from coordinator.config import database_url, find_home, load_settings
 from coordinator.services import Base, open_base
+from coordinator.store import Store
 
-__all__ = ["opened"]
+__all__ = ["opened", "opened_store"]
 
 
 def opened(context: typer.Context) -> Base:
@@ -21,3 +22,13 @@ def opened(context: typer.Context) -> Base:
     """
     home = find_home(cast(Path | None, context.obj))
     return open_base(home, load_settings(home))
+
+
+def opened_store(context: typer.Context) -> Store:
+    """Its database alone, whatever schema that has.
+
+    Raises:
+        TrustQueryError: ``config-…``.
+    """
+    home = find_home(cast(Path | None, context.obj))
+    return Store(database_url(home, load_settings(home)))

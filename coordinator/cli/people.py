@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from coordinator.services import Base, wall_clock
 from trustquery.access import Held, clash, parse_held
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.enrolment import ConnectionCode
+
+if TYPE_CHECKING:
+    from coordinator.signin.local import LocalProvider
 
 __all__ = ["app", "connection_code"]
 
@@ -120,3 +123,90 @@ def list_people(context: typer.Context) -> None:
             state = "disabled" if user.disabled else "active"
             who = f"{account.person}\t{account.organisation}\t{roles}"
             data(f"{user.name}\t{state}\t{user.public_key}\t{who}")
+
+
+@app.command()
+def invite(context: typer.Context, name: Annotated[str, typer.Argument(help="Sign-in name.")]) -> None:
+    """Let somebody set up a password and an authenticator app, for the first time or anew; prints a one-time code.
+
+    For a coordinator whose settings switch its own provider on. The code is good for a day. Tell it to them yourself;
+    their open sessions end now, and what they used before signs in until the new is confirmed.
+
+    Example: tq-coordinator user invite ada
+    """
+    with reporting():
+        base = opened(context)
+        local = _own_provider(base)
+        code = local.invite(name)
+        if not code:
+            raise TrustQueryError("usage-invalid", problem=f"there is no user {name}")
+        data(code)
+        say(f"next, in their browser: {local.issuer}/setup")
+
+
+@app.command()
+def forget(context: typer.Context, name: Annotated[str, typer.Argument(help="Sign-in name.")]) -> None:
+    """Forget somebody's password and authenticator app, at once: lost, or seen by others. Their sessions end.
+
+    Example: tq-coordinator user forget ada
+    """
+    with reporting():
+        base = opened(context)
+        _own_provider(base)
+        if not base.store.local_accounts.forget(name):
+            raise TrustQueryError("usage-invalid", problem=f"there is no user {name} with a password here")
+        say(f"{name} cannot sign in with a password. next: tq-coordinator user invite {name}")
+
+
+def _own_provider(base: Base) -> LocalProvider:
+    from coordinator.signin.opening import open_local
+
+    found = open_local(base.settings, base.store, wall_clock)
+    if found is None:
+        raise TrustQueryError("auth-way-off", way="a password")
+    return found
+
+
+ProviderName = Annotated[str, typer.Option(help="The provider's name in coordinator.toml.")]
+Subject = Annotated[str, typer.Option(help="What it knows them by: the page says so when an unknown person signs in.")]
+
+
+def _issuer(base: Base, provider: str) -> str:
+    issuers = {item.name: item.issuer for item in base.settings.identity.provider}
+    if provider not in issuers:
+        known = ", ".join(issuers) or "none is set up"
+        raise TrustQueryError("auth-no-provider", provider=provider, known=known)
+    return issuers[provider]
+
+
+@app.command()
+def link(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Sign-in name.")],
+    provider: ProviderName,
+    subject: Subject,
+) -> None:
+    """Record who an account is at a sign-in provider: by the subject that it never gives to anybody else.
+
+    Never by e-mail address or name. Make sure by telephone, from a number that you already know, that it is theirs.
+
+    Example: tq-coordinator user link ada --provider cis2 --subject 910000000001
+    """
+    with reporting():
+        base = opened(context)
+        if not base.store.signins.link(_issuer(base, provider), subject, name, wall_clock()):
+            raise TrustQueryError("usage-invalid", problem=f"no user {name}, or the subject is somebody else's")
+        say(f"{name} may sign in with {provider}. next, at their machine: tq login")
+
+
+@app.command()
+def unlink(context: typer.Context, provider: ProviderName, subject: Subject) -> None:
+    """Forget whose account a provider's subject is; the account's sessions end.
+
+    Example: tq-coordinator user unlink --provider cis2 --subject 910000000001
+    """
+    with reporting():
+        base = opened(context)
+        if not base.store.signins.unlink(_issuer(base, provider), subject):
+            raise TrustQueryError("usage-invalid", problem=f"{subject} at {provider} is nobody here")
+        say(f"{subject} at {provider} signs in as nobody. next: tq-coordinator user list")

@@ -40,10 +40,17 @@ def draft(
         Path | None,
         typer.Option(help="TOML: [[people]] with person, name and key. Left out: the committee of the present roster."),
     ] = None,
+    statement_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Public key of a delegate who signs revocation statements. May be repeated. Left out: those of the "
+            "present roster."
+        ),
+    ] = None,
 ) -> None:
     """Print the next roster on stdout: every approved node, 30 days.
 
-    Example: tq-coordinator roster draft --committee committee.toml > roster.json
+    Example: tq-coordinator roster draft --committee committee.toml --statement-key 5d1f… > roster.json
     """
     with reporting():
         base = opened(context)
@@ -51,8 +58,18 @@ def draft(
         people = _committee(committee) if committee is not None else earlier.committee if earlier is not None else ()
         if len(people) < 2:
             raise TrustQueryError("usage-invalid", place="--committee", problem="a committee has at least two people")
+        delegates = tuple(statement_key or (earlier.statement_keys if earlier is not None else ()))
         key = SigningKey.load(base.home.key).public
-        made = draft_roster(base.root, earlier, base.store.nodes.everyone(), people, key, wall_clock())
+        try:
+            made = draft_roster(
+                base.rosters.root, earlier, base.store.nodes.everyone(), people, delegates, key, wall_clock()
+            )
+        except ValueError as error:
+            raise TrustQueryError(
+                "usage-invalid",
+                place="--statement-key",
+                problem="a roster names one to five keys of delegates, and none is the coordinator's or a node's",
+            ) from error
         data(json.dumps(made.model_dump(mode="json"), indent=2, ensure_ascii=False))
         say(f"roster version {made.version} with {len(made.nodes)} nodes")
         say(f"next, {base.root.threshold} root holders: tq federation sign FILE --key KEY; then: roster install FILE")

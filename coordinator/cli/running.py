@@ -10,7 +10,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,6 +19,9 @@ from coordinator.cli.opening import opened
 from coordinator.cli.output import data, reporting, say
 from coordinator.config import Home, find_home, load_settings, parse_settings, require_tls13, sample_text
 from trustquery.errors import TrustQueryError
+
+if TYPE_CHECKING:
+    from coordinator.services import Base
 
 __all__ = ["config_app", "init", "run"]
 
@@ -30,7 +33,10 @@ def init(
     root: Annotated[Path, typer.Option(help="root.json, as `tq federation init` made it.")],
     api: Annotated[str, typer.Option(help="host:port of the HTTPS API.")] = "localhost:8443",
     nodes: Annotated[str, typer.Option(help="host:port of the gRPC listener for nodes.")] = "localhost:8444",
-    listen: Annotated[str, typer.Option(help="Address that both listeners bind.")] = "127.0.0.1",
+    listen: Annotated[str, typer.Option(help="Address that the listeners bind.")] = "127.0.0.1",
+    websocket: Annotated[
+        str, typer.Option(help="host:port of a WebSocket listener, for nodes that HTTP/2 does not reach; else none.")
+    ] = "",
 ) -> None:
     """Make the home folder: settings, authority, keys, database.
 
@@ -40,7 +46,7 @@ def init(
         home = find_home(cast(Path | None, context.obj))
         if home.settings.exists():
             raise TrustQueryError("config-exists", path=home.settings)
-        _make_home(home, root, api, nodes, listen)
+        _make_home(home, root, api, nodes, listen, websocket)
         base = opened(context)
         say(f"made {home.path}")
         say(f"coordinator key: {_coordinator_key(home)}")
@@ -48,7 +54,7 @@ def init(
         say("next: tq-coordinator run")
 
 
-def _make_home(home: Home, root_file: Path, api: str, nodes: str, listen: str) -> None:
+def _make_home(home: Home, root_file: Path, api: str, nodes: str, listen: str, websocket: str) -> None:
     from coordinator.services import read_root
     from trustquery.identity import Root, SigningKey, write_private_file
     from trustquery.identity.certificates import Authority, new_tls_key
@@ -59,7 +65,10 @@ def _make_home(home: Home, root_file: Path, api: str, nodes: str, listen: str) -
         raise TrustQueryError("config-missing", path=root_file, instead="make it with `tq federation init`") from error
     root = Root.from_payload(payload)
     text = sample_text().replace('federation = "demo"', f'federation = "{root.federation}"')
-    for endpoint, old in ((api, "8443"), (nodes, "8444")):
+    if websocket:
+        for line in ("[websocket]", 'listen = "127.0.0.1:8445"', 'public = "localhost:8445"'):
+            text = text.replace(f"# {line}\n", f"{line}\n")
+    for endpoint, old in ((api, "8443"), (nodes, "8444"), (websocket or "localhost:8445", "8445")):
         port = endpoint.rpartition(":")[2]
         text = text.replace(f'listen = "127.0.0.1:{old}"', f'listen = "{listen}:{port}"')
         text = text.replace(f'public = "localhost:{old}"', f'public = "{endpoint}"')
@@ -86,9 +95,8 @@ def _coordinator_key(home: Home) -> str:
 
 def _connection_code(base: object) -> str:
     from coordinator.cli.people import connection_code
-    from coordinator.services import Base
 
-    return connection_code(cast(Base, base))
+    return connection_code(cast("Base", base))
 
 
 def run(context: typer.Context) -> None:
@@ -115,11 +123,17 @@ def run(context: typer.Context) -> None:
             await serve(
                 base,
                 stop,
-                lambda: say(f"listening: api {base.settings.api.listen}, nodes {base.settings.nodes.listen}"),
+                lambda: say("listening: " + ", ".join(_listening(base))),
             )
 
         asyncio.run(until_told())
         say("stopped")
+
+
+def _listening(base: Base) -> list[str]:
+    settings = base.settings
+    endpoints = {"api": settings.api, "nodes": settings.nodes, "websocket": settings.websocket}
+    return [f"{name} {endpoint.listen}" for name, endpoint in endpoints.items() if endpoint is not None]
 
 
 def _log_to_stderr() -> None:
@@ -154,3 +168,5 @@ def config_check(context: typer.Context) -> None:
         listed = f"version {roster.version}, {len(roster.nodes)} nodes" if roster is not None else "none yet"
         data(f"roster\t{listed}\t")
         data(f"datasets\t{', '.join(base.catalogues)}\t")
+        kept, days = base.store.keeping.kept(), base.settings.retention.results_days
+        data(f"results\t{kept.results} kept, {kept.erased} erased\terased after {days} days")

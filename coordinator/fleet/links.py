@@ -1,28 +1,56 @@
-"""Live streams by node: at most one each, the newer replacing the older."""
+"""Live streams by node: one each, the newer replacing the older, which is heard out."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trustquery.protocol.messages import Goodbye, Message
+from coordinator.fleet.peers import Peer
+from trustquery.protocol.messages import Goodbye, Message, Offer
+from trustquery.protocol.session import Recent
 
 __all__ = ["Fleet", "Link"]
 
 QUEUE = 1000
+REPLACED_SECONDS = 5.0
 
 
 @dataclass(eq=False)
 class Link:
-    """One node's stream, as seen by the rest of the coordinator: something to put messages on, and to cut."""
+    """One node's stream, as seen by the rest of the coordinator: something to put messages on, and to cut.
+
+    An offer goes out once on a stream: a query that is accepted while a node connects is told to it by both who find
+    it, and a node takes an offer that comes twice for a replay.
+
+    Attributes:
+        peer: what TLS proved about the node.
+        frozen: whether the node says that its ledger is frozen; None before it has said anything of it.
+        ready: whether it has its documents, and may be offered queries.
+        told: release ids of the queries that it was offered, or had answered before, until they end.
+        recorded: whether the other replicas may know that the stream is here.
+    """
 
     node: str
-    serial: str
+    peer: Peer
+    frozen: bool | None = None
+    ready: bool = False
+    recorded: bool = False
+    told: set[str] = field(default_factory=set)
     outgoing: asyncio.Queue[Message] = field(default_factory=lambda: asyncio.Queue(QUEUE))
     cut: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _offered: Recent = field(default_factory=Recent)
+
+    @property
+    def serial(self) -> str:
+        """Serial number of the certificate that this stream was opened with."""
+        return self.peer.serial
 
     def send(self, message: Message) -> bool:
         """Queue a message; a node that reads too slowly is cut, and hears everything again when it comes back."""
+        if isinstance(message, Offer) and not self._offered.new(hashlib.sha256(message.intent).digest()):
+            return not self.cut.done()
         try:
             self.outgoing.put_nowait(message)
         except asyncio.QueueFull:
@@ -37,15 +65,28 @@ class Link:
 
 
 class Fleet:
-    """The live streams. Lives in the event loop; needs no lock."""
+    """The live streams. Lives in the event loop; needs no lock.
+
+    Attributes:
+        away: nodes whose streams other replicas hold, and which.
+    """
 
     def __init__(self) -> None:
         self._links: dict[str, Link] = {}
+        self.away: Mapping[str, str] = {}
 
     @property
     def connected(self) -> frozenset[str]:
-        """Names of the nodes with a live stream."""
-        return frozenset(self._links)
+        """Names of the nodes with a live stream, here or at another replica."""
+        return frozenset(self._links) | self.away.keys()
+
+    def here(self) -> list[Link]:
+        """The streams of this process."""
+        return list(self._links.values())
+
+    def lines(self) -> list[Link]:
+        """Those that may be offered queries."""
+        return [link for link in self._links.values() if link.ready]
 
     def link(self, node: str) -> Link | None:
         """A node's stream."""
@@ -55,8 +96,16 @@ class Fleet:
         """Make this the node's stream."""
         older = self._links.pop(link.node, None)
         if older is not None:
-            older.end("replaced")
+            self.retire(older)
         self._links[link.node] = link
+
+    def retire(self, link: Link) -> None:
+        """Another stream took its place, here or at another replica.
+
+        What it has on its way is still read: a node that renews its certificate hands over without a gap.
+        """
+        self.detach(link)
+        asyncio.get_running_loop().call_later(REPLACED_SECONDS, link.end, "replaced")
 
     def detach(self, link: Link) -> None:
         """Forget a stream that has ended, unless another took its place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -11,7 +11,10 @@ from coordinator.store import NodeRow
 from trustquery.errors import TrustQueryError
 from trustquery.identity.certificates import public_key_sha256, spiffe_name
 
-__all__ = ["Peer", "check_peer", "read_peer"]
+__all__ = ["Peer", "check_peer", "read_certificate", "read_peer"]
+
+
+Revokes = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True)
@@ -31,24 +34,52 @@ def read_peer(context: Mapping[str, Iterable[bytes]]) -> Peer:
     """
     names = list(context.get("peer_spiffe_id", ()))
     certificates = list(context.get("x509_pem_cert", ()))
-    if list(context.get("ssl_tls_version", ())) != [b"TLSv1.3"] or len(names) != 1 or len(certificates) != 1:
+    versions = [version.decode("ascii", "replace") for version in context.get("ssl_tls_version", ())]
+    if len(versions) != 1 or len(names) != 1 or len(certificates) != 1:
+        raise TrustQueryError("auth-certificate")
+    peer = read_certificate(certificates[0], versions[0])
+    if names[0] != peer.uri.encode():
+        raise TrustQueryError("auth-certificate")
+    return peer
+
+
+def read_certificate(pem: bytes, tls_version: str | None) -> Peer:
+    """Read a client certificate that TLS has verified: it must hold one name, a URI.
+
+    Args:
+        tls_version: that was agreed, as OpenSSL and BoringSSL write it.
+
+    Raises:
+        TrustQueryError: ``auth-certificate``: no usable certificate, or not TLS 1.3.
+    """
+    if tls_version != "TLSv1.3":
         raise TrustQueryError("auth-certificate")
     try:
-        serial = x509.load_pem_x509_certificate(certificates[0]).serial_number
-        return Peer(names[0].decode("ascii"), public_key_sha256(certificates[0]), f"{serial:x}")
-    except ValueError as error:
+        certificate = x509.load_pem_x509_certificate(pem)
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = found.get_values_for_type(x509.UniformResourceIdentifier)
+        if len(names) != 1:
+            raise TrustQueryError("auth-certificate")
+        return Peer(names[0], public_key_sha256(pem), f"{certificate.serial_number:x}")
+    except (ValueError, x509.ExtensionNotFound) as error:
         raise TrustQueryError("auth-certificate") from error
 
 
-def check_peer(peer: Peer, federation: str, named: str, row: NodeRow | None) -> None:
-    """Refuse a stream whose certificate is not the approved node's current one.
+def check_peer(
+    peer: Peer, federation: str, named: str, row: NodeRow | None, serials: Collection[str], revokes: Revokes
+) -> NodeRow:
+    """The node at the other end of a stream, whose certificate is one of the approved node's and was not revoked.
 
     Args:
         named: the node that the Hello names.
         row: that node as stored.
+        serials: of the certificates that it may present now: the newest, and earlier ones until they end.
+        revokes: whether the federation has revoked a node's key (public, hexadecimal) or its certificate (its serial
+            number).
 
     Raises:
-        TrustQueryError: ``auth-certificate``; the same whatever differs.
+        TrustQueryError: ``auth-certificate``; the same whatever differs. ``auth-revoked``: it is the node's, and the
+            federation has revoked it or the node's key.
     """
     expected = row is not None and row.status == "approved" and row.node == named
     if (
@@ -56,6 +87,9 @@ def check_peer(peer: Peer, federation: str, named: str, row: NodeRow | None) -> 
         or row is None
         or peer.uri != spiffe_name(federation, row.node)
         or peer.key_sha256 != row.tls_key_sha256
-        or peer.serial != row.serial
+        or peer.serial not in serials
     ):
         raise TrustQueryError("auth-certificate")
+    if revokes(row.identity_key, peer.serial):
+        raise TrustQueryError("auth-revoked", what="this node's key or certificate")
+    return row

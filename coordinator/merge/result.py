@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from coordinator.store import AnswerRow
@@ -29,13 +30,18 @@ def missing_because(answer: Answer | None) -> list[dict[str, Any]]:
 
 
 def merge(
-    intent: Intent, vector_length: int, answers: Sequence[AnswerRow], nodes: Mapping[str, NodeEntry]
+    intent: Intent,
+    vector_length: int,
+    answers: Sequence[AnswerRow],
+    nodes: Mapping[str, NodeEntry],
+    heads: Mapping[str, bytes] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The result as JSON data.
 
     Args:
         answers: what came in time.
         nodes: roster entries of the nodes that the intent names.
+        heads: by node, the cosigned ledger heads that came beside answers.
 
     Returns:
         ``vector``: the merged integers as decimal strings, or None when fewer than ``min_trusts`` answered; where
@@ -63,7 +69,9 @@ def merge(
     return {
         "vector": _total(vectors, vector_length) if enough else None,
         "min_trusts": intent.min_trusts,
-        "trusts": [_answered(nodes[name], *good[name], shown) for name in intent.nodes if name in good],
+        "trusts": [
+            _answered(nodes[name], *good[name], heads.get(name, b""), shown) for name in intent.nodes if name in good
+        ],
         "missing": [_missing(name, nodes.get(name), verified.get(name)) for name in intent.nodes if name not in good],
     }
 
@@ -75,13 +83,14 @@ def _total(vectors: Sequence[bytes], vector_length: int) -> list[Any]:
     return [str(number) for number in add_vectors(vectors, vector_length)]
 
 
-def _answered(entry: NodeEntry, answer: Answer, row: AnswerRow, shown: bool) -> dict[str, Any]:
+def _answered(entry: NodeEntry, answer: Answer, row: AnswerRow, head: bytes, shown: bool) -> dict[str, Any]:
     return {
         "node": entry.node,
         "name": entry.name,
         "rho_nano": answer.rho_nano,
         "data_version": answer.data_version,
         "envelope": row.envelope.decode("ascii"),
+        "head": head.decode("utf-8", "replace"),
         "vector": base64.b64encode(row.vector).decode("ascii") if shown else None,
     }
 

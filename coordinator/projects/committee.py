@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trustquery.errors import TrustQueryError
+from trustquery.access import has_a_part
 from trustquery.identity import Envelope, Person, Roster, key_id
 from trustquery.projects.application import Application
 
@@ -31,4 +31,4 @@ def require_outsiders(signers: Iterable[Person], application: Application, appli
     keys = {member.key for member in application.team}
     for signer in signers:
         if signer.person in people or signer.key in keys:
-            raise TrustQueryError("auth-not-permitted", action=action, why="who has a part in it does not decide")
+            raise has_a_part(action)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from coordinator.projects.committee import require_outsiders, signers_of
 from coordinator.projects.desks import (
-    EARLY_SECONDS,
     FRESH_SECONDS,
     Desk,
+    check_time,
     drop_signing,
+    is_of_now,
     newest,
+    next_permit_version,
     not_so,
 )
 from coordinator.projects.settling import settle
@@ -100,12 +102,10 @@ class CommitteeDesk(Desk):
 
     @staticmethod
     def _check_new(change: Change, permit: Permit, now: int) -> None:
-        last = max((item.version for item in change.permits() if item.state not in ("signing", "dropped")), default=0)
-        if permit.version != last + 1:
+        if permit.version != next_permit_version(change.permits()):
             raise TrustQueryError("policy-document-stale", document="permit")
-        begins_today = now - FRESH_SECONDS <= permit.valid_from <= now + EARLY_SECONDS
         first_day = permit.valid_from % DAY == 0 and permit.valid_from > now
-        if not (begins_today or first_day) or permit.expires <= now:
+        if not (is_of_now(permit.valid_from, now) or first_day) or permit.expires <= now:
             raise not_so("permit", "it neither begins now nor on the project's first day")
 
     def _signatures(self, signing: PermitRow | None, permit: Permit, found: Envelope, now: int) -> tuple[Person, ...]:
@@ -149,8 +149,7 @@ class CommitteeDesk(Desk):
             raise not_so("decision", f"it needs {needed} signatures of the committee, one of them yours")
         if (decision.federation, decision.project) != (self.federation, project) or decision.verdict not in verdicts:
             raise not_so("decision", "it is about another project, or decides something else")
-        if not now - FRESH_SECONDS <= decision.decided <= now + EARLY_SECONDS:
-            raise not_so("decision", "it was signed at another time")
+        check_time("decision", decision.decided, now)
         with self.store.projects.change(project, now) as change:
             known = {Envelope.decode(item.envelope, kind=item.kind).payload for item in change.decisions()}
             if found.payload in known:

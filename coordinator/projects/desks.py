@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from coordinator.rosters import Rosters
@@ -17,9 +17,12 @@ __all__ = [
     "FRESH_SECONDS",
     "OVER",
     "Desk",
+    "check_time",
     "drop_signing",
+    "is_of_now",
     "newest",
     "newest_permit",
+    "next_permit_version",
     "not_so",
 ]
 
@@ -47,6 +50,26 @@ class Desk:
 def newest_permit(rows: Sequence[PermitRow]) -> PermitRow | None:
     """The last permit of a project that still means something, or None."""
     return next((row for row in reversed(rows) if row.state not in ("dropped", "revoked")), None)
+
+
+def next_permit_version(rows: Iterable[PermitRow]) -> int:
+    """The version that a project's next permit has; signatures that came to nothing use none up."""
+    return 1 + max((row.version for row in rows if row.state not in ("signing", "dropped")), default=0)
+
+
+def is_of_now(moment: int, now: int) -> bool:
+    """Whether a moment that another machine wrote down is recent: not of the future, nor too old to act on."""
+    return now - FRESH_SECONDS <= moment <= now + EARLY_SECONDS
+
+
+def check_time(document: str, signed: int, now: int) -> None:
+    """Refuse a document that was signed at another time: an old one may have been thought better of.
+
+    Raises:
+        TrustQueryError: ``auth-document``.
+    """
+    if not is_of_now(signed, now):
+        raise not_so(document, "it was signed at another time")
 
 
 def newest(change: Change, project: str) -> ApplicationRow:

@@ -7,16 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from coordinator.access import project_resource
-from coordinator.projects.desks import EARLY_SECONDS, FRESH_SECONDS, Desk, not_so
+from coordinator.projects.desks import Desk, check_time, not_so
 from coordinator.store import InputRow
 from coordinator.store.inputs import InputChange
-from trustquery.access import Resource
+from trustquery.access import Resource, has_a_part
 from trustquery.codelists import CodingSystem, Pin, PublicTable, check_input, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
 from trustquery.projects.inputs import InputDecision, InputState, InputVerdict, input_after, read_decision
 
 __all__ = ["InputDesk", "Upload", "require_approved"]
+
+
+_DONE = {
+    "approve": "approved it", "refuse": "refused it; its content was deleted", "withdraw": "withdrew it",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def require_approved(pins: Iterable[Pin], approved: Iterable[PublicTable]) -> tu
 
 @dataclass(frozen=True)
 class InputDesk(Desk):
-    """Uploads, decisions and withdrawals."""
+    """Uploads, and what becomes of them."""
 
     def upload(self, given: Upload) -> InputRow:
         """Check a file and keep it as the next version of its name; the same content again is the version it was.
@@ -127,40 +132,38 @@ class InputDesk(Desk):
         decision, signer = read_decision(envelope, roster)
         if signer.person != person or decision.verdict != verdict:
             raise not_so(InputDecision.KIND, "it is not yours, or decides something else")
-        if not now - FRESH_SECONDS <= decision.decided <= now + EARLY_SECONDS:
-            raise not_so(InputDecision.KIND, "it was signed at another time")
+        check_time(InputDecision.KIND, decision.decided, now)
         with self.store.inputs.change(name, now) as change:
             row = self._row(change, name, version)
             if decision.pin != Pin(row.name, row.version, row.sha256):
                 raise not_so(InputDecision.KIND, "it is about another table")
             if (decision.system.value, decision.column) != (row.system, row.column):
                 raise not_so(InputDecision.KIND, "it was checked as something else")
-            if row.uploader_key == signer.key or row.uploader == person:
-                raise TrustQueryError(
-                    "auth-not-permitted", action=f"input.{verdict}", why="who has a part in it does not decide"
-                )
+            # Ending it is open to every member, as stopping a project is: it only takes away.
+            if verdict != "withdraw" and (row.uploader_key == signer.key or row.uploader == person):
+                raise has_a_part(f"input.{verdict}")
             row.state = input_after(InputState(row.state), verdict, f"{name}@{version}").value
-            row.approval, row.updated = envelope, now
+            row.updated = now
+            if verdict != "withdraw":
+                # The approval stays beside what is withdrawn: what was asked with it can still be checked.
+                row.approval = envelope
             if verdict == "refuse":
                 change.forget(row)
-            done = "approved it" if verdict == "approve" else "refused it; its content was deleted"
-            change.note(row, verdict, person, f"{signer.name} {done}: {decision.reason}", envelope)
+            change.note(row, verdict, person, f"{signer.name} {_DONE[verdict]}: {decision.reason}", envelope)
         return row
 
-    def withdraw(self, name: str, version: int, person: str, reason: str) -> InputRow:
-        """Let no query pin it from now on. Content that nobody approved is deleted.
+    def retract(self, name: str, version: int, person: str, reason: str) -> InputRow:
+        """Take back what nobody has approved; its content is deleted.
 
         Raises:
             TrustQueryError: ``query-input-absent``, ``query-input-move``.
         """
         with self.store.inputs.change(name, self.clock()) as change:
             row = self._row(change, name, version)
-            approved = row.state == InputState.APPROVED
-            row.state = input_after(InputState(row.state), "withdraw", f"{name}@{version}").value
+            row.state = input_after(InputState(row.state), "retract", f"{name}@{version}").value
             row.updated = change.now
-            if not approved:
-                change.forget(row)
-            change.note(row, "withdraw", person, f"{person} withdrew it: {reason}")
+            change.forget(row)
+            change.note(row, "retract", person, f"{person} took it back; its content was deleted: {reason}")
         return row
 
     @staticmethod
@@ -180,8 +183,17 @@ class InputDesk(Desk):
         return replace(about, asker=row.uploader, team=about.team | people | {about.asker} - {""}, unsent=False)
 
     def approved(self, pins: Iterable[Pin]) -> list[PublicTable]:
-        """Those of these tables that are approved now."""
+        """Those of these tables that are approved now.
+
+        Raises:
+            TrustQueryError: ``query-input-withdrawn``, for each that was and is no more.
+        """
         found = self.store.inputs.with_hashes([pin.sha256 for pin in pins])
+        gone = [row for row, _ in found if row.state == InputState.WITHDRAWN]
+        if gone:
+            raise TrustQueryError.of(
+                [TrustQueryError("query-input-withdrawn", table=row.name, version=row.version).problem for row in gone]
+            )
         return [
             PublicTable.from_document(canonical.decode(document, document="public-table"))
             for row, document in found

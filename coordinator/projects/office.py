@@ -84,11 +84,11 @@ class ProjectOffice(Desk):
     def tick(self) -> None:
         """Let permits end that have run out, and take up those whose day has come."""
         now = self.clock()
-        waiting = {row.project for row in self.store.projects.permits() if row.state == "approved"}
-        for row in self.store.projects.everyone():
+        waiting = {row.project for row in self.store.projects.permits(states=["approved"])}
+        for row in self.store.projects.everyone(apart_from=[ProjectState.CLOSED]):
             try:
                 ended = row.state in _RUNNING and read_permit(row).expires <= now
-                if ended or (row.name in waiting and row.state != ProjectState.CLOSED):
+                if ended or row.name in waiting:
                     with self.store.projects.change(row.name, now) as change:
                         settle(change, row.name, self.rosters, now)
             except TrustQueryError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from coordinator.store import ProjectRow, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Member, Permit, key_id
@@ -12,7 +14,13 @@ __all__ = ["check_use", "read_permit", "state_of"]
 
 def read_permit(row: ProjectRow) -> Permit:
     """The permit that a project uses."""
-    return Permit.read(row.permit)
+    return _read(row.permit)
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(envelope: bytes) -> Permit:
+    """A function of the bytes, so it may be remembered: the clock asks about every project every few seconds."""
+    return Permit.read(envelope)
 
 
 def state_of(row: ProjectRow, permit: Permit, now: int) -> str:

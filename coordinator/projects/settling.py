@@ -7,16 +7,14 @@ from coordinator.rosters import Rosters
 from coordinator.store import PermitRow, ProjectRow, Store
 from coordinator.store.projects import Change
 from trustquery.identity import Permit
-from trustquery.projects.life import ASKABLE, ProjectState, project_after
+from trustquery.projects.life import ProjectState, project_after
 
 __all__ = ["acceptances", "permits_for_nodes", "settle"]
 
 
 def permits_for_nodes(store: Store) -> tuple[bytes, ...]:
     """The newest permit of each project that may be asked for: what trusts decide on. Offers carry the one in use."""
-    running = {row.name for row in store.projects.everyone() if row.state in ASKABLE}
-    newest = {row.project: row for row in store.projects.permits() if row.state in ("in-use", "approved")}
-    return tuple(row.envelope for name, row in newest.items() if name in running)
+    return tuple(store.projects.askable_permits())
 
 
 def acceptances(change: Change, permit_hash: str, rosters: Rosters) -> int:

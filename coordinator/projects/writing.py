@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.projects.desks import EARLY_SECONDS, FRESH_SECONDS, OVER, Desk, drop_signing, newest, not_so
+from coordinator.projects.desks import OVER, Desk, check_time, drop_signing, newest, not_so
 from coordinator.store import ApplicationRow
 from trustquery.errors import TrustQueryError
 from trustquery.projects.answers import missing, read_answers
@@ -128,8 +128,7 @@ class WritingDesk(Desk):
             signed = application.model_dump(mode="json")
             if any(signed[name] != value for name, value in answers.items()):
                 raise not_so("application", "it does not say what the draft says; fetch the draft again and sign that")
-            if not now - FRESH_SECONDS <= application.submitted <= now + EARLY_SECONDS:
-                raise not_so("application", "it was signed at another time")
+            check_time("application", application.submitted, now)
             row.state, row.envelope, row.sha256, row.updated = after, envelope, application.sha256, now
             change.note("submit", person, "The application was submitted to the committee.", public=False)
         return application

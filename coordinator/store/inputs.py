@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from coordinator.store.models import InputContentRow, InputEventRow, InputRow
-from trustquery.errors import TrustQueryError
+from coordinator.store.recording import recorded
 
 __all__ = ["InputChange", "Inputs"]
 
@@ -65,18 +65,13 @@ class Inputs:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
 
-    @contextmanager
-    def change(self, name: str, now: int) -> Iterator[InputChange]:
+    def change(self, name: str, now: int) -> AbstractContextManager[InputChange]:
         """Change the versions of one name: everything in the ``with`` happens, with its event, or nothing does.
 
         Raises:
             TrustQueryError: ``internal-fault``: the change wrote no event.
         """
-        with self._transaction() as session:
-            change = InputChange(session, name, now)
-            yield change
-            if not change.noted and session.new | session.dirty | session.deleted:
-                raise TrustQueryError("internal-fault", incident="change-without-event")
+        return recorded(self._transaction, lambda session: InputChange(session, name, now))
 
     def everyone(self) -> list[InputRow]:
         """All inputs, by name and version."""
@@ -96,6 +91,14 @@ class Inputs:
             )
             found = session.execute(chosen.where(InputRow.sha256.in_(list(hashes))))
             return [(row, document) for row, document in found]
+
+    def withdrawals(self) -> dict[tuple[str, int], bytes]:
+        """The signed decisions that ended approved inputs, by name and version, oldest first."""
+        with self._transaction() as session:
+            chosen = select(InputEventRow.name, InputEventRow.version, InputEventRow.envelope)
+            chosen = chosen.where(InputEventRow.action == "withdraw", InputEventRow.envelope != b"")
+            found = session.execute(chosen.order_by(InputEventRow.seq))
+            return {(name, version): bytes(envelope) for name, version, envelope in found}
 
     def content(self, sha256: str) -> bytes | None:
         """Canonical bytes of an input; None where they were deleted."""

@@ -12,19 +12,26 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
     "AccountRow",
+    "AdmissionRow",
     "AnswerRow",
     "ApplicationRow",
     "Base",
+    "CertificateRow",
     "Challenge",
+    "CriteriaRow",
     "DecisionRow",
     "DeputyRow",
     "DocumentRow",
+    "ErasureRow",
     "GrantRow",
     "InputContentRow",
     "InputEventRow",
     "InputRow",
     "Invitation",
+    "InviterRow",
+    "JoinRow",
     "LoginSession",
+    "NodeEventRow",
     "NodeRow",
     "PermitRow",
     "ProjectEventRow",
@@ -33,6 +40,8 @@ __all__ = [
     "QueryParameters",
     "QueryRow",
     "ReleaseEventRow",
+    "ReviewRow",
+    "ReviewVerdictRow",
     "StanceRow",
     "User",
 ]
@@ -229,6 +238,54 @@ class Invitation(Base):
     used: Mapped[int] = mapped_column(default=0)
 
 
+class InviterRow(Base):
+    """Who made an enrolment code, where they said so: an invitation's second half."""
+
+    __tablename__ = "inviters"
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64))
+
+
+class AdmissionRow(Base):
+    """One person's signed yes to one enrolment, or to going on after a clone was suspected."""
+
+    __tablename__ = "admissions"
+    about: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ods: Mapped[str] = mapped_column(String(8), index=True)
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[int]
+
+
+class CertificateRow(Base):
+    """A certificate that a node may present: the newest, and earlier ones of the same key until they end."""
+
+    __tablename__ = "node_certificates"
+    serial: Mapped[str] = mapped_column(String(40), primary_key=True)
+    ods: Mapped[str] = mapped_column(String(8), index=True)
+    expires: Mapped[int]
+
+
+class JoinRow(Base):
+    """How often a node has joined, as it last proved. ``incident``: hash of a suspicion, "" where there is none."""
+
+    __tablename__ = "node_joins"
+    ods: Mapped[str] = mapped_column(String(8), primary_key=True)
+    counter: Mapped[int]
+    incident: Mapped[str] = mapped_column(String(64), default="")
+
+
+class NodeEventRow(Base):
+    """One thing that happened to a node's membership, in words for people; never changed, never removed."""
+
+    __tablename__ = "node_events"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    ods: Mapped[str] = mapped_column(String(8), index=True)
+    at: Mapped[int]
+    action: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(Text)
+
+
 class DocumentRow(Base):
     """A signed document that the root holders issued; versions only go up."""
 
@@ -365,7 +422,7 @@ class ReleaseEventRow(Base):
         action: publish or withdraw.
         actor: who, in words that may be published.
         reason: in words; "" for a publication.
-        table: the result as JSON data, as it was published; "" for a withdrawal.
+        table: the result as JSON data, as it was published; "" for a withdrawal, and once a withdrawn one was erased.
     """
 
     __tablename__ = "release_events"
@@ -376,3 +433,63 @@ class ReleaseEventRow(Base):
     actor: Mapped[str] = mapped_column(String(200))
     reason: Mapped[str] = mapped_column(Text)
     table: Mapped[str] = mapped_column(Text)
+
+
+class ErasureRow(Base):
+    """That the figures of a query were erased by age: its result and every vector; never changed, never removed."""
+
+    __tablename__ = "erasures"
+    release_id: Mapped[str] = mapped_column(ForeignKey("queries.release_id"), primary_key=True)
+    at: Mapped[int]
+
+
+class CriteriaRow(Base):
+    """The record of what a result was disclosed under, as ``trustquery.outputs.criteria`` makes it; kept for ever.
+
+    Attributes:
+        record: the record as JSON; ``sha256`` is its hash.
+    """
+
+    __tablename__ = "criteria"
+    release_id: Mapped[str] = mapped_column(ForeignKey("queries.release_id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    record: Mapped[str] = mapped_column(Text)
+
+
+class ReviewRow(Base):
+    """That two output checkers look at a query's merged table; written with the query, before any trust is asked.
+
+    Attributes:
+        why: ``federation``, ``application`` or ``question``: what asks for it.
+        deadline: when its outcome is told, never sooner.
+        held: the merged result while it is in review, where no other row has it; b"" before and after.
+        outcome: approved or returned; "" before the deadline.
+        reasons: codes of ``trustquery.reviews.Reason`` with blanks between.
+        table_sha256: of the table that they were shown; "" before the deadline, and where it cannot be made.
+    """
+
+    __tablename__ = "reviews"
+    release_id: Mapped[str] = mapped_column(ForeignKey("queries.release_id"), primary_key=True)
+    why: Mapped[str] = mapped_column(String(16))
+    deadline: Mapped[int] = mapped_column(index=True)
+    held: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    outcome: Mapped[str] = mapped_column(String(16), default="")
+    reasons: Mapped[str] = mapped_column(Text, default="")
+    table_sha256: Mapped[str] = mapped_column(String(64), default="")
+
+
+class ReviewVerdictRow(Base):
+    """A signed verdict on a merged table, as it was handed in; never changed, never removed.
+
+    Attributes:
+        person: who is signed in; ``key`` of the account in use, which signed, hexadecimal.
+        envelope: a ``trustquery.reviews.Review``.
+    """
+
+    __tablename__ = "review_verdicts"
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    release_id: Mapped[str] = mapped_column(ForeignKey("reviews.release_id"), index=True)
+    person: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(64))
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[int]

@@ -1,11 +1,11 @@
-"""Users, sign-in challenges and sessions."""
+"""Users and sign-in challenges."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from coordinator.store.models import AccountRow, Challenge, GrantRow, LoginSession, User
@@ -101,23 +101,3 @@ class People:
                 return False
             session.delete(found)
             return found.user_name == user_name and found.expires > now
-
-    def open_session(self, token_hash: str, user_id: int, expires: int, now: int) -> None:
-        """Keep a session; expired ones go."""
-        with self._transaction() as session:
-            session.execute(delete(LoginSession).where(LoginSession.expires <= now))
-            session.add(LoginSession(token_hash=token_hash, user_id=user_id, expires=expires))
-
-    def by_token(self, token_hash: str, now: int) -> User | None:
-        """The enabled user whose session this is."""
-        with self._transaction() as session:
-            return session.scalar(
-                select(User)
-                .join(LoginSession, LoginSession.user_id == User.id)
-                .where(LoginSession.token_hash == token_hash, LoginSession.expires > now, User.disabled.is_(False))
-            )
-
-    def close_session(self, token_hash: str) -> None:
-        """End a session now."""
-        with self._transaction() as session:
-            session.execute(update(LoginSession).where(LoginSession.token_hash == token_hash).values(expires=0))

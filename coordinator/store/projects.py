@@ -6,10 +6,10 @@ without an entry in the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from coordinator.store.models import (
@@ -21,7 +21,8 @@ from coordinator.store.models import (
     ReleaseEventRow,
     StanceRow,
 )
-from trustquery.errors import TrustQueryError
+from coordinator.store.recording import recorded
+from trustquery.projects.life import ASKABLE
 
 __all__ = ["Change", "Projects"]
 
@@ -31,22 +32,18 @@ class Change:
 
     Attributes:
         now: when it happens, seconds since 1970 UTC.
+        noted: how many events it wrote into the record.
     """
 
     def __init__(self, session: Session, project: str, now: int) -> None:
         self.now = now
         self._session = session
         self._project = project
-        self._noted = 0
-
-    @property
-    def noted(self) -> bool:
-        """Whether the record has got an event of this change."""
-        return self._noted > 0
+        self.noted = 0
 
     def note(self, action: str, actor: str, text: str, *, public: bool = True) -> None:
         """Write an event into the record."""
-        self._noted += 1
+        self.noted += 1
         self._session.add(
             ProjectEventRow(project=self._project, at=self.now, action=action, actor=actor, text=text, public=public)
         )
@@ -100,28 +97,30 @@ class Projects:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
 
-    @contextmanager
-    def change(self, project: str, now: int) -> Iterator[Change]:
+    def change(self, project: str, now: int) -> AbstractContextManager[Change]:
         """Change one project: everything in the ``with`` happens, with its event, or nothing does.
 
         Raises:
             TrustQueryError: ``internal-fault``: the change wrote no event.
         """
-        with self._transaction() as session:
-            change = Change(session, project, now)
-            yield change
-            if not change.noted and session.new | session.dirty | session.deleted:
-                raise TrustQueryError("internal-fault", incident="change-without-event")
+        return recorded(self._transaction, lambda session: Change(session, project, now))
 
     def get(self, name: str) -> ProjectRow | None:
         """A project by name."""
         with self._transaction() as session:
             return session.get(ProjectRow, name)
 
-    def everyone(self) -> list[ProjectRow]:
-        """All projects by name."""
+    def everyone(self, *, apart_from: Collection[str] = ()) -> list[ProjectRow]:
+        """All projects by name, but those in these states."""
         with self._transaction() as session:
-            return list(session.scalars(select(ProjectRow).order_by(ProjectRow.name)))
+            chosen = select(ProjectRow).where(ProjectRow.state.not_in(apart_from))
+            return list(session.scalars(chosen.order_by(ProjectRow.name)))
+
+    def permits_in_use(self, hashes: Collection[str]) -> list[tuple[str, bytes]]:
+        """Hash and envelope of the permits in use that have one of these hashes."""
+        with self._transaction() as session:
+            chosen = select(ProjectRow.permit_hash, ProjectRow.permit).where(ProjectRow.permit_hash.in_(hashes))
+            return [(permit_hash, bytes(permit)) for permit_hash, permit in session.execute(chosen)]
 
     def applications(self, project: str | None = None) -> list[ApplicationRow]:
         """Applications by project and version, of one project or of all."""
@@ -129,11 +128,28 @@ class Projects:
             chosen = select(ApplicationRow).order_by(ApplicationRow.project, ApplicationRow.version)
             return list(session.scalars(chosen if project is None else chosen.where(ApplicationRow.project == project)))
 
-    def permits(self, project: str | None = None) -> list[PermitRow]:
-        """Permits by project and version, of one project or of all."""
+    def permits(self, project: str | None = None, *, states: Collection[str] | None = None) -> list[PermitRow]:
+        """Permits by project and version, of one project or of all, in any state or in one of these."""
         with self._transaction() as session:
             chosen = select(PermitRow).order_by(PermitRow.project, PermitRow.version)
+            if states is not None:
+                chosen = chosen.where(PermitRow.state.in_(states))
             return list(session.scalars(chosen if project is None else chosen.where(PermitRow.project == project)))
+
+    def askable_permits(self) -> list[bytes]:
+        """The newest permit, approved or in use, of each project that may be asked for, by project."""
+        newest = (
+            select(PermitRow.project, func.max(PermitRow.version).label("version"))
+            .join(ProjectRow, ProjectRow.name == PermitRow.project)
+            .where(ProjectRow.state.in_(ASKABLE), PermitRow.state.in_(("in-use", "approved")))
+            .group_by(PermitRow.project)
+            .subquery()
+        )
+        chosen = select(PermitRow.envelope).join(
+            newest, (newest.c.project == PermitRow.project) & (newest.c.version == PermitRow.version)
+        )
+        with self._transaction() as session:
+            return list(session.scalars(chosen.order_by(PermitRow.project)))
 
     def decisions(self, project: str) -> list[DecisionRow]:
         """What was decided about a project, oldest first."""

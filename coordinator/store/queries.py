@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
-from coordinator.store.models import AnswerRow, PublicTableRow, QueryParameters, QueryRow
+from coordinator.store.models import AnswerRow, ErasureRow, PublicTableRow, QueryParameters, QueryRow, ReviewRow
+from coordinator.store.witness_models import AnswerHeadRow
 
 __all__ = ["Queries"]
 
@@ -21,12 +22,20 @@ class Queries:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
 
-    def add(self, row: QueryRow, *, parameters: str = "", tables: Mapping[str, bytes] | None = None) -> bool:
+    def add(
+        self,
+        row: QueryRow,
+        *,
+        parameters: str = "",
+        tables: Mapping[str, bytes] | None = None,
+        review: ReviewRow | None = None,
+    ) -> bool:
         """Keep a new query; False when the release id was used before.
 
         Args:
             parameters: JSON, "" for none.
             tables: public tables that came with it, canonical bytes by hash.
+            review: where two output checkers are to look at what comes of it.
         """
         with self._transaction() as session:
             if session.get(QueryRow, row.release_id) is not None:
@@ -35,6 +44,8 @@ class Queries:
             session.flush()
             if parameters:
                 session.add(QueryParameters(release_id=row.release_id, parameters=parameters))
+            if review is not None:
+                session.add(review)
             for sha256, document in (tables or {}).items():
                 session.merge(PublicTableRow(sha256=sha256, document=document))
             return True
@@ -79,7 +90,8 @@ class Queries:
         with self._transaction() as session:
             latest = QueryRow.closed.desc(), QueryRow.release_id
             place = func.row_number().over(partition_by=QueryRow.query_hash, order_by=latest).label("place")
-            wanted = QueryRow.query_hash.in_(list(hashes)), QueryRow.state == state
+            # One whose figures were erased by age is not among them: there is nothing of it to read.
+            wanted = QueryRow.query_hash.in_(list(hashes)), QueryRow.state == state, QueryRow.result.is_not(None)
             ranked = select(QueryRow.release_id, place).where(*wanted).subquery()
             chosen = select(QueryRow).options(*_HEAVY).join(ranked, ranked.c.release_id == QueryRow.release_id)
             return list(session.scalars(chosen.where(ranked.c.place == 1).order_by(QueryRow.query_hash)))
@@ -90,11 +102,18 @@ class Queries:
             chosen = select(QueryRow.release_id, QueryRow.result).where(QueryRow.release_id.in_(list(release_ids)))
             return {found: bytes(result) for found, result in session.execute(chosen) if result is not None}
 
-    def in_states(self, states: Iterable[str]) -> list[QueryRow]:
-        """Queries in any of these states, oldest first."""
+    def named_in(self, states: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The nodes that each query in any of these states names, by release id, oldest first."""
         with self._transaction() as session:
-            chosen = select(QueryRow).where(QueryRow.state.in_(list(states))).order_by(QueryRow.created)
-            return list(session.scalars(chosen))
+            chosen = select(QueryRow.release_id, QueryRow.nodes).where(QueryRow.state.in_(list(states)))
+            found = session.execute(chosen.order_by(QueryRow.created, QueryRow.release_id))
+            return {release_id: frozenset(nodes.split(" ")) for release_id, nodes in found}
+
+    def due(self, states: Iterable[str], now: int) -> list[str]:
+        """Release ids of queries in any of these states whose time is up, oldest first."""
+        with self._transaction() as session:
+            chosen = select(QueryRow.release_id).where(QueryRow.state.in_(list(states)), QueryRow.closes_at <= now)
+            return list(session.scalars(chosen.order_by(QueryRow.created, QueryRow.release_id)))
 
     def move(
         self, release_id: str, *, before: Iterable[str], after: str, closed: int = 0, result: bytes | None = None
@@ -113,8 +132,36 @@ class Queries:
                 row.result = result
             return True
 
-    def add_answer(self, row: AnswerRow, *, in_time: Iterable[str]) -> bool:
+    def finish(
+        self, release_id: str, *, before: str, after: str, review: str, closed: int, result: bytes
+    ) -> str | None:
+        """Keep a merged result: where two output checkers are to look at it, in their review alone.
+
+        It is one transaction and leaves one state only, so that to finish twice cannot pass a review by.
+
+        Args:
+            after: the state where nobody reviews it; ``review`` where somebody does.
+            closed: the time, for ``after``.
+
+        Returns:
+            The state that it is in now; None when it was not in ``before``.
+        """
+        with self._transaction() as session:
+            row = session.get(QueryRow, release_id, with_for_update=True)
+            if row is None or row.state != before:
+                return None
+            asked = session.get(ReviewRow, release_id, with_for_update=True)
+            if asked is not None:
+                row.state, asked.held = review, result
+            else:
+                row.state, row.closed, row.result = after, closed, result
+            return row.state
+
+    def add_answer(self, row: AnswerRow, *, in_time: Iterable[str], head: bytes = b"") -> bool:
         """Keep a node's answer, marked late unless the query is in one of these states.
+
+        Args:
+            head: the cosigned ledger head beside it; b"" where none came.
 
         Returns:
             False when this node had answered before; the first answer stays.
@@ -124,7 +171,12 @@ class Queries:
             if query is None or session.get(AnswerRow, (row.release_id, row.node)) is not None:
                 return False
             row.late = query.state not in set(in_time)
+            if session.get(ErasureRow, row.release_id) is not None:
+                # Its time was up before it came: that it came is noted, and its figures are not kept.
+                row.vector = b""
             session.add(row)
+            if head:
+                session.add(AnswerHeadRow(release_id=row.release_id, node=row.node, note=head))
             return True
 
     def answers(self, release_id: str) -> list[AnswerRow]:

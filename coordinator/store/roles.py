@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from coordinator.store.models import (
@@ -30,7 +30,7 @@ class Standing:
     Attributes:
         given: roles that the person was given.
         deputises: persons that this one stands in for, also by way of others.
-        permits: project and its permit in use, of every project that has one.
+        permits: project and the hash of its permit in use, of every project that has one.
         drafts: project, applicant and answers of the newest application of every project that has no permit yet.
     """
 
@@ -38,7 +38,7 @@ class Standing:
     organisation: str
     given: frozenset[Held]
     deputises: frozenset[str]
-    permits: tuple[tuple[str, bytes], ...]
+    permits: tuple[tuple[str, str], ...]
     drafts: tuple[tuple[str, str, str], ...]
 
 
@@ -76,13 +76,13 @@ class Roles:
             drafts = select(ApplicationRow.project, ApplicationRow.applicant, ApplicationRow.answers).join(
                 newest, (newest.c.project == ApplicationRow.project) & (newest.c.version == ApplicationRow.version)
             )
-            permits = select(ProjectRow.name, ProjectRow.permit).order_by(ProjectRow.name)
+            permits = select(ProjectRow.name, ProjectRow.permit_hash).order_by(ProjectRow.name)
             return Standing(
                 person=account.person,
                 organisation=account.organisation,
                 given=_given(session, account.person),
                 deputises=_deputises(session, account.person),
-                permits=tuple((name, bytes(permit)) for name, permit in session.execute(permits)),
+                permits=tuple((name, permit_hash) for name, permit_hash in session.execute(permits)),
                 drafts=tuple((row[0], row[1], row[2]) for row in session.execute(drafts)),
             )
 
@@ -91,6 +91,11 @@ class Roles:
         with self._transaction() as session:
             chosen = select(User, AccountRow).join(AccountRow, AccountRow.user_id == User.id).order_by(User.name)
             return [(user, account) for user, account in session.execute(chosen)]
+
+    def person_of(self, user_id: int) -> str:
+        """Whose account it is, disabled or not; "" where there is none."""
+        with self._transaction() as session:
+            return session.scalar(select(AccountRow.person).where(AccountRow.user_id == user_id)) or ""
 
     def given(self, person: str) -> frozenset[Held]:
         """What a person was given."""
@@ -132,8 +137,7 @@ class Roles:
             user_id = session.scalar(select(User.id).where(User.name == name))
             if user_id is None:
                 return False
-            chosen = update(AccountRow).where(AccountRow.user_id == user_id)
-            session.execute(chosen.values(organisation=organisation))
+            session.get_one(AccountRow, user_id).organisation = organisation
             return True
 
     def deputise(self, deputy: str, principal: str) -> bool:
@@ -150,7 +154,7 @@ class Roles:
             row = session.get(DeputyRow, (deputy, principal))
             if row is None:
                 return False
-            session.execute(delete(DeputyRow).where(DeputyRow.deputy == deputy, DeputyRow.principal == principal))
+            session.delete(row)
             return True
 
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from coordinator.store import copying, schema
+from coordinator.store.admissions import Admissions
+from coordinator.store.audit import Audit, keep_log
+from coordinator.store.engine import is_sqlite, open_engine
+from coordinator.store.fleet import SharedFleet
 from coordinator.store.inputs import Inputs
-from coordinator.store.models import Base
+from coordinator.store.keeping import Keeping
+from coordinator.store.local_accounts import LocalAccounts
 from coordinator.store.nodes import Nodes
 from coordinator.store.people import People
 from coordinator.store.projects import Projects
 from coordinator.store.queries import Queries
+from coordinator.store.reviews import Reviews
 from coordinator.store.roles import Roles
+from coordinator.store.sessions import Sessions
+from coordinator.store.signals import Leader, Signals
+from coordinator.store.signins import SignIns
 from coordinator.store.uses import Uses
+from coordinator.store.witnessing import Witnessed
+from trustquery.errors import TrustQueryError
 
 __all__ = ["Store"]
-
-_SAFE_WAL = (3, 51, 3)
 
 
 class Store:
@@ -28,29 +39,86 @@ class Store:
 
     Args:
         url: a SQLAlchemy URL.
+        clock: whole seconds since 1970 UTC, for the days of the log's entries.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+    def __init__(self, url: str, clock: Callable[[], int] = lambda: int(time.time())) -> None:
+        self.url = url
+        self.sqlite = is_sqlite(url)
+        self._engine = open_engine(url)
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        keep_log(self._sessions, clock)
+        self.audit = Audit(self.transaction)
         self.people = People(self.transaction)
         self.roles = Roles(self.transaction)
+        self.sessions = Sessions(self.transaction)
+        self.local_accounts = LocalAccounts(self.transaction)
+        self.signins = SignIns(self.transaction)
         self.nodes = Nodes(self.transaction)
+        self.admissions = Admissions(self.transaction)
         self.projects = Projects(self.transaction)
         self.queries = Queries(self.transaction)
         self.uses = Uses(self.transaction)
         self.inputs = Inputs(self.transaction)
+        self.keeping = Keeping(self.transaction)
+        self.reviews = Reviews(self.transaction)
+        self.fleet = SharedFleet(self.transaction)
+        self.signals = Signals(self._engine)
+        self.leader = Leader(self._engine)
+        self.witnessed = Witnessed(self.transaction)
 
-    def create(self) -> None:
-        """Make the tables that are missing, and the indexes that a later version added to one."""
-        Base.metadata.create_all(self._engine)
-        for table in Base.metadata.sorted_tables:
-            for index in table.indexes:
-                index.create(self._engine, checkfirst=True)
+    def create(self) -> str:
+        """Bring the database to this version's schema, from nothing or from what is there.
+
+        Returns:
+            The version that it had: a migration's number, ``empty``, or ``unversioned`` from before there were any.
+
+        Raises:
+            TrustQueryError: ``config-store-newer``, ``config-store-unknown``, ``config-store-unreachable``.
+        """
+        with self._reached(), self._engine.begin() as connection:
+            found = schema.upgrade(connection)
         self.roles.adopt()
+        self.admissions.adopt()
+        return found
+
+    def require_current(self) -> None:
+        """Refuse a database of another version.
+
+        Raises:
+            TrustQueryError: ``config-store-older``, ``config-store-newer``, ``config-store-unreachable``.
+        """
+        with self._reached(), self._engine.begin() as connection:
+            schema.require_current(connection)
+
+    def copy_out(self, path: Path) -> dict[str, int]:
+        """Write a consistent copy of everything into a new SQLite file; see ``coordinator.store.copying``."""
+        return copying.copy_out(self._engine, path)
+
+    def copy_into(self, path: Path, now: int) -> dict[str, int]:
+        """Fill this database, which must be empty, from such a copy."""
+        return copying.copy_into(path, self._engine, now)
+
+    def version(self) -> str:
+        """The database's schema as it says; "none" where it says nothing.
+
+        Raises:
+            TrustQueryError: ``config-store-unreachable``.
+        """
+        with self._reached(), self._engine.begin() as connection:
+            return schema.found_version(connection) or "none"
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            # The driver's own words may hold the address and the user; the log has no need of them.
+            raise TrustQueryError("config-store-unreachable") from error
 
     def close(self) -> None:
         """Close every connection."""
+        self.leader.leave()
         self._engine.dispose()
 
     @contextmanager
@@ -58,34 +126,3 @@ class Store:
         """One transaction: committed at the end, rolled back on any exception."""
         with self._sessions.begin() as session:
             yield session
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False})
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    """Settings of one SQLite connection.
-
-    Write-ahead logging only where SQLite is free of the WAL-reset bug (pitfalls.md); Python's own may be older, and
-    then a rollback journal is the safe choice: slower by milliseconds a write, which this process does not notice.
-    """
-    connection.isolation_level = None  # the driver must not begin transactions by itself: `_begin` does
-    cursor = connection.cursor()
-    cursor.execute("SELECT sqlite_version()")
-    version = tuple(int(part) for part in cursor.fetchone()[0].split("."))
-    cursor.execute("PRAGMA journal_mode = WAL" if version >= _SAFE_WAL else "PRAGMA journal_mode = TRUNCATE")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 10000")
-    cursor.close()
-
-
-def _begin(connection: Any) -> None:
-    """Take the write lock at once: a transaction that first reads can then not lose its place to another."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

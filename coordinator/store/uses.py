@@ -13,7 +13,7 @@ from coordinator.store.models import AnswerRow, QueryRow, ReleaseEventRow
 
 __all__ = ["UseFilter", "Uses"]
 
-_FINISHED = ("closed", "expired", "cancelled")
+_FINISHED = ("closed", "expired", "cancelled", "returned")
 _LIGHT = (defer(QueryRow.result), defer(QueryRow.model))
 
 
@@ -24,7 +24,7 @@ class UseFilter:
     Attributes:
         trust: a node that was asked.
         since: closed at or after, seconds since 1970 UTC; ``until``: before.
-        outcome: released, refused, too-few or cancelled.
+        outcome: released, refused, too-few, returned or cancelled.
     """
 
     project: str = ""
@@ -153,6 +153,7 @@ def _outcome(outcome: str) -> ColumnElement[bool]:
     clauses = {
         "released": QueryRow.state == "closed",
         "cancelled": QueryRow.state == "cancelled",
+        "returned": QueryRow.state == "returned",
         "refused": and_(QueryRow.state == "expired", refused),
         "too-few": and_(QueryRow.state == "expired", not_(refused)),
     }

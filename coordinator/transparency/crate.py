@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coordinator.transparency.bag import bag
-from coordinator.transparency.log import Use
+from coordinator.transparency.log import OUTCOMES, Use
 from coordinator.transparency.register import Entry
 from trustquery.projects.register import rho_text, said
 
@@ -216,6 +216,9 @@ def _reviews(use: Use, approved: str) -> list[Node]:
     released = use.outcome == "released"
     outcome = "approved" if released else "nothing was released"
     status = _DONE if released else _FAILED
+    if use.review is not None:
+        looked = f"{use.review_words}. Each looked at the merged table alone first, until a planned deadline"
+        found.append(_assess("review", "DisclosureCheck", looked, day, "#output-checkers", status=status))
     found.append(_assess("disclosure", "DisclosureCheck", words + outcome, day, "#coordinator", status=status))
     return found
 
@@ -250,7 +253,8 @@ def use_crate(use: Use, entry: Entry, federation: str, home: str) -> bytes:
         "result": _ids(node["@id"] for node in outputs),
     }
     if use.outcome != "released":
-        run["error"] = use.columns["Trusts that did not, with reason"]
+        missing = use.columns["Trusts that did not, with reason"]
+        run["error"] = OUTCOMES[use.outcome] if use.outcome == "returned" else missing
     bagged: Node = {
         "@id": "#bagged",
         "@type": "UpdateAction",
@@ -321,6 +325,8 @@ def _agents(use: Use, federation: str, home: str) -> list[Node]:
     nodes = [
         {"@id": f"#node-{trust.node}", "@type": "Organization", "name": f"Trust {trust.node}"} for trust in use.trusts
     ]
+    name = f"Output checkers of federation {federation}"
+    checkers: list[Node] = [{"@id": "#output-checkers", "@type": "Organization", "name": name}] if use.review else []
     return [
         {
             "@id": "#coordinator",
@@ -333,6 +339,7 @@ def _agents(use: Use, federation: str, home: str) -> list[Node]:
         {"@id": "#committee", "@type": "Organization", "name": f"Data access committee of federation {federation}"},
         {"@id": "#query-language", "@type": "CreativeWork", "name": "TrustQuery query language and its checker"},
         {"@id": _SHA512, "@type": "DefinedTerm", "name": "sha-512 algorithm"},
+        *checkers,
         *nodes,
     ]
 

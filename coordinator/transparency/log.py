@@ -9,18 +9,21 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coordinator.queries import State
-from coordinator.store import AnswerRow, QueryRow, ReleaseEventRow, Store
+from coordinator.store import AnswerRow, QueryRow, ReleaseEventRow, ReviewRow, Store
 from coordinator.store.uses import UseFilter
 from trustquery.errors import TrustQueryError
 from trustquery.errors.catalogue import CATALOGUE
 from trustquery.identity import Answer, Intent, Permit
 from trustquery.language.parameters import Parameter, Parameters, read_parameters
+from trustquery.outputs.criteria import Criteria
+from trustquery.outputs.profiles import profile_rules
 from trustquery.privacy.budget import epsilon_of
 from trustquery.projects.register import iso_day, rho_text, said
+from trustquery.reviews.shown import REVIEWED_BY
 
 __all__ = ["LOG_COLUMNS", "OUTCOMES", "PAGE", "Page", "TrustUse", "Use", "month_of", "read_page", "read_uses"]
 
@@ -29,6 +32,7 @@ OUTCOMES = {
     "released": "A result was released",
     "refused": "Refused: no trust answered",
     "too-few": "No result: too few trusts answered",
+    "returned": "No result: two output checkers did not both approve it",
     "cancelled": "Cancelled by the person who asked",
 }
 LOG_COLUMNS = (
@@ -44,12 +48,14 @@ LOG_COLUMNS = (
     "Code (SQL)",
     "Parameters",
     "Outcome",
+    "Output review",
     "Trusts asked",
     "Trusts that answered",
     "Trusts that did not, with reason",
     "Privacy loss at each trust (rho)",
     "Privacy loss at each trust (epsilon at delta 1e-8)",
     "Result",
+    "Disclosure criteria",
     "Withdrawal",
 )
 
@@ -78,6 +84,10 @@ class Use:
         role: of the person who asked, in the project.
         published: the result as it was published, None where it is not shown.
         withdrawn: day and reason of the withdrawal, None without one.
+        criteria: the record of what the result was disclosed under, published or not, and its hash; None where there
+            is no result, and for results from before records were kept.
+        erased_on: day on which the figures were erased by age, "" while they are kept.
+        review: by output checkers, once it has an outcome; None where there was none.
     """
 
     row: QueryRow
@@ -90,6 +100,9 @@ class Use:
     published: dict[str, Any] | None
     published_on: str
     withdrawn: tuple[str, str] | None
+    criteria: dict[str, Any] | None = None
+    erased_on: str = ""
+    review: ReviewRow | None = None
 
     @property
     def date(self) -> str:
@@ -103,7 +116,40 @@ class Use:
             return "Withdrawn"
         if self.published is not None:
             return "Published"
-        return "Not published" if self.outcome == "released" else "None"
+        if self.outcome != "released":
+            return "None"
+        return f"Not published, and erased on {self.erased_on}" if self.erased_on else "Not published"
+
+    @property
+    def criteria_words(self) -> str:
+        """The profile that the result is shown under, who asked for it, who reviewed it, and the record's hash."""
+        if self.criteria is None:
+            return "Not recorded" if self.outcome == "released" else "None"
+        record = Criteria.model_validate_json(json.dumps(self.criteria["record"]))
+        shown = record.presentation
+        rules = profile_rules(shown.minimum_released_count, shown.rounding)
+        reviewed = ", ".join(record.reviewed_by) or "nobody recorded"
+        return (
+            f"Profile {shown.profile} ({rules}), asked by {', '.join(shown.asked_by)}; {record.mechanism}; "
+            f"reviewed by {reviewed}; SHA-256 {self.criteria['sha256']}"
+        )
+
+    @property
+    def review_words(self) -> str:
+        """Who looked at the merged table before it was shown, and what they said: roles, never names."""
+        if self.review is None:
+            return "None"
+        return "Two output checkers: approved" if self.review.outcome == "approved" else "Output checkers: not approved"
+
+    def _review_document(self) -> dict[str, Any] | None:
+        if self.review is None:
+            return None
+        # The hash of a table that is not public would only let somebody try whether a guess is it.
+        return {
+            "by": list(REVIEWED_BY),
+            "outcome": self.review.outcome,
+            "table_sha256": self.review.table_sha256 if self.published is not None else "",
+        }
 
     @property
     def _values(self) -> Parameters:
@@ -128,12 +174,14 @@ class Use:
             said(self.row.sql),
             "; ".join(f"{name} = {_shown(value)}" for name, value in sorted(self._values.items())) or "None",
             OUTCOMES[self.outcome],
+            self.review_words,
             "; ".join(trust.node for trust in self.trusts),
             "; ".join(answered) or "None",
             "; ".join(f"{trust.node} {', '.join((trust.word, *trust.reasons))}" for trust in others) or "None",
             "; ".join(f"{trust.node} {rho_text(trust.rho_nano)}" for trust in charged) or "0",
             "; ".join(f"{trust.node} {epsilon_of(trust.rho_nano)}" for trust in charged) or "0",
             self.result_words,
+            said(self.criteria_words),
             f"{self.withdrawn[0]}: {said(self.withdrawn[1])}" if self.withdrawn is not None else "None",
         )
         return dict(zip(LOG_COLUMNS, cells, strict=True))
@@ -164,9 +212,12 @@ class Use:
             ],
             "published": self.published is not None,
             "published_on": self.published_on,
+            "review": self._review_document(),
             "withdrawn": None
             if self.withdrawn is None
             else {"date": self.withdrawn[0], "reason": said(self.withdrawn[1])},
+            "criteria": self.criteria,
+            "erased_on": self.erased_on,
             "result": self.published,
         }
 
@@ -222,14 +273,31 @@ def read_uses(store: Store, rows: Iterable[QueryRow]) -> tuple[Use, ...]:
     """Rows with everything that belongs to them, in the same order."""
     kept = list(rows)
     names = [row.release_id for row in kept]
-    answers, events = store.uses.answers(names), store.uses.events(names)
+    answers, events, reviews = store.uses.answers(names), store.uses.events(names), store.reviews.of(names)
+    criteria, erased = store.keeping.criteria(names), store.keeping.erased(names)
     return tuple(
-        _use(row, answers[row.release_id], events[row.release_id], json.loads(store.queries.parameters(row.release_id)))
-        for row in kept
+        replace(
+            _use(
+                row,
+                answers[row.release_id],
+                events[row.release_id],
+                json.loads(store.queries.parameters(row.release_id)),
+                reviews.get(row.release_id),
+            ),
+            criteria=None if found is None else {"record": json.loads(found.record), "sha256": found.sha256},
+            erased_on="" if (at := erased.get(row.release_id)) is None else iso_day(at),
+        )
+        for row, found in zip(kept, map(criteria.get, names), strict=True)
     )
 
 
-def _use(row: QueryRow, answers: list[AnswerRow], events: list[ReleaseEventRow], parameters: dict[str, Any]) -> Use:
+def _use(
+    row: QueryRow,
+    answers: list[AnswerRow],
+    events: list[ReleaseEventRow],
+    parameters: dict[str, Any],
+    review: ReviewRow | None,
+) -> Use:
     permit = Permit.read(row.permit)
     intent = Intent.read(row.intent)
     member = permit.member(intent.key_id)
@@ -248,12 +316,15 @@ def _use(row: QueryRow, answers: list[AnswerRow], events: list[ReleaseEventRow],
         published=json.loads(published.table) if shown and published is not None else None,
         published_on=iso_day(published.at) if published is not None else "",
         withdrawn=(iso_day(withdrawn.at), withdrawn.reason) if withdrawn is not None else None,
+        review=review if review is not None and review.outcome else None,
     )
 
 
 def _outcome(row: QueryRow, answers: list[AnswerRow]) -> str:
     if row.state == State.CLOSED:
         return "released"
+    if row.state == State.RETURNED:
+        return "returned"
     if row.state == State.CANCELLED:
         return "cancelled"
     in_time = {answer.status for answer in answers if not answer.late}

@@ -11,6 +11,7 @@ from typing import Any
 from coordinator.services import Base
 from coordinator.store.uses import UseFilter
 from coordinator.transparency.crate import register_crate, use_crate
+from coordinator.transparency.inputs import INPUT_COLUMNS, InputEntry, inputs_document, read_inputs
 from coordinator.transparency.log import LOG_COLUMNS, Page, Use, read_page, read_uses
 from coordinator.transparency.promise import Numbers, read_numbers
 from coordinator.transparency.register import Entry, read_entries, register_document
@@ -40,6 +41,8 @@ class Public:
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._entries: tuple[Entry, ...] = ()
+        self._inputs: tuple[InputEntry, ...] = ()
+        self._words: dict[str, tuple[str, str]] = {}
         self._numbers: Numbers | None = None
 
     @property
@@ -57,6 +60,7 @@ class Public:
             if self._numbers is None or time.monotonic() - self._read_at >= self._keep:
                 now = self._clock()
                 self._entries = read_entries(self.base, now)
+                self._inputs = read_inputs(self.base, {entry.project for entry in self._entries}, self._words)
                 self._numbers = read_numbers(
                     self.base.store, self._entries, self.base.catalogues, self._profile_hashes, now
                 )
@@ -97,6 +101,19 @@ class Public:
     def register_csv(self) -> str:
         """The register as CSV."""
         return write_sheet(COLUMNS, [entry.columns for entry in self.entries()])
+
+    def inputs(self) -> tuple[InputEntry, ...]:
+        """Every input that was ever approved."""
+        self._snapshot()
+        return self._inputs
+
+    def inputs_csv(self) -> str:
+        """The inputs as CSV."""
+        return write_sheet(INPUT_COLUMNS, [entry.columns for entry in self.inputs()])
+
+    def inputs_data(self) -> dict[str, Any]:
+        """The inputs as JSON data."""
+        return inputs_document(self.federation, self.inputs(), self._clock())
 
     def page(self, wanted: UseFilter, number: int | None) -> Page:
         """A page of the log.

@@ -189,5 +189,6 @@ def register_document(base: Base, entries: Iterable[Entry], now: int) -> dict[st
         "columns": list(COLUMNS),
         "hdr_uk_columns": [{"name": name, "mandatory": name in MANDATORY} for name in HDR_UK],
         "entries": [entry.document() for entry in entries],
+        "roots": [data.decode("ascii") for data in base.rosters.chain],
         "rosters": [row.envelope.decode("ascii") for row in rosters],
     }

@@ -1,4 +1,4 @@
-"""What every public page tells the browser: run nothing, load nothing from elsewhere, be in nobody's frame."""
+"""What every page tells the browser: run nothing, load nothing from elsewhere, be in nobody's frame."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ HEADERS = {
 
 
 class PublicHeaders:
-    """Puts ``HEADERS`` on whatever is answered under a path, errors included."""
+    """Puts ``HEADERS`` on whatever is answered under these paths, errors included."""
 
-    def __init__(self, app: ASGIApp, prefix: str = "/public") -> None:
+    def __init__(self, app: ASGIApp, prefixes: tuple[str, ...] = ("/public", "/signin", "/local")) -> None:
         self._app = app
-        self._prefix = prefix
+        self._prefixes = prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
 

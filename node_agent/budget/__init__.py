@@ -4,6 +4,7 @@ from node_agent.budget.book import Book, BookReader, Mark, Pin, Waiting
 from node_agent.budget.decisions import Charged, Decided, DecisionReader
 from node_agent.budget.ledger import SqliteLedger
 from node_agent.budget.port import (
+    REPEAT_SECONDS,
     SHARED,
     WINDOW_DAYS,
     Ledger,
@@ -19,6 +20,7 @@ from node_agent.budget.port import (
 from node_agent.budget.states import VALID_TRANSITIONS, State
 
 __all__ = [
+    "REPEAT_SECONDS",
     "SHARED",
     "VALID_TRANSITIONS",
     "WINDOW_DAYS",

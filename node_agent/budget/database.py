@@ -6,12 +6,13 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from node_agent.budget.filesystem import check_filesystem
 from node_agent.budget.schema import DDL, MIGRATIONS, SCHEMA_VERSION
 from trustquery.errors import TrustQueryError
 
@@ -20,6 +21,9 @@ __all__ = ["SQLITE_NEEDED", "Database", "check_sqlite", "is_in_use"]
 SQLITE_NEEDED = (3, 51, 3)
 """Earlier versions can corrupt a database in WAL mode."""
 _BUSY_MS = 10_000
+_ALWAYS = {"trusted_schema": 0, "cell_size_check": 1, "foreign_keys": 1}
+_DURABLE: dict[str, int | str] = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+"""With write-ahead logging and 2, FULL, every commit is synced before it returns; what is deleted is overwritten."""
 
 
 def check_sqlite(found: str | None = None) -> None:
@@ -60,30 +64,38 @@ class Database:
 
     def _open(self, path: Path, write: bool, check: bool) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
+        connection: apsw.Connection | None = None
         try:
             connection = apsw.Connection(str(path), flags=flags)
             connection.set_busy_timeout(_BUSY_MS)
-            connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON")
+            _settle(connection, _ALWAYS)
             if write:
                 path.chmod(0o600)
-                connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+                _settle(connection, _DURABLE)
             version = self._value(connection, "PRAGMA user_version")
             if write and version in (0, *MIGRATIONS):
                 _make(connection, version)
                 _sync_folder(path.parent)
+            elif version > SCHEMA_VERSION:
+                raise TrustQueryError("ledger-newer", found=str(version), needed=str(SCHEMA_VERSION))
             elif version not in (SCHEMA_VERSION, *MIGRATIONS):
                 raise TrustQueryError("ledger-corrupt", seq=0)
             self.version = self._value(connection, "PRAGMA user_version")
             if (write or check) and self._value(connection, "PRAGMA integrity_check") != "ok":
                 raise TrustQueryError("ledger-corrupt", seq=0)
         except apsw.CantOpenError as error:
+            _abandon(connection)
             raise TrustQueryError("config-missing", path=path, instead="the ledger is made by `tq-node run`") from error
         except apsw.Error as error:
             # A reader's problem is not the writer's: only a damaged file is called corrupt.
+            _abandon(connection)
             damaged = isinstance(error, apsw.CorruptError | apsw.NotADBError)
             raise (
                 TrustQueryError("ledger-corrupt", seq=0) if damaged else TrustQueryError("ledger-unwritable")
             ) from error
+        except TrustQueryError:
+            _abandon(connection)
+            raise
         return connection
 
     @staticmethod
@@ -95,13 +107,16 @@ class Database:
         """All rows of a query.
 
         Raises:
-            TrustQueryError: ``ledger-unwritable`` when the file cannot be read either.
+            TrustQueryError: ``ledger-unwritable`` when the file cannot be read either; ``ledger-corrupt``.
         """
         with self.lock:
             if self.failed:
                 raise TrustQueryError("ledger-unwritable")
             try:
                 return [tuple(row) for row in self.connection.execute(sql, bindings)]
+            except UnicodeDecodeError as error:
+                # A text that is none: the page says so of itself, and SQLite does not look into it.
+                raise TrustQueryError("ledger-corrupt", seq=0) from error
             except apsw.Error as error:
                 self.failed = True
                 raise TrustQueryError("ledger-unwritable") from error
@@ -160,14 +175,30 @@ class Database:
                 self.failed = True
                 raise
 
+    def empty_journal(self) -> None:
+        """Write the journal back and cut it to nothing, so that it holds no copy of what was deleted.
+
+        Where somebody reads beside this process it waits for nobody, because answers wait for it: the next time, or
+        closing the file, does it then.
+
+        Raises:
+            TrustQueryError: ``ledger-unwritable``.
+        """
+        with self.lock:
+            self.connection.set_busy_timeout(0)
+            try:
+                self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self.connection.set_busy_timeout(_BUSY_MS)
+
     def close(self) -> None:
         """Close the file and give up the writer's lock."""
         with self.lock:
             if self.failed:
-                # Closing would checkpoint, and so write and sync again what may not be on the disk.
-                self.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            with contextlib.suppress(apsw.Error):
-                self.connection.close()
+                _abandon(self.connection)
+            else:
+                with contextlib.suppress(apsw.Error):
+                    self.connection.close()
             self._release()
 
     def _release(self) -> None:
@@ -191,6 +222,27 @@ def is_in_use(path: Path) -> bool:
     return False
 
 
+def _abandon(connection: apsw.Connection | None) -> None:
+    """Close without a checkpoint, which would write and sync again what may not be on the disk."""
+    if connection is not None:
+        with contextlib.suppress(apsw.Error):
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close()
+
+
+def _settle(connection: apsw.Connection, settings: Mapping[str, int | str]) -> None:
+    """Change settings, each in a call of its own, and read them back: SQLite ignores what it cannot do.
+
+    Raises:
+        TrustQueryError: ``ledger-unsafe``.
+    """
+    for name, wanted in settings.items():
+        connection.pragma(name, wanted)
+        found = connection.pragma(name)
+        if found != wanted:
+            raise TrustQueryError("ledger-unsafe", setting=name, found=found, needed=wanted)
+
+
 def _make(connection: apsw.Connection, version: int) -> None:
     """Make the tables, or bring an older file up to date, in one durable transaction.
 
@@ -207,6 +259,7 @@ def _make(connection: apsw.Connection, version: int) -> None:
 
 def _writer_lock(path: Path) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_filesystem(path.parent.resolve())
     handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,14 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node_agent.budget.alarms import Alarm, AlarmReader
+from node_agent.budget.cosigned import CosignedReader
 from node_agent.budget.database import Database
 from node_agent.budget.decisions import DAY, Charged, Decided, DecisionReader
 from node_agent.budget.entries import last_time
 from node_agent.budget.states import State
+from node_agent.budget.verify import FIRST_WITH_ERASURES
 from node_agent.budget.verify_book import FIRST_WITH_A_BOOK
 from trustquery.log import Leaf
 
-__all__ = ["Happened", "HistoryReader", "Passed", "history"]
+__all__ = ["Happened", "HistoryReader", "Kept", "Passed", "history"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,15 @@ class Happened:
     about: str
     first: int
     last: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How many answers are kept, how many were erased, and the last day of that, since 1970 UTC; 0 for none."""
+
+    answers: int
+    erased: int
+    last_day: int
 
 
 class HistoryReader:
@@ -108,6 +120,27 @@ class HistoryReader:
         if after[0] == seq and place < len(self._points):
             return after[1], after[1]
         return (self._points[place - 1][1] if place else 0), after[1]
+
+    def kept(self) -> Kept:
+        """What there is of answers that have ended, sent or withheld."""
+        ended = "SELECT count(*) FROM release WHERE state IN ('SENT', 'WITHHELD')"
+        found = self._db.rows(ended)[0][0]
+        if self._db.version < FIRST_WITH_ERASURES:
+            return Kept(int(found), 0, 0)
+        erased, day = self._db.rows("SELECT count(*), coalesce(max(day), 0) FROM erased")[0]
+        return Kept(int(found) - int(erased), int(erased), int(day))
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What the coordinator sent that no honest one sends, oldest first."""
+        return AlarmReader(self._db).all()
+
+    def frozen(self) -> bool:
+        """Whether witnesses have cosigned another life of this ledger, and nobody has settled it."""
+        return CosignedReader(self._db).frozen() is not None
+
+    def cosigned(self) -> bytes:
+        """The newest head with its quorum's cosignatures; b"" for none."""
+        return CosignedReader(self._db).newest()
 
     def versions(self) -> Mapping[str, tuple[str, int]]:
         """Hash to kind and version, of every policy and list of people that was ever in force."""

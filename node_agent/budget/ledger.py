@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from node_agent.budget.alarms import Alarms
 from node_agent.budget.book import Book
+from node_agent.budget.cosigned import KeptHeads, keep_cosigned, keep_pair
 from node_agent.budget.decisions import Decided, Decisions
 from node_agent.budget.entries import Transaction
-from node_agent.budget.port import SHARED, Release, Reservation, ScopeLimit
+from node_agent.budget.exhausting import exhaust, settle
+from node_agent.budget.port import REPEAT_SECONDS, SHARED, Release, Reservation, ScopeLimit
 from node_agent.budget.reader import DAY, LedgerReader
 from node_agent.budget.states import VALID_TRANSITIONS, State
 from trustquery.errors import TrustQueryError
+from trustquery.identity import new_secret
 from trustquery.log.leaf import Kind
 
 __all__ = ["SqliteLedger"]
 
+_AMOUNTS_END = 2**63
+"""What a column of the file can hold ends before it."""
 _DOCUMENTS: dict[str, Kind] = {
     "roster": "roster",
     "permit": "permit",
     "acceptance": "acceptance",
     "optouts": "optouts",
+    "root": "root",
+    "revocations": "revocations",
 }
 
 
@@ -35,6 +44,7 @@ class SqliteLedger(LedgerReader):
 
     Attributes:
         book: what governance decided.
+        kept_heads: what this node cosigned for other logs.
 
     Raises:
         TrustQueryError: ``config-sqlite-version``, ``ledger-corrupt``, ``ledger-locked``, ``ledger-unwritable``.
@@ -44,6 +54,8 @@ class SqliteLedger(LedgerReader):
         super().__init__(path, write=True)
         self.book = Book(self._entries)
         self._decisions = Decisions(self._entries)
+        self._alarms = Alarms(self._entries)
+        self.kept_heads = KeptHeads(self._entries)
 
     def record(self, decided: Decided, now: int) -> None:
         """Keep the input of a decision of the policy, durably.
@@ -57,8 +69,10 @@ class SqliteLedger(LedgerReader):
         """Check every cap and charge, in one transaction; the flag says whether this call made the release.
 
         Raises:
-            TrustQueryError: ``budget-exhausted`` naming the scope, ``node-release-conflict``, ``ledger-unwritable``.
+            TrustQueryError: ``budget-exhausted`` naming the scope, ``budget-charge-mismatch`` for an amount that is
+                none, ``node-release-conflict``, ``ledger-unwritable``.
         """
+        _check_amounts(reservation)
         with self._entries.writing(now) as transaction:
             known = self.find(reservation.release_id)
             if known is not None:
@@ -68,7 +82,7 @@ class SqliteLedger(LedgerReader):
             day = transaction.now // DAY
             charged = [item for item in reservation.scopes if self._owes(reservation, item)]
             for item in charged:
-                self._check_cap(item, reservation, transaction.now)
+                self._check_cap(item, reservation, now)
             kind: Kind = "stored" if reservation.stored else "reserved"
             leaf = transaction.append(kind, **_charge_fields(transaction, reservation, charged))
             _insert_release(transaction, reservation, day, leaf.seq)
@@ -88,8 +102,12 @@ class SqliteLedger(LedgerReader):
             return self.found(reservation.release_id), True
 
     def start(self, release_id: str, now: int) -> None:
-        """RESERVED → STARTED: from here the charge is never given back."""
-        self._move(release_id, State.STARTED, "started", now)
+        """RESERVED → STARTED: from here the charge is never given back. A stored answer never starts."""
+        with self._entries.writing(now) as transaction:
+            release = self._step(transaction, release_id, State.STARTED)
+            if release.stored:
+                raise TrustQueryError("ledger-state", found="a stored answer", wanted=State.STARTED)
+            transaction.append("started", **_about(release))
 
     def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int, *, held: bool = False) -> None:
         """STARTED (or RESERVED, for a stored answer) → COMMITTED with the exact bytes to send; → HELD for a review."""
@@ -167,6 +185,33 @@ class SqliteLedger(LedgerReader):
             kept = self.outbox(release_id)
         return content if kept is None else kept
 
+    def erase(self, days: int, now: int, *, most: int = 20) -> tuple[str, ...]:
+        """Erase the bytes and vectors of answers that are older than ``days`` days and can be sent no more.
+
+        In one transaction with their entries, so that a crash leaves each of them whole or erased.
+        """
+        with self._db.lock:
+            now = self.time(now)
+            due = self._db.rows(
+                "SELECT release_id, question FROM release WHERE state IN ('SENT', 'WITHHELD') AND day <= ?"
+                " AND not_after < ? AND release_id NOT IN (SELECT release_id FROM erased)"
+                " ORDER BY reserved_seq LIMIT ?",
+                (now // DAY - days, now - REPEAT_SECONDS, most),
+            )
+            if not due:
+                return ()
+            with self._entries.writing(now) as transaction:
+                for release_id, question in due:
+                    leaf = transaction.append("erased", **_about(self.found(release_id)))
+                    transaction.run("DELETE FROM outbox WHERE release_id = ?", (release_id,))
+                    transaction.run("DELETE FROM stored_answer WHERE release_id = ?", (release_id,))
+                    transaction.run(
+                        "INSERT INTO erased (release_id, question, day, seq) VALUES (?, ?, ?, ?)",
+                        (release_id, question, now // DAY, leaf.seq),
+                    )
+            self._db.empty_journal()
+        return tuple(release_id for release_id, _ in due)
+
     def recover(self, now: int) -> tuple[Release, ...]:
         """What a restart does first: RESERVED → EXPIRED, STARTED → DEAD. Returns the releases so ended."""
         with self._db.lock:
@@ -179,6 +224,38 @@ class SqliteLedger(LedgerReader):
         """Enter a refusal in the log."""
         with self._entries.writing(now) as transaction:
             transaction.append("refused", release_id=release_id, intent_hash=intent_hash, policy_hash=policy_hash)
+
+    def note_alarm(self, code: str, place: str, data: bytes, now: int, *, once: bool) -> None:
+        """Enter in the log that the coordinator sent what no honest one sends."""
+        self._alarms.note(code, place, data, now, once=once)
+
+    def note_opened(self, now: int) -> None:
+        """Enter that this process begins to show its head to witnesses: a head that no other copy ever has."""
+        with self._entries.writing(now) as transaction:
+            transaction.append("opened", facts_commitment=new_secret(32).hex())
+
+    def keep_cosigned(self, size: int, note: bytes, now: int) -> None:
+        """Keep a head with the cosignatures of its quorum."""
+        with self._entries.writing(now) as transaction:
+            keep_cosigned(transaction, size, note)
+
+    def freeze(self, ours: bytes, theirs: bytes, now: int) -> None:
+        """Note for good that another life of this ledger was cosigned: both heads are the proof."""
+        with self._entries.writing(now) as transaction:
+            keep_pair(transaction, "frozen", ours, theirs)
+        self.note_alarm("ledger-frozen", "ledger", theirs, now, once=True)
+
+    def repair(self, theirs: bytes, order: str, scopes: Sequence[ScopeLimit], now: int) -> None:
+        """Settle a head that froze this ledger, as two people ordered.
+
+        Args:
+            order: hash of what they signed.
+            scopes: whose budget is exhausted, because entries were lost; none where none were.
+        """
+        with self._entries.writing(now) as transaction:
+            left = [(item, self.spent(item.scope, item.subject, transaction.now)) for item in scopes]
+            exhaust(transaction, left, order)
+            settle(transaction, theirs, order)
 
     def note_refresh(self, data_version: int, now: int) -> None:
         """Enter a new data version in the log, once."""
@@ -195,7 +272,7 @@ class SqliteLedger(LedgerReader):
                 )
 
     def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
-        """Note the version of a roster, permit, acceptance or a data version's opt-outs; a new one becomes an entry.
+        """Note the version of a federation's document, an acceptance or the opt-outs of a data version, once.
 
         Policies are in the book.
 
@@ -215,6 +292,10 @@ class SqliteLedger(LedgerReader):
                     " ON CONFLICT (kind, name) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256",
                     (kind, name, version, sha256),
                 )
+
+    def seen(self, kind: str, name: str) -> tuple[int, str] | None:
+        """The newest version seen of a document and its hash, or None."""
+        return self.book.seen(kind, name)
 
     # -- inside a transaction ------------------------------------------------------------------------------------
 
@@ -249,6 +330,12 @@ class SqliteLedger(LedgerReader):
             release = self._step(transaction, release_id, wanted)
             if kind is not None:
                 transaction.append(kind, **_about(release))
+
+
+def _check_amounts(item: Reservation) -> None:
+    # A negative amount would pass every cap and pay the budget back; a float would round.
+    if any(type(amount) is not int or not 0 <= amount < _AMOUNTS_END for amount in (item.rho_nano, item.delta_atto)):
+        raise TrustQueryError("budget-charge-mismatch")
 
 
 def _about(release: Release) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from node_agent.budget.states import State
 from trustquery.log import Checkpoint
 
 __all__ = [
+    "REPEAT_SECONDS",
     "SHARED",
     "WINDOW_DAYS",
     "Ledger",
@@ -36,6 +37,9 @@ WINDOW_DAYS: Mapping[ScopeName, int] = {
 the calendar's; profiles have a quarter."""
 SHARED: frozenset[ScopeName] = frozenset({"node-wide", "dataset", "profiles"})
 """Scopes that an identical question is never charged to again: its answer costs the trust's patients nothing more."""
+
+REPEAT_SECONDS = 7 * 86_400
+"""How long after its intent ended an unacknowledged answer is still repeated; its bytes are kept at least so long."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,10 @@ class Ledger(Protocol):
         """Whether the release's bytes were ever handed to the stream."""
         ...
 
+    def is_settled(self, release_id: str) -> bool:
+        """Whether the coordinator has said that it holds the release's bytes, or they were erased here since."""
+        ...
+
     def unsent(self) -> tuple[Release, ...]:
         """Releases whose bytes, an answer or a no-answer, were never handed to the stream."""
         ...
@@ -216,6 +224,20 @@ class Ledger(Protocol):
 
     def stored_vector(self, question: str) -> bytes | None:
         """The vector once released for an identical question, or None."""
+        ...
+
+    def erase(self, days: int, now: int, *, most: int = 20) -> tuple[str, ...]:
+        """Erase the bytes and vectors of answers that are older than ``days`` days and can be sent no more.
+
+        Nothing is refunded, and no release is answered again: hash, charge and entries stay.
+
+        Returns:
+            Ids of the releases, oldest first, at most ``most`` of them; empty when none is due.
+        """
+        ...
+
+    def erased_day(self, question: str) -> int | None:
+        """Last day, since 1970 UTC, on which a vector of an identical question was erased; None when none was."""
         ...
 
     def spent(self, scope: ScopeName, subject: str, now: int) -> Spent:
@@ -238,12 +260,51 @@ class Ledger(Protocol):
         """Enter a refusal in the log."""
         ...
 
+    def note_alarm(self, code: str, place: str, data: bytes, now: int, *, once: bool) -> None:
+        """Enter in the log that the coordinator sent what no honest one sends.
+
+        Args:
+            code: why it was refused.
+            place: which document or which part of a frame.
+            data: what was refused; its hash is kept.
+            once: whether the same bytes, refused for the same reason, are one event however often they come.
+        """
+        ...
+
+    def note_opened(self, now: int) -> None:
+        """Enter that this process begins to show its head to witnesses: a head that no other copy ever has."""
+        ...
+
+    def last_seq(self, release_id: str) -> int:
+        """Number of the newest entry about a release; 0 where there is none."""
+        ...
+
+    def keep_cosigned(self, size: int, note: bytes, now: int) -> None:
+        """Keep a head with the cosignatures of its quorum."""
+        ...
+
+    def cosigned_over(self, seq: int) -> bytes:
+        """The smallest kept head that holds the entry with this number, with its cosignatures; b"" for none."""
+        ...
+
+    def freeze(self, ours: bytes, theirs: bytes, now: int) -> None:
+        """Note for good that another life of this ledger was cosigned: both heads are the proof."""
+        ...
+
+    def frozen(self) -> tuple[bytes, bytes] | None:
+        """The two heads that froze it first, ours and theirs; None where it is not frozen."""
+        ...
+
     def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
         """Note the version of a signed document; a new one becomes an entry.
 
         Raises:
             TrustQueryError: ``policy-document-stale``: older than one already seen, or another text of that version.
         """
+        ...
+
+    def seen(self, kind: str, name: str) -> tuple[int, str] | None:
+        """The newest version seen of a document and its hash, or None."""
         ...
 
     def time(self, now: int) -> int:
@@ -256,6 +317,14 @@ class Ledger(Protocol):
 
     def head(self, origin: str, size: int) -> Checkpoint:
         """The checkpoint over the first ``size`` entries."""
+        ...
+
+    def root(self, size: int) -> bytes:
+        """The root over the first ``size`` entries."""
+        ...
+
+    def proof(self, old: int, size: int) -> tuple[bytes, ...]:
+        """Proof that the first ``size`` entries extend the first ``old``."""
         ...
 
 

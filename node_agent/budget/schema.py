@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = ["DDL", "MIGRATIONS", "SCHEMA_VERSION"]
 
-SCHEMA_VERSION = 3
-"""2: the scope ``profiles``. 3: what governance decided, and the input of every decision of the policy. A program that
-knows only an older version would not see them, so it must not open the file."""
+SCHEMA_VERSION = 6
+"""2: the scope ``profiles``. 3: what governance decided, and the input of every decision of the policy. 4: which
+answers were erased. 5: alarms. 6: what witnesses cosigned, what this node cosigned for others, and whether it is
+frozen. A program that knows only an older version would not see
+them, so it must not open the file."""
 
 MIGRATIONS = {
     1: """
@@ -57,6 +59,74 @@ INSERT INTO governed (kind, name, version, sha256, signed_under, seq)
   JOIN leaf ON leaf.kind = 'policy' AND CAST(leaf.payload AS TEXT) LIKE '%"intent_hash":"' || seen.sha256 || '"%'
   WHERE seen.kind = 'policy' GROUP BY seen.kind, seen.name;
 PRAGMA user_version = 3;
+""",
+    3: """
+CREATE TABLE erased (
+  release_id TEXT PRIMARY KEY REFERENCES release (release_id),
+  question TEXT NOT NULL,
+  day INTEGER NOT NULL,
+  seq INTEGER NOT NULL REFERENCES leaf (seq)
+) STRICT;
+CREATE INDEX erased_question ON erased (question);
+PRAGMA user_version = 4;
+""",
+    4: """
+CREATE TABLE alarm (
+  seq INTEGER PRIMARY KEY REFERENCES leaf (seq),
+  code TEXT NOT NULL,
+  place TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  more INTEGER NOT NULL
+) STRICT;
+CREATE INDEX alarm_sha256 ON alarm (sha256);
+CREATE INDEX alarm_at ON alarm (at);
+PRAGMA user_version = 5;
+""",
+    5: """
+CREATE TABLE cosigned (
+  size INTEGER PRIMARY KEY,
+  note BLOB NOT NULL,
+  sha256 TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE frozen (
+  sha256 TEXT PRIMARY KEY,
+  ours BLOB NOT NULL,
+  theirs BLOB NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE repaired (
+  seq INTEGER PRIMARY KEY REFERENCES leaf (seq),
+  theirs_sha256 TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE exhausted (
+  seq INTEGER PRIMARY KEY REFERENCES leaf (seq),
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  rho_nano INTEGER NOT NULL,
+  delta_atto INTEGER NOT NULL,
+  day INTEGER NOT NULL
+) STRICT;
+CREATE INDEX exhausted_sum ON exhausted (scope, subject);
+
+CREATE TABLE witness_head (
+  origin TEXT NOT NULL,
+  log_key TEXT NOT NULL,
+  note BLOB NOT NULL,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (origin, log_key)
+) STRICT;
+
+CREATE TABLE witness_fork (
+  sha256 TEXT PRIMARY KEY,
+  ours BLOB NOT NULL,
+  theirs BLOB NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+PRAGMA user_version = 6;
 """,
 }
 """By a file's version: what makes it the next version. No entry is ever rewritten."""

@@ -7,12 +7,18 @@ from collections import defaultdict
 
 from node_agent.budget.database import Database
 from node_agent.budget.states import State
+from node_agent.budget.verify_alarms import check_alarms
 from node_agent.budget.verify_book import GOVERNING, check_book
+from node_agent.budget.verify_cosigned import check_cosigned
+from node_agent.budget.verify_exhausted import check_exhausted
 from trustquery.errors import TrustQueryError
 from trustquery.log import FIRST_PREV_HASH, Leaf, Tree, commitment
 from trustquery.log.tree import leaf_hash
 
-__all__ = ["verify"]
+__all__ = ["FIRST_WITH_ERASURES", "verify"]
+
+FIRST_WITH_ERASURES = 4
+"""The first version of the tables that says which answers were erased."""
 
 _STATES: dict[tuple[str, ...], frozenset[State]] = {
     ("reserved",): frozenset({State.RESERVED}),
@@ -25,6 +31,10 @@ _STATES: dict[tuple[str, ...], frozenset[State]] = {
     ("stored", "committed"): frozenset({State.COMMITTED, State.HELD, State.WITNESSED, State.SENT}),
     ("reserved", "started", "committed", "withheld"): frozenset({State.WITHHELD}),
     ("stored", "committed", "withheld"): frozenset({State.WITHHELD}),
+    ("reserved", "started", "committed", "erased"): frozenset({State.SENT}),
+    ("stored", "committed", "erased"): frozenset({State.SENT}),
+    ("reserved", "started", "committed", "withheld", "erased"): frozenset({State.WITHHELD}),
+    ("stored", "committed", "withheld", "erased"): frozenset({State.WITHHELD}),
 }
 """The entries of a release, in order, and the states it may then be in."""
 
@@ -47,6 +57,7 @@ def verify(db: Database) -> Tree:
     with db.lock:
         tree = Tree()
         governing: list[Leaf] = []
+        of_kind: dict[str, list[Leaf]] = {"alarm": [], "exhausted": [], "repaired": []}
         entries: dict[str, list[Leaf]] = defaultdict(list)
         previous = FIRST_PREV_HASH
         for seq, prev_hash, kind, release_id, payload, stored_hash in db.rows(
@@ -68,8 +79,13 @@ def verify(db: Database) -> Tree:
                 entries[leaf.release_id].append(leaf)
             if leaf.kind in GOVERNING:
                 governing.append(leaf)
+            if leaf.kind in of_kind:
+                of_kind[leaf.kind].append(leaf)
         _check_releases(db, entries)
         check_book(db, governing)
+        check_alarms(db, of_kind["alarm"])
+        check_exhausted(db, of_kind["exhausted"], of_kind["repaired"])
+        check_cosigned(db, tree)
         return tree
 
 
@@ -78,10 +94,13 @@ def _check_releases(db: Database, entries: dict[str, list[Leaf]]) -> None:
     charges: dict[str, list[tuple[str, str, int, int, int]]] = defaultdict(list)
     for release_id, *charge in db.rows("SELECT release_id, scope, subject, rho_nano, delta_atto, refunded FROM charge"):
         charges[release_id].append((charge[0], charge[1], charge[2], charge[3], charge[4]))
-    releases = db.rows("SELECT release_id, intent_hash, state, reserved_seq FROM release")
+    releases = db.rows(
+        "SELECT release_id, intent_hash, state, reserved_seq, data_version, mode, policy_hash, planned_slot, rho_nano,"
+        " delta_atto FROM release"
+    )
     if {row[0] for row in releases} != set(entries) or not set(charges) <= set(entries):
         raise _corrupt(len(entries))
-    for release_id, intent_hash, state, reserved_seq in releases:
+    for release_id, intent_hash, state, reserved_seq, *facts in releases:
         history = entries[release_id]
         first = history[0]
         kinds = tuple(leaf.kind for leaf in history)
@@ -89,13 +108,37 @@ def _check_releases(db: Database, entries: dict[str, list[Leaf]]) -> None:
             raise _corrupt(history[-1].seq)
         if any(leaf.intent_hash != intent_hash for leaf in history):
             raise _corrupt(first.seq)
+        if facts[:4] != [first.data_version, first.mode, first.policy_hash, first.planned_slot]:
+            raise _corrupt(first.seq)
+        # A stored answer may be charged nothing, and its entry says so: its row keeps what its intent named.
+        if first.kind == "reserved" and facts[4:] != [first.rho_local_nano, first.delta_atto]:
+            raise _corrupt(first.seq)
         _check_charges(first, charges[release_id], state == State.EXPIRED, salts)
         committed = next((leaf for leaf in history if leaf.kind == "committed"), None)
         if committed is not None:
             # One at a time: a vector may be megabytes, and there may be many.
             row = db.row("SELECT bytes FROM outbox WHERE release_id = ?", (release_id,))
-            if row is None or committed.outbox_hash != hashlib.sha256(row[0]).hexdigest():
+            if history[-1].kind == "erased":
+                # What an entry says was erased is not there: nobody brings an answer back.
+                if row is not None:
+                    raise _corrupt(history[-1].seq)
+            elif row is None or committed.outbox_hash != hashlib.sha256(row[0]).hexdigest():
                 raise _corrupt(committed.seq)
+    _check_erased(db, entries)
+
+
+def _check_erased(db: Database, entries: dict[str, list[Leaf]]) -> None:
+    said = {release_id: history[-1].seq for release_id, history in entries.items() if history[-1].kind == "erased"}
+    known = db.version >= FIRST_WITH_ERASURES
+    rows = db.rows("SELECT release_id, question, seq FROM erased") if known else []
+    found = {release_id: seq for release_id, _, seq in rows}
+    if found != said:
+        raise _corrupt(max({*found.values(), *said.values()}))
+    questions = dict(db.rows("SELECT release_id, question FROM release")) if rows else {}
+    kept = {row[0] for row in db.rows("SELECT release_id FROM stored_answer")} if rows else set()
+    for release_id, question, seq in rows:
+        if questions[release_id] != question or release_id in kept:
+            raise _corrupt(seq)
 
 
 def _check_charges(

@@ -1,14 +1,13 @@
-"""``config init``, ``check`` and ``show``."""
+"""``config init``, ``people``, ``check`` and ``show``."""
 
 from __future__ import annotations
 
-import json
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from node_agent.cli.making import PERSON, SOURCE, make_home, people_from, save_people
 from node_agent.cli.opening import home_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
 from trustquery.errors import TrustQueryError
@@ -16,29 +15,6 @@ from trustquery.errors import TrustQueryError
 __all__ = ["app"]
 
 app = typer.Typer(help="The settings of this node: make, check, show.", no_args_is_help=True)
-
-_PERSON = "PERSON:NAME:KEY"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _sample(ods: str, name: str, sources: list[str]) -> str:
-    """The annotated sample with this trust's values in place of the example's."""
-    text = (resources.files("node_agent") / "node.sample.toml").read_text(encoding="utf-8")
-    before, mark, _ = text.partition("\n[[source]]\n")
-    before = before.replace('ods = "RXX"  ', f"ods = {_quoted(ods)}  ")
-    before = before.replace('name = "Example NHS Trust"', f"name = {_quoted(name)}")
-    blocks = []
-    for source in sources:
-        dataset, _, rest = source.partition(":")
-        form, _, path = rest.partition(":")
-        if not (dataset and form and path):
-            raise TrustQueryError("usage-invalid", place="--source", problem="a source is DATASET:FORMAT:FOLDER")
-        folder = str(Path(path).expanduser().absolute())
-        blocks.append(f"{mark}dataset = {_quoted(dataset)}\nformat = {_quoted(form)}\npath = {_quoted(folder)}\n")
-    return before + "".join(blocks)
 
 
 @app.command()
@@ -49,13 +25,11 @@ def init(
     governance: Annotated[
         list[str],
         typer.Option(
-            metavar=_PERSON,
+            metavar=PERSON,
             help="A governance person, their name and public key (`tq key new` prints it); give at least two.",
         ),
     ],
-    source: Annotated[
-        list[str] | None, typer.Option(metavar="DATASET:FORMAT:FOLDER", help="Where a dataset's files are.")
-    ] = None,
+    source: Annotated[list[str] | None, typer.Option(metavar=SOURCE, help="Where a dataset's files are.")] = None,
 ) -> None:
     """Make the home folder: node.toml, and the list of people who decide for this trust.
 
@@ -63,36 +37,24 @@ def init(
     --governance bob:"Bob Birch":KEY --source omop-5.4:csv:/srv/omop
     """
     with reporting("config init"):
-        from node_agent.config import parse_config
-        from node_agent.policy_store.governance import save_governance
-        from trustquery.identity import GovernanceList
-
-        home = home_of(context)
-        if home.config_file.exists():
-            raise TrustQueryError("config-exists", path=home.config_file)
-        people = []
-        for text in governance:
-            person, _, rest = text.partition(":")
-            words, _, key = rest.rpartition(":")
-            people.append({"person": person, "name": words, "key": key.lower()})
-        try:
-            listed = GovernanceList.model_validate_json(
-                json.dumps({"format": "tq-governance-1", "people": people, "threshold": 2})
-            )
-        except ValueError as error:
-            raise TrustQueryError(
-                "usage-invalid",
-                place="--governance",
-                problem=f"give at least two different people as {_PERSON}, the key as 64 hexadecimal digits",
-            ) from error
-        text = _sample(ods, name, source or [])
-        parse_config(text)
-        home.create()
-        save_governance(home.startup / "governance.json", listed)
-        home.config_file.write_text(text, encoding="utf-8")
-        say(f"made {home.path}")
-        say("people whose signatures count here: " + ", ".join(person.name for person in listed.people))
+        make_home(home_of(context), ods, name, governance, source or [])
         say("next: read node.toml, then `tq-node enrol CODE --root-fingerprint PRINT`")
+
+
+@app.command()
+def people(
+    context: typer.Context,
+    person: Annotated[list[str], typer.Argument(metavar=PERSON, help="What `tq-node keys init` printed; two or more.")],
+) -> None:
+    """Name the first people who decide for this trust, where the home was made without them. It works once.
+
+    Later changes are signed by the people of the list: `tq-node keys add`.
+
+    Example: tq-node config people alice:"Dr Alice Ash":KEY bob:"Bob Birch":KEY
+    """
+    with reporting("config people"):
+        save_people(home_of(context), people_from(person))
+        say("next: tq-node keys people, and compare its print with each of them")
 
 
 @app.command()

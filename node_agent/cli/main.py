@@ -12,9 +12,12 @@ from node_agent.cli import (
     configuring,
     enrolling,
     governing,
+    ledger_copies,
     optouts,
     people,
+    preflight,
     releases,
+    repairing,
     replaying,
     reports,
     running,
@@ -23,6 +26,7 @@ from node_agent.cli import (
 from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
 from trustquery.cli.policy_tools import PERMIT_OF
+from trustquery.cli.version import VersionOption
 
 __all__ = ["app", "main"]
 
@@ -30,8 +34,8 @@ app = typer.Typer(
     name="tq-node",
     help="Run a trust's node. It reads the trust's data where they are, answers only what the signed policy allows, "
     "and lets nothing leave without noise.\n\n"
-    "Start: tq-node config init; tq-node enrol CODE; tq-node source refresh; tq-node policy activate FILE.dsse; "
-    "tq-node run",
+    "Start: tq-node config init; tq-node preflight CODE; tq-node enrol CODE; tq-node source refresh; "
+    "tq-node policy activate FILE.dsse; tq-node run",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -43,6 +47,7 @@ def everything(
     home: Annotated[
         Path | None, typer.Option(help="The node's home folder; else TQ_NODE_HOME, else ~/.trustquery/node.")
     ] = None,
+    version: VersionOption = False,
 ) -> None:
     """Choose the home folder."""
     context.obj = default_home(home)
@@ -50,6 +55,7 @@ def everything(
 
 
 app.add_typer(configuring.app, name="config")
+app.command("preflight")(preflight.preflight)
 app.command("enrol")(enrolling.enrol)
 app.command("run")(running.run)
 app.command("status")(running.status)
@@ -61,7 +67,10 @@ for command in _CHANGES:
 app.add_typer(governing.policy_app, name="policy")
 app.add_typer(governing.project_app, name="project")
 app.add_typer(releases.app, name="release")
+running.ledger_app.command("repair")(repairing.repair)
 app.add_typer(running.ledger_app, name="ledger")
+running.ledger_app.command("backup")(ledger_copies.backup)
+running.ledger_app.command("restore")(ledger_copies.restore)
 _PEOPLE = (people.init, people.people, people.add, people.rotate, people.lost, people.sign, people.activate)
 for act in _PEOPLE:
     enrolling.keys_app.command()(act)

@@ -27,6 +27,7 @@ __all__ = [
     "permit_of",
     "policies_of",
     "read_file",
+    "secret_for_new_keys",
     "stances_of",
     "startup_of",
 ]
@@ -49,9 +50,24 @@ def startup_of(home: Home) -> Startup:
     Raises:
         TrustQueryError: ``config-missing`` when the node is not enrolled.
     """
+    import sys
+
     from node_agent.enrolment.startup import load_startup
 
-    return load_startup(home)
+    try:
+        return load_startup(home)
+    except TrustQueryError as error:
+        if error.code != "auth-passphrase" or not sys.stdin.isatty():
+            raise
+    return load_startup(home, typer.prompt("Passphrase of this node's keys", hide_input=True, err=True).encode())
+
+
+def secret_for_new_keys(home: Home, ask: bool) -> bytes | None:
+    """The passphrase for keys that are made now: from its file, or typed twice where somebody wants one; else None."""
+    from node_agent.enrolment.startup import kept_passphrase
+    from trustquery.cli.keys import ask_passphrase
+
+    return kept_passphrase(home) or (ask_passphrase() if ask else None)
 
 
 def policies_of(home: Home) -> PolicyStore:

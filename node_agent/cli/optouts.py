@@ -68,12 +68,36 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         waiting = [item for item in vault.waiting() if item.state == "sent"]
         if waiting:
             say(f"sent and not answered yet: {len(waiting)}, the oldest {(now() - waiting[0].made) // DAY} days ago")
+        for line in _refused(vault):
+            say(line)
         if rows and all(row["applied"] and row["fresh"] for row in rows):
             say("next: tq-node status")
         elif any(row["as_of"] and not row["applied"] for row in rows):
             say("a list that is here is not applied yet. next: tq-node source refresh")
         else:
             say("questions that need these lists are refused. next: tq-node optout refresh")
+
+
+def _refused(vault: Vault) -> Iterator[str]:
+    """What came of replies that were not believed, and what in the mailbox is somebody else's."""
+    from node_agent.optout.schedule import MOST_AGAIN, ask_again
+
+    ended, messages = vault.ended(), vault.no_replies()
+    refused = next((at for at, item in enumerate(ended) if item.state != "refused"), len(ended))
+    again = ask_again(ended)
+    if again is not None:
+        yield (
+            f"replies refused one after the other: {refused}; a running node sends the numbers again "
+            f"in {max(0, again - now()) // 60} minutes, in another order"
+        )
+    elif refused:
+        yield f"replies refused one after the other: {refused}, more than {MOST_AGAIN}: asked at the ordinary pace"
+    last = next((item for item in messages if item.problem), None)
+    if last is not None:
+        yield f"the last message that was no reply, {_day_of(last.at)}: {last.problem}"
+    others = sum(not item.problem for item in messages)
+    if others:
+        yield f"messages in the mailbox that are somebody else's, and stay there: {others}"
 
 
 def _lists(home: Home, config: NodeConfig, vault: Vault) -> Iterator[dict[str, Any]]:
@@ -122,15 +146,15 @@ def refresh(
 
         if config.mesh is None:
             raise TrustQueryError("optout-not-configured", part="[mesh]")
-        mailbox, most = Mailbox(config.mesh, home.resolve), config.optout.most_percent
-        found = mailbox.collect(vault, most_percent=most)
+        mailbox, most = Mailbox(config.mesh, home.secret), config.optout.most_percent
+        found = mailbox.collect(vault, now(), most_percent=most)
         waiting = [item for item in vault.waiting() if item.state == "sent" and now() - item.made < DAY]
         if not waiting and not found.taken:
             mailbox.send(vault, make_request(vault, config.nhs_numbers, home.resolve, now()))
         ends = time.monotonic() + wait
         while not found.taken and not found.problems and time.monotonic() < ends:
             time.sleep(min(_POLL_SECONDS, wait))
-            found = mailbox.collect(vault, most_percent=most)
+            found = mailbox.collect(vault, now(), most_percent=most)
         reply.facts({"taken": found.taken, "refused": list(found.problems), "waiting": len(vault.waiting())})
         say(
             IN_FORCE

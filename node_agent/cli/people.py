@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from node_agent.cli.changing import say_outcome
-from node_agent.cli.opening import hand_in, home_of, keys_from, policies_of, read_file, startup_of
+from node_agent.cli.opening import hand_in, home_of, keys_from, now, policies_of, read_file, startup_of
 from node_agent.cli.output import Format, FormatOption, data, reporting, say
 from node_agent.config import Home
 from trustquery.errors import TrustQueryError
@@ -22,6 +22,9 @@ __all__ = ["activate", "add", "init", "lost", "people", "rotate", "sign"]
 
 Keys = Annotated[
     list[Path], typer.Option(help="The key file of a person on the present list; give two, or sign in turn.")
+]
+MaybeKeys = Annotated[
+    list[Path] | None, typer.Option(help="The key file of a person on the present list; give two, or sign in turn.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Where the signed list goes; else people-VERSION.dsse here.")]
 
@@ -101,17 +104,32 @@ def add(
 
 def rotate(
     context: typer.Context,
-    person: Annotated[str, typer.Argument(metavar="PERSON:NAME:KEY", help="What `tq-node keys init` printed.")],
-    key: Keys,
+    person: Annotated[
+        str, typer.Argument(metavar="[PERSON:NAME:KEY]", help="What `tq-node keys init` printed; none: the node's own.")
+    ] = "",
+    key: MaybeKeys = None,
     out: Out = None,
+    identity: Annotated[bool, typer.Option("--identity", help="The node's own identity key, lost or not.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="The node's own TLS key, lost or not.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Put a person's new key in place of their old one, which signs until then. It takes two people, and 24 hours.
 
     Policies that the old key signed stay in force. Acceptances of projects that it signed must be signed again.
 
+    With --identity or --tls: put the node's own key away, to enrol again with a new one. That takes a new code, two
+    approvals and a new roster, and the node answers nothing until then. The ledger stays.
+
     Example: tq-node keys rotate grace:"Dr Grace Green":KEY --key ~/keys/grace.pem --key ~/keys/ivan.pem
     """
     with reporting("keys rotate"):
+        if identity or tls:
+            if person or key:
+                raise TrustQueryError("usage-invalid", problem="rotate a person's key or the node's own, one at a time")
+            _put_away(home_of(context), identity, tls, yes)
+            return
+        if not person or not key:
+            raise TrustQueryError("usage-invalid", problem="give PERSON:NAME:KEY and two --key, or --identity or --tls")
         from trustquery.identity.governance import successor
 
         store = policies_of(home_of(context))
@@ -120,6 +138,23 @@ def rotate(
             raise TrustQueryError("usage-invalid", place="PERSON", problem="nobody here is called that: use `keys add`")
         changed = tuple(fresh if item.person == fresh.person else item for item in old.people)
         _change(context, old, successor(old, store.node, changed, old.threshold), key, out)
+
+
+def _put_away(home: Home, identity: bool, tls: bool, yes: bool) -> None:
+    """Make room for new keys of the node itself; old ones are kept beside, for whoever looks into what happened."""
+    from node_agent.budget.database import is_in_use
+    from node_agent.enrolment.enrol import retire_keys
+    from node_agent.enrolment.startup import IDENTITY_KEY, TLS_KEY
+
+    if is_in_use(home.ledger):
+        raise TrustQueryError("usage-invalid", problem="the node runs: end it first, with Ctrl-C or SIGTERM")
+    if not yes and not typer.confirm("Until a new roster is signed this node answers nothing. Go on?", err=True):
+        raise TrustQueryError("usage-invalid", problem="nothing was changed")
+    names = [name for name, chosen in ((IDENTITY_KEY, identity), (TLS_KEY, tls)) if chosen]
+    for path in retire_keys(home, names, now()):
+        say(f"the old key is kept as {path}; destroy it once nobody needs it")
+    say("next: ask the federation for a code, then: tq-node enrol CODE --again")
+    say("then: the root holders sign a roster with the new key; tq-node run")
 
 
 def lost(context: typer.Context, person: PersonId, key: Keys, out: Out = None) -> None:

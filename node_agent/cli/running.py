@@ -1,7 +1,8 @@
-"""``run``, ``status``, ``pause``, ``stop``, ``resume`` and ``ledger verify``."""
+"""``run``, ``status``, ``pause``, ``stop``, ``resume``, ``ledger verify`` and ``ledger alarms``."""
 
 from __future__ import annotations
 
+import datetime
 import faulthandler
 import json
 import os
@@ -9,14 +10,17 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from node_agent.cli.opening import hand_in, home_of, keys_from, now, policies_of, startup_of
+from node_agent.cli.opening import documents_of, hand_in, home_of, keys_from, now, policies_of, startup_of
 from node_agent.cli.output import Format, FormatOption, reporting, say
 from node_agent.config import Home
 from trustquery.errors import TrustQueryError
+
+if TYPE_CHECKING:
+    from node_agent.policy_store import DocumentStore
 
 __all__ = ["ledger_app", "pause", "resume", "run", "status", "stop"]
 
@@ -35,7 +39,7 @@ def run(
     """
     with reporting("run"):
         home = home_of(context)
-        startup_of(home)
+        startup = startup_of(home)
         from node_agent.config import harden_transport
 
         harden_transport()
@@ -49,7 +53,11 @@ def run(
 
         home.create()
         log = configure(home.logs, None if quiet else sys.stderr)
-        run_service(home, log=log.info)
+        from node_agent.cli.waiting import waits_for
+
+        for item in waits_for(home):
+            say(f"until then nothing is answered; this node waits for {item}")
+        run_service(home, log=log.info, startup=startup)
 
 
 def _process(home: Home) -> dict[str, Any]:
@@ -57,12 +65,21 @@ def _process(home: Home) -> dict[str, Any]:
     from node_agent.budget.database import is_in_use
 
     if not is_in_use(home.ledger):
-        return {"running": False, "connected": False}
+        return {"running": False, "connected": False, "transport": None}
     try:
         found: dict[str, Any] = json.loads((home.path / "status.json").read_text())
     except (OSError, ValueError):
         found = {}
-    return {"running": True, "connected": bool(found.get("connected"))}
+    return {"running": True, "connected": bool(found.get("connected")), "transport": _transport(found)}
+
+
+def _transport(found: dict[str, Any]) -> str | None:
+    """What carries the link, in words."""
+    if found.get("transport") == "grpc":
+        return "gRPC"
+    if found.get("transport") != "websocket":
+        return None
+    return "WebSocket, because HTTP/2 does not pass here" if found.get("fallback") else "WebSocket, by node.toml"
 
 
 def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
@@ -91,9 +108,31 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         except TrustQueryError as error:
             facts["data_version"], facts["datasets"] = error.code, []
         facts["opt_out_jobs"] = _opt_out_jobs(home)
+        facts.update(_retention(home))
+        facts["alarms"] = _alarms(home)
+        facts["ledger"] = _ledger(home)
         facts["certificate_days_left"] = certificate_days_left(startup, now())
+        warnings = _federation(documents_of(home), facts)
         reply.facts(facts)
+        for warning in warnings:
+            say(f"warning: {warning}")
         say("next: " + _next(facts))
+
+
+def _federation(documents: DocumentStore, facts: dict[str, Any]) -> tuple[str, ...]:
+    """Enter what is here of the federation's documents; returns what ends soon."""
+    from trustquery.identity.warnings import days_left, hours_old, warnings_of
+
+    moment, roster, statement = now(), None, None
+    try:
+        facts["root_version"] = documents.root().version
+        roster = documents.roster(moment)
+        facts["roster_version"], facts["roster_days_left"] = roster.version, days_left(roster, moment)
+        statement, _ = documents.revocations(moment)
+        facts["statement_version"], facts["statement_hours_old"] = statement.version, hours_old(statement, moment)
+    except TrustQueryError as error:
+        facts["federation_documents"] = error.code
+    return warnings_of(roster, statement, moment)
 
 
 def _opt_out_jobs(home: Home) -> list[str]:
@@ -115,13 +154,65 @@ def _opt_out_jobs(home: Home) -> list[str]:
         return [error.code]
 
 
+def _retention(home: Home) -> dict[str, Any]:
+    """For how many days answers are kept, how many are, and how many were erased; nothing of what is in them."""
+    from node_agent.budget.history import history
+    from node_agent.config import load_config
+
+    facts: dict[str, Any] = {}
+    try:
+        facts["answers_kept_days"] = load_config(home).retention.answers_days
+    except TrustQueryError as error:
+        facts["answers_kept_days"] = error.code
+    if not home.ledger.exists():
+        return facts | {"answers_kept": 0, "answers_erased": 0, "last_erased": ""}
+    with history(home.ledger) as found:
+        kept = found.kept()
+    last = datetime.datetime.fromtimestamp(kept.last_day * 86_400, datetime.UTC).date().isoformat()
+    return facts | {
+        "answers_kept": kept.answers,
+        "answers_erased": kept.erased,
+        "last_erased": last if kept.erased else "",
+    }
+
+
+def _alarms(home: Home) -> int:
+    """How often the coordinator sent what no honest one sends."""
+    from node_agent.budget.history import history
+
+    if not home.ledger.exists():
+        return 0
+    with history(home.ledger) as found:
+        return sum(alarm.more or 1 for alarm in found.alarms())
+
+
+def _ledger(home: Home) -> str:
+    """What witnesses say of the ledger, in words."""
+    from node_agent.budget.history import history
+    from trustquery.log import Checkpoint
+
+    if not home.ledger.exists():
+        return "none yet"
+    with history(home.ledger) as found:
+        if found.frozen():
+            return "frozen: witnesses have cosigned another life of it"
+        note = found.cosigned()
+    return f"{Checkpoint.read(note).size} entries cosigned" if note else "no witness has cosigned it"
+
+
 def _next(facts: dict[str, Any]) -> str:
+    if facts["ledger"].startswith("frozen"):
+        return "tq-node ledger repair"
+    if facts["running"] and not facts["connected"]:
+        return "tq-node preflight"
     if not facts["answering"]:
         return "tq-node resume --key FILE --key FILE"
     if not isinstance(facts["policy_version"], int):
         return "tq-node policy activate FILE.dsse"
     if not isinstance(facts["data_version"], int):
         return "tq-node source refresh"
+    if facts["alarms"]:
+        return "tq-node ledger alarms"
     if facts["changes_waiting"]:
         return "tq-node policy pending"
     return "tq-node ledger verify" if facts["running"] else "tq-node run"
@@ -156,6 +247,46 @@ def verify(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         ]
         reply.rows(rows, {"scope": "Scope", "subject": "Subject", "spent_rho": "Spent rho", "releases": "Releases"})
         say(f"{entries} entries verified. next: tq-node status")
+
+
+@ledger_app.command("alarms")
+def alarms(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
+    """List what the coordinator sent that no honest one sends: when, what, and why it was refused.
+
+    Nothing of it was believed, and nothing was spent. The ledger has the hash of each.
+
+    Example: tq-node ledger alarms
+    """
+    with reporting("ledger alarms", form) as reply:
+        from node_agent.budget.history import history
+
+        with history(home_of(context).ledger) as found:
+            listed = found.alarms()
+        rows = [
+            {
+                "entry": alarm.seq,
+                "at": alarm.at,
+                "time": datetime.datetime.fromtimestamp(alarm.at, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+                "code": alarm.code,
+                "place": alarm.place,
+                "sha256": alarm.sha256,
+                "more": alarm.more,
+                "text": _alarm_text(alarm.code, alarm.place, alarm.more),
+            }
+            for alarm in listed
+        ]
+        reply.rows(rows, {"entry": "Entry", "time": "Time", "code": "Code", "text": "What it was"})
+        say("next: tell your governance and the federation's operator" if rows else "none. next: tq-node status")
+
+
+def _alarm_text(code: str, place: str, more: int) -> str:
+    if more:
+        return f"{more} more on that day, which are not listed one by one"
+    if place.startswith("frame"):
+        return f"a frame was not allowed ({place.removeprefix('frame ')}): the session was ended"
+    if code == "policy-document-stale":
+        return f"the {place} is out of date or older than one seen before: it was not taken"
+    return f"the {place} is not what it claims to be: it was not taken"
 
 
 def pause(context: typer.Context) -> None:

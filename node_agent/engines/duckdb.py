@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -19,6 +18,7 @@ from node_agent.sources.store import ListUsed, Store
 from trustquery.catalogue import Catalogue
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
+from trustquery.identity.strict_json import read_json
 from trustquery.model import Query
 from trustquery.model.unknown import MAX_UNKNOWN_KEYS, check_label
 from trustquery.planning import Plan
@@ -94,7 +94,7 @@ def _read(reader: Callable[[bytes, Plan], T], output: bytes, plan: Plan) -> T:
 
 def _labelled(output: bytes, plan: Plan) -> dict[str, int]:
     """The counts by label of a thresholded release."""
-    found = json.loads(output)
+    found = read_json(output)
     sound = isinstance(found, dict) and len(found) <= MAX_UNKNOWN_KEYS and len(plan.blocks) == 1
     if not sound or any(type(value) is not int or not 0 < value <= CELL_LIMIT for value in found.values()):
         raise TrustQueryError("internal-fault", incident="engine")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from node_agent.engines.order import Order, read_outcome, write_order
 from node_agent.engines.parent import READY
 from trustquery.errors import TrustQueryError
+from trustquery.planning.checker import MAX_VECTOR
 
 __all__ = ["Processes"]
 
@@ -32,6 +33,8 @@ ENVIRONMENT = {
 }
 _START_SECONDS = 120
 _GRACE_SECONDS = 5
+_LONGEST = 8 + 8 * MAX_VECTOR
+"""Bytes of an outcome: its length, and the longest vector that a plan may have."""
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Processes:
             self._end()
 
     def _read(self, near: int, deadline: float) -> bytes:
-        parts: list[bytes] = []
+        found = bytearray()
         while True:
             ready, _, _ = select.select([near], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
@@ -95,8 +98,12 @@ class Processes:
                 raise TimeoutError
             part = os.read(near, 1 << 20)
             if not part:
-                return b"".join(parts)
-            parts.append(part)
+                return bytes(found)
+            found += part
+            if len(found) > _LONGEST:
+                # No plan has so long a vector: whatever runs there does not do what it was told.
+                self.close()
+                raise ValueError("too long")
 
     def _started(self) -> socket.socket:
         if self._control is not None and self._parent is not None and self._parent.poll() is None:

@@ -10,15 +10,17 @@ __all__ = ["check", "run"]
 
 
 def check(peer: Peer, ports: Ports) -> None:
-    """Refuse a stream that is not authenticated, and everything while the trust has stopped.
+    """Refuse a stream that is not authenticated, and everything while the trust has stopped or its ledger is frozen.
 
     Raises:
-        TrustQueryError: ``auth-certificate``, ``policy-stopped``.
+        TrustQueryError: ``auth-certificate``, ``policy-stopped``, ``ledger-frozen``.
     """
     if not peer.authenticated:
         raise TrustQueryError("auth-certificate")
     if ports.governance.stopped():
         raise TrustQueryError("policy-stopped")
+    if ports.cosigning.frozen:
+        raise TrustQueryError("ledger-frozen")
 
 
 def run(case: Case, ports: Ports) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from node_agent.engines.base import Engine
+from node_agent.gate.revoked import Standing
 from trustquery.catalogue import Catalogue
 from trustquery.codelists import PublicTables
 from trustquery.identity import Acceptance, Envelope, Intent, Member, Permit
@@ -23,19 +25,28 @@ class Peer:
     Attributes:
         authenticated: the coordinator's certificate led to the authority pinned at enrolment, over TLS 1.3, and
             the greeting repeated this node's nonce.
+        acknowledged: ids of releases that it has acknowledged since this stream was dialled; 32 bytes each.
     """
 
     authenticated: bool
+    acknowledged: Container[bytes] = frozenset()
 
 
 @dataclass(frozen=True)
 class Project:
-    """A permit and the trust's acceptance of it, both verified, and the member who asks."""
+    """A permit and the trust's acceptance of it, both verified, and the member who asks.
+
+    Attributes:
+        rests_on: what the federation could revoke of it.
+        revocations_age: seconds since the statement was issued by which nothing of it is revoked.
+    """
 
     permit: Permit
     permit_hash: str
     acceptance: Acceptance
     member: Member
+    rests_on: Standing
+    revocations_age: int
 
     @property
     def ends(self) -> int:

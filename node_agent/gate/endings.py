@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from node_agent.budget.port import Release, pack
 from node_agent.budget.states import State
-from node_agent.gate import decode, sign
+from node_agent.gate import decode, revoked, sign
 from node_agent.gate.case import Case
 from node_agent.gate.ports import Ports
 from node_agent.gate.recheck import may_leave
 from node_agent.gate.send import message_of, send_release
+from node_agent.gate.witness import quorum
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import new_secret
 from trustquery.protocol.messages import AnswerMessage
 from trustquery.reviews import Hearing, Stage
 
-__all__ = ["local_fault", "no_answer", "problems_of", "refuse", "repeat", "resume"]
+__all__ = ["known", "local_fault", "no_answer", "problems_of", "refuse", "repeat", "resume"]
 
 _FATAL = frozenset({"ledger-unwritable", "ledger-corrupt"})
 
@@ -46,8 +47,9 @@ def refuse(case: Case, error: Exception, ports: Ports) -> None:
     if not case.intent_hash:
         try:
             decode.read(case)
-        except TrustQueryError:
+        except Exception:
             ports.log("offer unreadable")
+            ports.ledger.note_alarm(problems[0].code, "offer", case.offer.intent, now, once=True)
             return
     known = ports.ledger.find(case.release_id)
     if known is not None and known.intent_hash == case.intent_hash and not case.reserved:
@@ -67,6 +69,7 @@ def no_answer(case: Case, ports: Ports) -> None:
     """After STARTED: dead when an answer would have been committed; said when it would have been sent.
 
     Raises:
+        FrozenError: nothing leaves.
         ShuttingDownError: the node goes down; the next start finds the release STARTED and so dead.
     """
     slot_ms = ports.settings.slot_ms
@@ -85,14 +88,32 @@ def no_answer(case: Case, ports: Ports) -> None:
         ports.later(lambda: resume(release, ports))
         return
     ports.clock.wait_until(case.slot(2, slot_ms))
+    # Like an answer: which of the two it is must not show in whether it waits for witnesses.
+    quorum(case.release_id, ports)
     if not ports.governance.stopped_after(release.reserved_seq):
         send_release(case.release_id, ports)
+
+
+def known(case: Case, ports: Ports) -> None:
+    """The release is here already: the same bytes once more, and nothing is charged.
+
+    A coordinator that lost the stream before it had the answer offers again, on a new stream. Once it has said that it
+    holds the answer it has no reason to, unless both crossed on the way: that is an alarm.
+
+    Raises:
+        TrustQueryError: ``ledger-unwritable``: an alarm that cannot be entered, so nothing is said.
+    """
+    crossed = bytes.fromhex(case.release_id) in case.peer.acknowledged
+    if not crossed and ports.ledger.is_settled(case.release_id):
+        now = ports.clock.wall()
+        ports.ledger.note_alarm("node-offer-repeated", "offer", case.offer.intent, now, once=True)
+    repeat(case.release_id, ports)
 
 
 def repeat(release_id: str, ports: Ports) -> None:
     """The same bytes once more, for a release whose bytes have left before; others wait for their slot."""
     release = ports.ledger.find(release_id)
-    if release is None or ports.governance.stopped_after(release.reserved_seq):
+    if release is None or ports.governance.stopped_after(release.reserved_seq) or ports.cosigning.frozen:
         return
     if ports.ledger.has_left(release_id):
         ports.send(message_of(release_id, ports))
@@ -108,6 +129,7 @@ def resume(release: Release, ports: Ports) -> None:
         return
     _wait_until_ms(release.due_ms, release, ports)
     ports.heads.slot(release.release_id)
+    quorum(release.release_id, ports)
     if release.state in (State.DEAD, State.EXPIRED):
         if not ports.governance.stopped_after(release.reserved_seq):
             send_release(release.release_id, ports)
@@ -140,13 +162,13 @@ def _end_review(release: Release, ports: Ports) -> None:
     hearing = ports.reviews.hearing(release)
     wanted = _is_wanted(release, ports)
     goes = wanted and hearing.stage is Stage.APPROVED
-    now = ports.clock.wall()
-    if goes:
-        ports.ledger.witnessed(release_id, now)
-    else:
-        ports.ledger.withhold(release_id, now)
+    if not goes:
+        ports.ledger.withhold(release_id, ports.clock.wall())
     _wait_until_ms(release.due_ms, release, ports)
     ports.heads.slot(release_id)
+    quorum(release_id, ports)
+    if goes:
+        ports.ledger.witnessed(release_id, ports.clock.wall())
     if goes and _is_wanted(release, ports):
         send_release(release_id, ports)
     elif goes:
@@ -156,7 +178,11 @@ def _end_review(release: Release, ports: Ports) -> None:
 
 
 def _is_wanted(release: Release, ports: Ports) -> bool:
-    return may_leave(release.project, release.project_ends, release.not_after, release.reserved_seq, ports)
+    try:
+        rests_on = revoked.standing_of(release.project, release.analyst, ports)
+    except TrustQueryError:
+        return False
+    return may_leave(release.project, release.project_ends, release.not_after, release.reserved_seq, rests_on, ports)
 
 
 def _why(hearing: Hearing) -> str:

@@ -33,6 +33,7 @@ from node_agent.gate import (
     witness,
 )
 from node_agent.gate.case import Case, HeldError, KnownReleaseError, Peer, WithheldError
+from node_agent.gate.cosigning import FrozenError
 from node_agent.gate.ports import Ports, ShuttingDownError
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.messages import Offer
@@ -84,8 +85,8 @@ def pass_offer(offer: Offer, peer: Peer, arrived: float, ports: Ports) -> None:
             ports.observer(name)
             step(case, ports)
     except KnownReleaseError:
-        endings.repeat(case.release_id, ports)
-    except (HeldError, ShuttingDownError, WithheldError):
+        endings.known(case, ports)
+    except (FrozenError, HeldError, ShuttingDownError, WithheldError):
         pass
     except Exception as error:
         _end(case, error, ports)
@@ -108,5 +109,5 @@ def _end(case: Case, error: Exception, ports: Ports) -> None:
             endings.no_answer(case, ports)
         else:
             endings.refuse(case, error, ports)
-    except ShuttingDownError:
+    except (FrozenError, ShuttingDownError):
         pass

@@ -31,7 +31,8 @@ def read(payload: bytes, permit: Permit, ports: Ports) -> Reading:
 
     Raises:
         TrustQueryError: ``query-model-invalid``, ``project-dataset-not-permitted``, ``query-catalogue-mismatch``,
-            ``query-input-unknown``, ``query-input-differs``, ``data-table-unavailable``, ``data-not-prepared``.
+            ``query-input-unknown``, ``query-input-differs``, ``query-input-withdrawn``, ``data-table-unavailable``,
+            ``data-not-prepared``.
     """
     query = Query.from_payload(payload)
     if query.catalogue_id not in permit.datasets:
@@ -39,6 +40,7 @@ def read(payload: bytes, permit: Permit, ports: Ports) -> Reading:
     catalogue = ports.catalogue(query.catalogue_id)
     if (catalogue.version, catalogue.sha256) != (query.catalogue_version, query.catalogue_sha256):
         raise TrustQueryError("query-catalogue-mismatch", catalogue=query.catalogue_id)
+    ports.documents.check_inputs(query.inputs)
     at_hand = ports.inputs(query)
     # The very tables and no others from here on.
     inputs = PublicTables([at_hand.pinned(pin) for pin in query.read_inputs])

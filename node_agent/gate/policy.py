@@ -54,6 +54,7 @@ def decide(
         opt_out_treatment=asked.opt_out_treatment,
         disclosure_profile=asked.disclosure_profile,
         min_trusts=asked.min_trusts,
+        revocations_age=project.revocations_age,
         now=now,
     )
     decision = evaluate(policy, request)

@@ -5,17 +5,18 @@ Tests give small fakes; nothing in the gate opens a file, a socket or a clock of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from node_agent.budget.port import Ledger, Release
 from node_agent.engines.base import Engine
+from node_agent.gate.cosigning import Cosigning
 from node_agent.gate.heads import Heads
 from node_agent.gate.rates import Rates, Seats
 from trustquery.catalogue import Catalogue
-from trustquery.codelists import PublicTables
-from trustquery.identity import Acceptance, Roster, SigningKey
+from trustquery.codelists import Pin, PublicTables
+from trustquery.identity import Acceptance, Envelope, Permit, Revocations, Root, Roster, SigningKey
 from trustquery.model import Query
 from trustquery.planning import Plan
 from trustquery.policy import Policy
@@ -63,11 +64,43 @@ class Clock(Protocol):
 class Documents(Protocol):
     """Documents of the federation, each verified against the root."""
 
+    def root(self) -> Root:
+        """The newest root that follows from the one confirmed at enrolment.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        ...
+
     def roster(self, now: int) -> Roster:
         """The roster in force.
 
         Raises:
             TrustQueryError: ``policy-document-stale``: none, or expired.
+        """
+        ...
+
+    def check_inputs(self, pins: Iterable[Pin]) -> None:
+        """Refuse a query that pins an input which the committee has withdrawn.
+
+        Raises:
+            TrustQueryError: ``query-input-withdrawn``.
+        """
+        ...
+
+    def revocations(self, now: int) -> tuple[Revocations, frozenset[str]]:
+        """The revocation statement in force, and the ids of the roster's statement keys that signed it.
+
+        Raises:
+            TrustQueryError: ``policy-revocations-absent``, ``policy-document-stale``.
+        """
+        ...
+
+    def permit(self, project: str, now: int) -> tuple[Permit, Envelope]:
+        """The permit of a project as it was last sent.
+
+        Raises:
+            TrustQueryError: ``project-unknown``, ``auth-document``, ``policy-document-stale``.
         """
         ...
 
@@ -159,6 +192,7 @@ class Ports:
     Attributes:
         node: this node's name; ``federation`` the name of its federation.
         key: the identity key that signs answers.
+        certificate: serial number of the certificate that this node uses now, hexadecimal; it changes at renewal.
         inputs: model to the public tables at hand of the names that it pins.
         engine: dataset id, public tables and the treatment of opt-outs to an engine over the data version now in
             use; it keeps that version, and leaves opted-out people out of every scan unless the treatment exempts.
@@ -170,6 +204,7 @@ class Ports:
         release_keys: the same for counts by key, and drops keys below the plan's threshold.
         send: hands an answer to the stream; must not block.
         heads: which ledger head the outside may see.
+        cosigning: whether witnesses have cosigned it.
         reviews: where releases lie that people look at.
         later: takes over what waits for a review's deadline, so that nothing else waits with it.
         log: local log of data-independent events.
@@ -179,6 +214,7 @@ class Ports:
     node: str
     federation: str
     key: SigningKey
+    certificate: Callable[[], str]
     clock: Clock
     ledger: Ledger
     inputs: Callable[[Query], PublicTables]
@@ -193,6 +229,7 @@ class Ports:
     release_keys: Callable[[dict[str, int], Plan], dict[str, int]]
     send: Callable[[AnswerMessage], None]
     heads: Heads
+    cosigning: Cosigning
     log: Callable[..., None]
     settings: Settings
     rates: Rates

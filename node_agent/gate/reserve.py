@@ -89,11 +89,14 @@ def run(case: Case, ports: Ports) -> None:
 
     Raises:
         TrustQueryError: ``node-rate``, ``node-deadline``, ``budget-exhausted``, ``node-release-conflict``,
-            ``ledger-unwritable``.
+            ``ledger-unwritable``, ``ledger-frozen``, ``policy-witness-unavailable``.
         KnownReleaseError: another passage reserved the same release meanwhile.
     """
     settings, clock = ports.settings, ports.clock
-    case.seat_since = ports.seats.take(case.arrived + settings.queue_ms / 1_000 - clock.monotonic())
+    until = case.arrived + settings.queue_ms / 1_000
+    # A ledger that went back would charge what is spent already: its witnesses are heard before anything is.
+    known = 0.0 if case.policy.bootstrap else ports.cosigning.admit(case.policy.trust, until, clock.wait_until)
+    case.seat_since = max(known, ports.seats.take(until - clock.monotonic()))
     case.seated = True
     # The time that the checks took is not in it: it is longer while other releases' engines are busy, and that depends
     # on data. The allowance has room for them.

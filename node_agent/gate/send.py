@@ -27,7 +27,7 @@ def holds_release(message: AnswerMessage) -> bool:
 
 
 def message_of(release_id: str, ports: Ports) -> AnswerMessage:
-    """The message with the bytes that the ledger holds; never others.
+    """The message with the bytes that the ledger holds, never others, and the cosigned head that holds the release.
 
     Raises:
         TrustQueryError: ``ledger-state`` when there are none.
@@ -36,7 +36,7 @@ def message_of(release_id: str, ports: Ports) -> AnswerMessage:
     if content is None:
         raise TrustQueryError("ledger-state", found="no bytes", wanted="SENT")
     envelope, vector = unpack(content)
-    return AnswerMessage(release_id, envelope, vector)
+    return AnswerMessage(release_id, envelope, vector, ports.ledger.cosigned_over(ports.ledger.last_seq(release_id)))
 
 
 def send_release(release_id: str, ports: Ports) -> None:

@@ -1,7 +1,12 @@
-"""Step 9: was exactly this question answered before? Then the same vector leaves again, and costs the trust nothing."""
+"""Step 9: was exactly this question answered before? Then the same vector leaves again, and costs the trust nothing.
+
+Where its vector was erased, it is refused and nothing is charged: whoever asks for the stored one has not said that the
+trust shall draw anew and be charged anew. `reuse: fresh` says so.
+"""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 
 from node_agent.gate.case import Case
@@ -32,7 +37,7 @@ def run(case: Case, ports: Ports) -> None:
     """Look the question up, unless a fresh draw is asked for.
 
     Raises:
-        TrustQueryError: ``data-not-prepared``.
+        TrustQueryError: ``data-not-prepared``, ``budget-answer-erased``.
     """
     case.data_version = case.engine.data_version
     if case.data_version < 1:
@@ -40,3 +45,7 @@ def run(case: Case, ports: Ports) -> None:
     case.question = question_of(case)
     if case.intent.reuse == "stored" and case.query.mode == "local":
         case.stored_vector = ports.ledger.stored_vector(case.question)
+        erased = ports.ledger.erased_day(case.question) if case.stored_vector is None else None
+        if erased is not None:
+            date = datetime.date(1970, 1, 1) + datetime.timedelta(erased)
+            raise TrustQueryError("budget-answer-erased", date=date.isoformat())

@@ -1,15 +1,16 @@
 """Step 4: every signature, and every claim one document makes about another.
 
-The chain: root → roster → committee → permit → member → intent, and the trust's own governance → acceptance. The
-coordinator signs none of them.
+The chain: root → roster → committee → permit → member → intent, and the trust's own governance → acceptance. Beside it:
+root → roster → statement key → what has been revoked. The coordinator signs none of them.
 """
 
 from __future__ import annotations
 
+from node_agent.gate import revoked
 from node_agent.gate.case import Case, Project
 from node_agent.gate.ports import Ports
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Intent, Permit, Roster
+from trustquery.identity import Intent, Permit, Revocations, Roster
 
 __all__ = ["own_roster", "project_of", "run"]
 
@@ -18,17 +19,18 @@ def _bad(document: str, problem: str) -> TrustQueryError:
     return TrustQueryError("auth-document", document=document, problem=problem)
 
 
-def own_roster(ports: Ports, now: int) -> Roster:
-    """The roster in force, which must list this node with this node's key.
+def own_roster(ports: Ports, now: int) -> tuple[Roster, Revocations]:
+    """The roster in force, which must list this node with this node's key, and what has been revoked.
 
     Raises:
-        TrustQueryError: ``policy-document-stale``, ``auth-certificate``.
+        TrustQueryError: ``policy-document-stale``, ``policy-revocations-absent``, ``auth-certificate``,
+            ``auth-revoked``.
     """
-    roster = ports.documents.roster(now)
+    roster, statement = revoked.current(ports, now)
     entry = roster.node(ports.node)
     if entry is None or entry.key != ports.key.public.hex() or roster.federation != ports.federation:
         raise TrustQueryError("auth-certificate")
-    return roster
+    return roster, statement
 
 
 def project_of(data: bytes, name: str | None, key_id: str, key_kind: str, ports: Ports, now: int) -> Project:
@@ -41,10 +43,11 @@ def project_of(data: bytes, name: str | None, key_id: str, key_kind: str, ports:
         key_kind: where that key lives, as the intent says.
 
     Raises:
-        TrustQueryError: ``auth-document``, ``project-…``, ``policy-not-accepted``, ``policy-document-stale``.
+        TrustQueryError: ``auth-document``, ``project-…``, ``policy-not-accepted``, ``policy-document-stale``,
+            ``policy-revocations-absent``, ``auth-revoked``.
     """
-    roster = own_roster(ports, now)
-    permit, _, envelope = Permit.verify(data, roster.committee_ring, max(2, roster.committee_threshold))
+    roster, statement = own_roster(ports, now)
+    permit, signers, envelope = Permit.verify(data, roster.committee_ring, max(2, roster.committee_threshold))
     if permit.federation != ports.federation:
         raise _bad("permit", "it belongs to another federation")
     if name is not None and permit.project != name:
@@ -68,7 +71,9 @@ def project_of(data: bytes, name: str | None, key_id: str, key_kind: str, ports:
     if not mine or acceptance.permit_hash != envelope.sha256 or not acceptance.accepted <= now < acceptance.expires:
         raise TrustQueryError("policy-not-accepted", project=permit.project)
     ports.ledger.see("acceptance", permit.project, acceptance.accepted, acceptance.sha256, now)
-    return Project(permit, envelope.sha256, acceptance, member)
+    rests_on = revoked.standing(envelope.sha256, frozenset({member.key}), signers, roster)
+    revoked.check(rests_on, statement)
+    return Project(permit, envelope.sha256, acceptance, member, rests_on, revoked.age_of(statement, ports, now))
 
 
 def run(case: Case, ports: Ports) -> None:

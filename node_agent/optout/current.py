@@ -22,7 +22,7 @@ def open_vault(home: Home, config: NodeConfig) -> Vault:
     Raises:
         TrustQueryError: ``config-missing``, ``config-key-file``, ``optout-list-damaged``.
     """
-    return Vault(home.optout, home.resolve(config.optout.key_file))
+    return Vault(home.optout, home.secret(config.optout.key_file))
 
 
 @contextlib.contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from node_agent.config import NumbersConfig
 from node_agent.optout.people import numbers_of
+from node_agent.optout.records import Request
 from node_agent.optout.replies import in_drawn_order, read_reply
-from node_agent.optout.vault import Request, Vault
+from node_agent.optout.vault import Vault
 from node_agent.sources.store import ListUsed
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
@@ -33,7 +34,11 @@ def make_request(vault: Vault, config: Sequence[NumbersConfig], resolve: Callabl
         numbers |= set(numbers_of(config, item.dataset, resolve).values())
     if not numbers:
         raise TrustQueryError("optout-numbers", dataset="every dataset", problem="nobody has a verified number")
-    return vault.begin(in_drawn_order(numbers, new_secret()), now)
+    try:
+        came_back = vault.entries("national")
+    except TrustQueryError:
+        came_back = frozenset()
+    return vault.begin(in_drawn_order(numbers, new_secret(), came_back), now)
 
 
 def take_reply(vault: Vault, request: str, content: bytes, *, most_percent: int) -> ListUsed:

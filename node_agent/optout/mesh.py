@@ -1,7 +1,9 @@
-"""The trust's mailbox at MESH: numbers go out, replies come in, and nothing else in the mailbox is touched.
+"""The trust's mailbox at MESH: numbers go out, replies come in, and nobody else's business in it is touched.
 
 A reply is one by four marks: the opt-out service sent it, it has the service's workflow, it is data, and its local id
-is that of a request that waits. It is taken, durably, before it is acknowledged, so that none is lost.
+is that of a request that waits. It is taken, durably, before it is acknowledged, so that none is lost. What has that
+workflow or that id and is no reply all the same is noted with its reason and acknowledged, which deletes it at MESH: it
+would come again at every look. What has neither is somebody else's: it is noted and stays, unread from then on.
 """
 
 from __future__ import annotations
@@ -14,14 +16,17 @@ from typing import Any
 
 from node_agent.config import MeshConfig
 from node_agent.optout.exchange import take_reply
+from node_agent.optout.records import NoReply, Request
 from node_agent.optout.replies import request_file
-from node_agent.optout.vault import Request, Vault
+from node_agent.optout.vault import Vault
 from trustquery.errors import TrustQueryError
 from trustquery.identity import read_private_file
 
 __all__ = ["WORKFLOW", "Collected", "Mailbox"]
 
 WORKFLOW = "SPINE_NTT_UPHOLDING"
+KEEP_SECONDS = 90 * 86_400
+"""How long a note about a message is kept that is no longer there."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Mailbox:
     """The mailbox that ``[mesh]`` names.
 
     Args:
-        resolve: turns a configured path into an absolute one.
+        resolve: turns a configured path into an absolute one, and follows no link.
     """
 
     config: MeshConfig
@@ -65,46 +70,57 @@ class Mailbox:
             )
         vault.sent(request.id, str(message))
 
-    def collect(self, vault: Vault, *, most_percent: int) -> Collected:
+    def collect(self, vault: Vault, now: int, *, most_percent: int) -> Collected:
         """Take every reply that is there.
+
+        Args:
+            now: seconds since 1970, for the notes about messages that are no replies.
 
         Raises:
             TrustQueryError: as ``send``.
         """
         taken, problems = 0, []
+        others = {item.id for item in vault.no_replies() if not item.problem}
         with self._client() as client:
-            for message_id in client.list_messages():
+            # Every page: what stays there for others must not hide a reply behind it.
+            there = list(client.iterate_message_ids())
+            for message_id in there:
+                if message_id in others:
+                    continue
                 message = client.retrieve_message(message_id)
                 try:
-                    taken += self._take(vault, message, most_percent)
+                    taken += self._take(vault, message, now, most_percent)
                 except TrustQueryError as error:
                     problems.append(error.code)
+                    if error.code not in ("optout-reply-refused", "optout-mesh"):
+                        # A fault of this side's: the reply is good, and is taken when the fault is mended.
+                        continue
+                    vault.no_reply(NoReply(message_id, now, str(error.problem.fields["problem"])))
+                    message.acknowledge()
                 finally:
                     # Not the library's own context manager: that acknowledges what is not ours, too.
                     message.close()
+        vault.forget_messages(there, now - KEEP_SECONDS)
         return Collected(taken, tuple(problems))
 
-    def _take(self, vault: Vault, message: Any, most_percent: int) -> int:
-        waiting = {item.id: item for item in vault.waiting()}
-        named = message.local_id if message.local_id in waiting else None
-        if message.message_type == "REPORT" and named is not None:
-            vault.settle(named, "refused")
-            message.acknowledge()
+    def _take(self, vault: Vault, message: Any, now: int, most_percent: int) -> int:
+        """Take one message; 1 where it was a reply, 0 where it is somebody else's.
+
+        Raises:
+            TrustQueryError: it says that it is a reply, and is none that is believed.
+        """
+        waits = message.local_id in {item.id for item in vault.waiting()}
+        if message.message_type == "REPORT" and waits:
+            vault.settle(message.local_id, "refused")
             raise TrustQueryError("optout-mesh", problem="a message could not be delivered")
         if message.workflow_id != WORKFLOW:
-            if named is not None:
-                raise TrustQueryError("optout-reply-refused", problem="it has another workflow")
-            # Somebody else's business in the same mailbox.
+            if waits:
+                raise _refused("it has another workflow")
+            vault.no_reply(NoReply(message.id(), now, ""))
             return 0
         if message.sender != self.config.recipient:
-            raise TrustQueryError("optout-reply-refused", problem="the opt-out service did not send it")
-        try:
-            take_reply(vault, message.local_id or "", message.read(), most_percent=most_percent)
-        except TrustQueryError as error:
-            if error.code == "optout-reply-refused":
-                # Refused for good: it would come again and again.
-                message.acknowledge()
-            raise
+            raise _refused("the opt-out service did not send it")
+        take_reply(vault, message.local_id or "", message.read(), most_percent=most_percent)
         message.acknowledge()
         return 1
 
@@ -118,6 +134,9 @@ class Mailbox:
         password, shared = (
             read_private_file(self.resolve(path)).strip() for path in (config.password_file, config.shared_key_file)
         )
+        if config.key_file:
+            # The library opens it by name; it is looked at here.
+            read_private_file(self.resolve(config.key_file))
         cert: Any = tuple(str(self.resolve(path)) for path in (config.cert_file, config.key_file) if path) or None
         verify: str | bool = str(self.resolve(config.ca_file)) if config.ca_file else True
         try:
@@ -130,3 +149,7 @@ class Mailbox:
         except (MeshError, requests.RequestException, OSError, UnicodeDecodeError, ValueError) as error:
             # Another program's text may hold an address, a name or a line of a file.
             raise TrustQueryError("optout-mesh", problem="the exchange failed") from error
+
+
+def _refused(problem: str) -> TrustQueryError:
+    return TrustQueryError("optout-reply-refused", problem=problem)

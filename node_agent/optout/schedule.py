@@ -19,16 +19,19 @@ from node_agent.config import Home, NodeConfig
 from node_agent.optout.current import Current, open_vault
 from node_agent.optout.exchange import make_request
 from node_agent.optout.mesh import Mailbox
-from node_agent.optout.vault import Run, Vault
+from node_agent.optout.records import Ended, Run
+from node_agent.optout.vault import Vault
 from node_agent.sources.prepare import refresh
 from node_agent.sources.store import Store, store_key
 from trustquery.errors import TrustQueryError
 
-__all__ = ["JOBS", "Schedule", "next_try"]
+__all__ = ["JOBS", "Schedule", "ask_again", "next_try"]
 
 JOBS = ("collect", "send", "prepare")
 DONE = "done"
 FIRST_PAUSE, LONGEST_PAUSE, DAY = 300, 86_400, 86_400
+FIRST_AGAIN, MOST_AGAIN = 3_600, 5
+"""A refused reply is asked for again an hour after it was sent, then after two; after five at the ordinary pace."""
 
 
 def next_try(runs: tuple[Run, ...], every: int) -> int:
@@ -44,6 +47,18 @@ def next_try(runs: tuple[Run, ...], every: int) -> int:
     if not failed:
         return runs[0].started + every
     return runs[0].started + min(FIRST_PAUSE << min(failed - 1, 20), LONGEST_PAUSE)
+
+
+def ask_again(ended: tuple[Ended, ...]) -> int | None:
+    """When numbers are sent again because their reply was refused, seconds since 1970; None where that is not so.
+
+    Each request ends with another number, so that a reply that was refused for its last one is believed the next time.
+
+    Args:
+        ended: what became of the latest requests, the newest first.
+    """
+    refused = next((at for at, item in enumerate(ended) if item.state != "refused"), len(ended))
+    return ended[0].made + (FIRST_AGAIN << (refused - 1)) if 0 < refused <= MOST_AGAIN else None
 
 
 @dataclass
@@ -87,11 +102,12 @@ class Schedule:
         try:
             with vault.alone():
                 if self.config.mesh is not None:
-                    mailbox = Mailbox(self.config.mesh, self.home.resolve)
+                    mailbox = Mailbox(self.config.mesh, self.home.secret)
                     if any(item.state == "sent" for item in vault.waiting()):
                         self._run(vault, "collect", 0, lambda: self._collect(vault, mailbox))
                     every = self.config.optout.send_every_days * DAY
-                    self._run(vault, "send", every, lambda: self._send(vault, mailbox))
+                    again = ask_again(vault.ended())
+                    self._run(vault, "send", every, lambda: self._send(vault, mailbox), again)
                 if self._is_new(vault):
                     self._run(vault, "prepare", 0, lambda: self._prepare(vault))
         except TrustQueryError as error:
@@ -99,9 +115,12 @@ class Schedule:
         finally:
             vault.close()
 
-    def _run(self, vault: Vault, job: str, every: int, work: Callable[[], None]) -> None:
-        now = self.wall()
-        if now < next_try(vault.runs(job, 30), every):
+    def _run(self, vault: Vault, job: str, every: int, work: Callable[[], None], sooner: int | None = None) -> None:
+        now, runs = self.wall(), vault.runs(job, 30)
+        due = next_try(runs, every)
+        if sooner is not None and runs and runs[0].outcome == DONE:
+            due = min(due, sooner)
+        if now < due:
             return
         run, outcome = vault.start_run(job, now), DONE
         try:
@@ -114,7 +133,7 @@ class Schedule:
         self.log("opt-outs", job=job, outcome=outcome)
 
     def _collect(self, vault: Vault, mailbox: Mailbox) -> None:
-        found = mailbox.collect(vault, most_percent=self.config.optout.most_percent)
+        found = mailbox.collect(vault, self.wall(), most_percent=self.config.optout.most_percent)
         if found.problems:
             raise TrustQueryError("optout-reply-refused", problem="see the earlier lines")
 

@@ -11,8 +11,7 @@ import contextlib
 import fcntl
 import hmac
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,73 +21,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from node_agent.optout.records import DDL, MESSAGES, Ended, NoReply, Request, Run
 from node_agent.sources.store import ListUsed
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret, read_private_file, write_private_file
 
-__all__ = ["Kind", "Request", "Run", "Vault"]
+__all__ = ["Kind", "Vault"]
 
 Kind = Literal["national", "type-1", "local"]
 KEY_BYTES, NONCE_BYTES = 32, 12
 _BUSY_MS = 10_000
-_DDL = """
-CREATE TABLE list (
-  kind TEXT NOT NULL CHECK (kind IN ('national', 'type-1', 'local')),
-  dataset TEXT NOT NULL,
-  as_of INTEGER NOT NULL,
-  print TEXT NOT NULL,
-  sealed BLOB NOT NULL,
-  PRIMARY KEY (kind, dataset)
-) STRICT;
-CREATE TABLE request (
-  id TEXT PRIMARY KEY,
-  made INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('made', 'sent', 'answered', 'refused', 'replaced')),
-  message TEXT NOT NULL DEFAULT '',
-  sealed BLOB NOT NULL
-) STRICT;
-CREATE TABLE run (
-  id INTEGER PRIMARY KEY,
-  job TEXT NOT NULL,
-  started INTEGER NOT NULL,
-  ended INTEGER,
-  outcome TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE INDEX run_job ON run (job, id);
-PRAGMA user_version = 1;
-"""
-
-
-@dataclass(frozen=True)
-class Request:
-    """Numbers that were sent, or are to be, and have no answer yet.
-
-    Attributes:
-        made: when the set was put together, seconds since 1970: the age of the list that comes of it counts from here.
-        message: the message's id at MESH, "" where it went another way.
-        numbers: in the order in which they are sent.
-    """
-
-    id: str
-    made: int
-    state: str
-    message: str
-    numbers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a job.
-
-    Attributes:
-        ended: None while it runs, or where the process ended first.
-        outcome: ``done``, or an error code; "" while it runs.
-    """
-
-    job: str
-    started: int
-    ended: int | None
-    outcome: str
 
 
 class Vault:
@@ -120,7 +62,9 @@ class Vault:
             self._db.execute("PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
             with self._db:
                 if not self._rows("PRAGMA user_version")[0][0]:
-                    self._db.execute(_DDL)
+                    self._db.execute(DDL)
+                # Homes from before messages were noted.
+                self._db.execute(MESSAGES)
         except (apsw.Error, OSError) as error:
             raise TrustQueryError("optout-list-damaged", list="every") from error
 
@@ -231,6 +175,35 @@ class Vault:
     def _request(self, name: str, made: int, state: str, message: str, sealed: bytes) -> Request:
         text = self._opened(sealed, f"request {name} {made}", "national").decode()
         return Request(name, made, state, message, tuple(text.split("\n")))
+
+    def ended(self, count: int = 20) -> tuple[Ended, ...]:
+        """What became of the latest requests, the newest first; those that another took the place of say nothing."""
+        rows = self._rows(
+            "SELECT made, state FROM request WHERE state != 'replaced' ORDER BY made DESC, rowid DESC LIMIT ?", (count,)
+        )
+        return tuple(Ended(*row) for row in rows)
+
+    # -- messages that are no replies --------------------------------------------------------------------------------
+
+    def no_reply(self, found: NoReply) -> None:
+        """Note a message that is none, once and for all."""
+        with self._changing():
+            self._db.execute(
+                "INSERT INTO message (id, at, problem) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (found.id, found.at, found.problem),
+            )
+
+    def no_replies(self) -> tuple[NoReply, ...]:
+        """Messages that were none, the newest first."""
+        rows = self._rows("SELECT id, at, problem FROM message ORDER BY at DESC, rowid DESC")
+        return tuple(NoReply(*row) for row in rows)
+
+    def forget_messages(self, still_there: Collection[str], before: int) -> None:
+        """Drop the notes of an earlier time about messages that are not in the mailbox any more."""
+        with self._changing():
+            for found in self.no_replies():
+                if found.id not in still_there and found.at < before:
+                    self._db.execute("DELETE FROM message WHERE id = ?", (found.id,))
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def load_governance(path: Path) -> GovernanceList:
         return GovernanceList.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise TrustQueryError(
-            "config-missing", path=path, instead="name two governance people: `tq-node config init --governance …`"
+            "config-missing", path=path, instead="name two governance people: `tq-node config people PERSON PERSON`"
         ) from error
     except (OSError, ValidationError) as error:
         raise TrustQueryError(

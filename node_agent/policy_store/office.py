@@ -129,10 +129,22 @@ class Office:
     log: Callable[..., None] = field(default=lambda event, **facts: None)
 
     def __post_init__(self) -> None:
-        # Trust on first use: from now on the first list is the one that the ledger has seen.
-        if self.book.in_force("governance", self.store.node) is None:
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Trust on first use: from now on the first list is the one that the ledger has seen.
+
+        A node that has only just joined may have none yet. Then nobody decides, so there is no policy and no answer.
+        """
+        if self.book.in_force("governance", self.store.node) is not None:
+            return
+        try:
             first = self.store.governance
-            self.book.put_in_force("governance", self.store.node, first.version, first.sha256, 1, self.wall())
+        except TrustQueryError as error:
+            if error.code != "config-missing":
+                raise
+            return
+        self.book.put_in_force("governance", self.store.node, first.version, first.sha256, 1, self.wall())
 
     # -- policies and lists of people ------------------------------------------------------------------------------
 
@@ -143,6 +155,7 @@ class Office:
             TrustQueryError: ``policy-signature``, ``policy-two-people``, ``policy-document-stale``, ``policy-invalid``,
                 ``ledger-unwritable``.
         """
+        self._adopt()
         return self._policy(data) if kind_of(data) == "policy" else self._people(data)
 
     def _policy(self, data: bytes) -> Outcome:
@@ -218,6 +231,7 @@ class Office:
 
     def take_due(self) -> tuple[Outcome, ...]:
         """Put in force what has waited long enough. What no longer verifies, by the people of today, is withdrawn."""
+        self._adopt()
         done = []
         for item in self.book.waiting():
             if self.book.clock(self.wall()) < item.lodged + WAIT_SECONDS:

@@ -23,6 +23,7 @@ _WORDS = {
     "policy": "A policy ({about}) came into force.",
     "governance": "A list of governance people ({about}) came into force.",
     "roster": "A roster of the federation ({about}) was seen for the first time.",
+    "root": "A new root of the federation ({about}) took the place of the one before.",
     "permit": "A permit ({about}) was used for the first time.",
     "acceptance": "An acceptance ({about}) was used for the first time.",
     "declined": "An acceptance ({about}) was declined.",

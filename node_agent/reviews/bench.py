@@ -20,8 +20,6 @@ from trustquery.reviews import Hearing, Review, Stage, digest_of
 
 __all__ = ["Bench", "Held", "Releases", "Trust"]
 
-_TWO = 2
-
 
 class Releases(Protocol):
     """What the bench asks of the ledger."""
@@ -73,14 +71,13 @@ class Held:
 
     def matches(self, review: Review, trust: Trust) -> str:
         """Why a verdict is not about this release as it is held; "" where it is."""
-        pairs = (
-            ("another federation", review.federation, trust.federation),
-            ("another trust", review.body, trust.node),
-            ("another release", review.release_id, self.release.release_id),
-            ("another plan", review.plan_hash, self.release.plan_hash),
-            ("other figures", review.vector_sha256, digest_of(self.vector)),
+        return review.strays(
+            federation=trust.federation,
+            body=trust.node,
+            release_id=self.release.release_id,
+            plan_hash=self.release.plan_hash,
+            figures=digest_of(self.vector),
         )
-        return next((words for words, found, wanted in pairs if found != wanted), "")
 
     def barred(self, person: Person) -> str:
         """Why a listed person may not review this: they ask it, or are of its project; "" where they may."""
@@ -195,7 +192,7 @@ class Bench:
             raise TrustQueryError("policy-review-person", person=person.person, problem=problem)
         if self.wall_ms() >= self.deadline_ms(held.release):
             raise TrustQueryError("policy-review-closed", problem="its deadline has passed")
-        _check_turn(review, self.verdicts(held))
+        self.verdicts(held).check_turn(review)
         self.folder.put(review.release_id, review.round, review.reviewer, data)
         return self.verdicts(held).stage
 
@@ -215,25 +212,3 @@ def _read(data: bytes, listed: GovernanceList) -> tuple[Review, Person]:
     if len(people) != 1 or people[0].person != review.reviewer:
         raise TrustQueryError("policy-signature", document="review", problem="each person signs their own verdict")
     return review, people[0]
-
-
-def _check_turn(review: Review, so_far: Hearing) -> None:
-    """Whether this verdict is due now.
-
-    Raises:
-        TrustQueryError: ``policy-review-given``, ``policy-review-closed``, ``policy-review-differs``.
-    """
-    stage = so_far.stage
-    if stage in (Stage.APPROVED, Stage.REFUSED):
-        raise TrustQueryError("policy-review-closed", problem="the two reviewers have agreed")
-    if review.round == 1:
-        if review.reviewer in so_far.first:
-            raise TrustQueryError("policy-review-given", person=review.reviewer)
-        if len(so_far.first) >= _TWO:
-            raise TrustQueryError("policy-review-closed", problem="two people review it already")
-    elif stage is not Stage.DIFFER:
-        raise TrustQueryError("policy-review-closed", problem="a second verdict follows two first ones that differ")
-    elif review.reviewer not in so_far.first:
-        raise TrustQueryError("policy-review-closed", problem="two people review it already")
-    elif review.seen != so_far.seen:
-        raise TrustQueryError("policy-review-differs", problem="it names other first verdicts")

@@ -5,8 +5,8 @@ The question is compiled once more here, and must come to the plan that the ledg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from node_agent.reports.words import day_of, loss
 from node_agent.reviews.bench import Held
@@ -14,21 +14,14 @@ from trustquery.catalogue import Catalogue, load
 from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.model import Query
-from trustquery.model.post import NO_POST
-from trustquery.model.terms import Bound
 from trustquery.outputs import Table, own_cells, read, read_keys, trust_axis
 from trustquery.planning import Plan, compile_plan
 from trustquery.protocol.answers import read_vector
 from trustquery.protocol.pairs import add_pairs
+from trustquery.reviews.shown import every_cell
+from trustquery.reviews.words import loss_words, plan_words, project_words
 
 __all__ = ["View", "view_of"]
-
-_STATISTICS: Mapping[str, str] = {
-    "count": "a count of rows",
-    "count_distinct_person": "a count of people",
-    "sum": "a sum",
-    "histogram": "a histogram",
-}
 
 
 @dataclass(frozen=True)
@@ -64,8 +57,7 @@ def view_of(held: Held, node: str, inputs: Callable[[Query], PublicTables]) -> V
     if (query.sha256, plan.sha256) != (held.release.query_hash, held.release.plan_hash):
         raise TrustQueryError("policy-review-differs", problem="the question that was kept is not the one asked")
     # Every cell leaves in the vector. What the question filters, sorts or cuts afterwards must hide none from here.
-    whole = replace(query, post=NO_POST, inputs=query.read_inputs)
-    return View(_words(held, query, plan, catalogue), _table(held, node, whole, plan, catalogue, public))
+    return View(_words(held, query, plan, catalogue), _table(held, node, every_cell(query), plan, catalogue, public))
 
 
 def _table(held: Held, node: str, query: Query, plan: Plan, catalogue: Catalogue, public: PublicTables) -> Table:
@@ -78,35 +70,10 @@ def _table(held: Held, node: str, query: Query, plan: Plan, catalogue: Catalogue
 
 
 def _words(held: Held, query: Query, plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
-    permit, asker = held.permit, held.permit.member(held.intent.key_id)
-    who = f"{asker.name} of {asker.organisation} ({asker.role})" if asker is not None else held.release.analyst
-    pinned = {pin.id for pin in query.inputs}
-    tables = ", ".join(sorted({scan.table for scan in query.scans if scan.table not in pinned}))
-    found = [
-        f"Project {permit.project}: {permit.title}. Purpose: {permit.purpose}.",
-        f"In plain words: {permit.lay_summary}",
-        f"Asked by {who}.",
+    return (
+        *project_words(held.permit, held.intent.key_id, held.release.analyst),
         f"Reviewed because the policy asks for it for {held.why}.",
-        f"Reads {tables} of {catalogue.id}, as of {query.as_of}.",
-    ]
-    found += [f"Uses the public table {pin.id}, version {pin.version}." for pin in query.inputs]
-    for axis in plan.axes:
-        kind = {"unknown": "codes found in the data, rare ones left out", "trust": "the trusts asked"}.get(axis.kind)
-        found.append(f"Grouped by {axis.name}: {kind or f'{len(axis.values)} public values, and other and missing'}.")
-    for block in plan.blocks:
-        found.append(f"Releases {_STATISTICS[block.kind]} ({block.id}), {_bound(block.bound)}.")
-    found.append(
-        f"{plan.cells:,} cells in all; privacy loss {loss(held.release.rho_nano)}, charged whatever you decide."
-        if not plan.has_unknown_keys
-        else f"Privacy loss {loss(held.release.rho_nano)}, charged whatever you decide."
+        *plan_words(query, plan, catalogue),
+        loss_words(plan, loss(held.release.rho_nano)),
+        f"The project ends here on {day_of(held.release.project_ends)}.",
     )
-    found.append(f"The project ends here on {day_of(held.release.project_ends)}.")
-    return tuple(found)
-
-
-def _bound(bound: Bound) -> str:
-    if bound.form == "rows":
-        return f"with at most {bound.rows:,} rows of one person in each of at most {bound.groups:,} cells"
-    if bound.form == "total":
-        return f"with one person's total limited in each of at most {bound.groups:,} cells"
-    return "with one person's totals limited together"

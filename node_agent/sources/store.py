@@ -154,7 +154,7 @@ def store_key(home: Home, config: NodeConfig, *, make: bool = False) -> bytes | 
     """
     if not config.store.encrypt:
         return None
-    path = home.resolve(config.store.key_file)
+    path = home.secret(config.store.key_file)
     if make and not path.exists():
         write_private_file(path, new_secret(KEY_BYTES))
     key = read_private_file(path)

@@ -1,7 +1,8 @@
 """Real SIGKILL of real nodes: at the entry of every gate step, and at random times.
 
 Whatever moment a node dies at: no spend is lost, no release ever has two answers, a release that had STARTED is never
-run again, and the federation goes on. Four nodes take part in each round, so that a round tests four deaths.
+run again, and the federation goes on. Four nodes take part in each round, so that a round tests four deaths. Each step
+is tried twice and twelve kills come at random; ``--full-size`` makes it five times, and forty more at random.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from tests.lib.federation import PROJECT, TRUSTS, LiveFederation
 from tests.lib.processes import wait_for
 from trustquery.identity import Answer
 
-KILLS_PER_STEP = 5
-RANDOM_KILLS = 40
+KILLS_PER_STEP, SAMPLED_PER_STEP = 5, 2
+RANDOM_KILLS, SAMPLED_RANDOM = 40, 12
 pytestmark = pytest.mark.timeout(900)
 ROOM = {
     "rho_12_months = 4\nrho_lifetime = 4": "rho_12_months = 40\nrho_lifetime = 40",
@@ -136,13 +137,19 @@ EXPECTED = {
 }
 
 
-def _rounds() -> list[tuple[str, ...]]:
-    """Every step ``KILLS_PER_STEP`` times, four deaths a round, a different node for a step each time."""
-    deaths = [step for _ in range(KILLS_PER_STEP) for step in _STEPS]
+def _rounds(times: int) -> list[tuple[str, ...]]:
+    """Every step so many times, four deaths a round, a different node for a step each time."""
+    deaths = [step for _ in range(times) for step in _STEPS]
     return [tuple(deaths[place : place + len(TRUSTS)]) for place in range(0, len(deaths), len(TRUSTS))]
 
 
-@pytest.mark.parametrize("steps", _rounds(), ids="-".join)
+ROUNDS = [pytest.param(steps, id="-".join(steps)) for steps in _rounds(SAMPLED_PER_STEP)] + [
+    pytest.param(steps, id=f"{'-'.join(steps)}-more", marks=pytest.mark.full_size)
+    for steps in _rounds(KILLS_PER_STEP - SAMPLED_PER_STEP)
+]
+
+
+@pytest.mark.parametrize("steps", ROUNDS)
 def test_sigkill_at_the_entry_of_steps(live: LiveFederation, steps: tuple[str, ...]) -> None:
     # Shifted from round to round, so that no step always meets the same node.
     order = list(TRUSTS)[next(_numbers) % len(TRUSTS) :] + list(TRUSTS)
@@ -166,10 +173,11 @@ def test_sigkill_at_the_entry_of_steps(live: LiveFederation, steps: tuple[str, .
         assert set(new.values()) <= EXPECTED[step], (step, ods, new)
 
 
-def test_sigkill_at_random_times(live: LiveFederation) -> None:
+@pytest.mark.parametrize("most", [SAMPLED_RANDOM, pytest.param(RANDOM_KILLS, marks=pytest.mark.full_size)])
+def test_sigkill_at_random_times(live: LiveFederation, most: int) -> None:
     chance = random.Random(20261121)
     kills = 0
-    while kills < RANDOM_KILLS:
+    while kills < most:
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(ask, live, 12)
             for ods in chance.sample(list(TRUSTS), 4):

@@ -35,7 +35,8 @@ def run(ledger: Ledger, name: str, upto: State = State.SENT, now: int = NOW, **c
             case State.RESERVED:
                 ledger.reserve(item, now)
             case State.STARTED:
-                ledger.start(item.release_id, now)
+                if not item.stored:
+                    ledger.start(item.release_id, now)
             case State.COMMITTED:
                 ledger.commit(item.release_id, b"bytes of " + name.encode(), b"vector", now)
             case State.WITNESSED:
@@ -168,6 +169,14 @@ def test_a_clock_set_back_opens_no_window(ledger: Ledger) -> None:
     assert ledger.spent("node-wide", "", NOW + 400 * DAY).rho_window == 60
 
 
+def test_a_clock_that_once_stood_ahead_opens_no_window(ledger: Ledger) -> None:
+    run(ledger, "one", now=NOW)
+    ledger.note_refusal(print_of("four"), print_of("intent"), "", NOW + 3_650 * DAY)
+    assert ledger.spent("node-wide", "", NOW + 300 * DAY).rho_window == 30
+    tight = scopes(node=Limits(10**12, 10**18, 30, 10**18))
+    assert code(ledger.reserve, reservation("two", scopes=tight), NOW + 300 * DAY) == "budget-exhausted"
+
+
 def test_the_same_release_is_charged_once(ledger: Ledger) -> None:
     item = reservation("one")
     assert ledger.reserve(item, NOW)[1]
@@ -199,6 +208,16 @@ def test_what_is_withheld_stays_charged_and_never_leaves(ledger: Ledger, upto: S
     assert ledger.spent("node-wide", "", NOW).rho_lifetime == 30
     assert code(ledger.sent, release_id, NOW) == "ledger-state"
     assert ledger.unsent() == ()
+
+
+def test_a_stored_answer_never_starts(ledger: Ledger) -> None:
+    """It reads no data. A start in its history is one that a later opening would not believe."""
+    stored = run(ledger, "one", State.RESERVED, stored=True)
+    assert code(ledger.start, stored, NOW) == "ledger-state"
+    ledger.commit(stored, b"b", b"v", NOW)
+    found = ledger.find(stored)
+    assert found is not None
+    assert found.state is State.COMMITTED
 
 
 def test_committing_needs_a_start_unless_the_answer_is_stored(ledger: Ledger) -> None:
@@ -300,3 +319,50 @@ def test_versions_of_documents_never_go_backwards(ledger: Ledger) -> None:
     ledger.see("permit", "birch", 1, print_of("one"), NOW)
     ledger.see("permit", "ash", 4, print_of("four"), NOW)
     assert ledger.size() == size + 2
+
+
+def test_answers_are_erased_to_the_day_and_nothing_is_given_back(ledger: Ledger) -> None:
+    release_id = run(ledger, "one", not_after=NOW + 60)
+    spent = ledger.spent("node-wide", "", NOW + 29 * DAY)
+    midnight = (NOW // DAY + 30) * DAY
+    assert ledger.erase(30, midnight - 1) == ()
+    assert ledger.outbox(release_id) is not None
+    assert ledger.erase(30, midnight) == (release_id,)
+    assert (ledger.outbox(release_id), ledger.has_left(release_id)) == (None, False)
+    assert ledger.stored_vector(print_of("question one")) is None
+    assert ledger.erased_day(print_of("question one")) == midnight // DAY
+    assert ledger.spent("node-wide", "", midnight) == spent
+    assert state(ledger, release_id) is State.SENT
+    assert (ledger.unsent(), ledger.unacknowledged()) == ((), ())
+    assert ledger.erase(30, midnight + DAY) == ()
+    # The same id with another intent is still the conflict that it was, and the same intent finds what is there.
+    assert code(ledger.reserve, reservation("one", intent_hash=print_of("other")), midnight) == "node-release-conflict"
+    assert ledger.reserve(reservation("one", not_after=NOW + 60), midnight)[1] is False
+
+
+def test_nothing_is_erased_that_may_still_be_sent(ledger: Ledger) -> None:
+    late = NOW + 400 * DAY
+    run(ledger, "waits", State.COMMITTED, not_after=NOW)
+    run(ledger, "goes", State.WITNESSED, not_after=NOW)
+    run(ledger, "runs", State.STARTED, not_after=NOW)
+    # Its bytes are repeated to a coordinator that never said it had them, for a week after its intent ended.
+    sent = run(ledger, "sent", not_after=late - 7 * DAY)
+    assert ledger.erase(30, late) == ()
+    assert ledger.erase(30, late + 1) == (sent,)
+
+
+def test_a_later_draw_of_an_erased_question_is_kept_and_served(ledger: Ledger) -> None:
+    asked = print_of("asked")
+    run(ledger, "one", question=asked, not_after=NOW)
+    later = NOW + 40 * DAY
+    assert len(ledger.erase(30, later)) == 1
+    run(ledger, "two", now=later, question=asked, not_after=later)
+    assert ledger.stored_vector(asked) == b"vector"
+    assert ledger.erase(30, later + DAY) == ()
+    assert ledger.spent("node-wide", "", later).rho_lifetime == 60
+
+
+def test_only_so_many_are_erased_at_once_oldest_first(ledger: Ledger) -> None:
+    names = [run(ledger, f"r{place}", not_after=NOW) for place in range(5)]
+    later = NOW + 40 * DAY
+    assert [ledger.erase(30, later, most=2) for _ in range(4)] == [tuple(names[:2]), tuple(names[2:4]), (names[4],), ()]

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import DOCS, fences
-from tests.factories.trust import key, policy_text
+from tests.factories.trust import People, key, policy_text
 from tests.lib.observer import Observer
 from tests.lib.real_node import RealNode
-from trustquery.identity import Root
 
 HOW_TO = DOCS / "how-to"
 PEOPLE = ("grace", "ivan", "olu")
@@ -26,7 +25,7 @@ PASSPHRASE = "four words nobody says"
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[RealNode]:
     observer = Observer("test")
-    root = Root(federation="test", keys=tuple(key(f"root{n}").public.hex() for n in range(3)), threshold=2)
+    root = People().root
     enrolled = observer.enrol("RX1")
     (tmp_path / "node").mkdir()
     yield RealNode(

@@ -154,7 +154,8 @@ def test_use_a_codelist_approve_an_input_and_install_a_public_table(checkout: Pa
     checked, uploaded = done(analyst, *blocks[:2])
     assert "3 codes have the form of SNOMED CT" in checked.stderr
     assert "uploaded" in uploaded.stdout
-    listed, approved = member.read(HOW_TO / "approve-an-input.md").values()
+    read, sign, end = [fence for fence in fences(HOW_TO / "approve-an-input.md") if fence.language == "sh"]
+    listed, approved = done(member, read, sign)
     assert "Viral sinusitis" in listed.stdout
     assert "approved: queries may pin it" in approved.stderr
     done(analyst, blocks[2])
@@ -172,6 +173,8 @@ def test_use_a_codelist_approve_an_input_and_install_a_public_table(checkout: Pa
     assert "3 of 4 trusts answered" in said
     assert "query-input-unknown" in said
     assert "people" in python.stdout
+    assert "no query may pin it" in done(member, end)[0].stderr
+    assert "query-input-withdrawn" in analyst.type(blocks[3]).stderr
 
 
 def test_know_the_error_before_you_spend(checkout: Path, live: LiveFederation) -> None:

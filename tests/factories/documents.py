@@ -7,15 +7,21 @@ from typing import Any
 from trustquery.identity import Intent, LawfulBasis, Member, NodeEntry, Permit, Person, Root, Roster, SigningKey
 from trustquery.planning import PLAN_FORMAT
 
-__all__ = ["NOW", "intent", "node_entry", "permit", "person", "root", "roster"]
+__all__ = ["COORDINATOR", "NOW", "STATEMENT", "intent", "node_entry", "permit", "person", "root", "roster"]
 
 NOW = 1_790_000_000
+COORDINATOR = SigningKey.generate()
+"""The coordinator's own key, which signs the head of its log."""
+STATEMENT = SigningKey.generate()
+"""Signs revocation statements."""
 DAY = 86_400
 
 
 def root(*keys: SigningKey, threshold: int = 2, federation: str = "test") -> Root:
     """A trust anchor."""
-    return Root(federation=federation, keys=tuple(key.public.hex() for key in keys), threshold=threshold)
+    return Root(
+        federation=federation, version=1, previous="", keys=tuple(key.public.hex() for key in keys), threshold=threshold
+    )
 
 
 def person(name: str, key: SigningKey) -> Person:
@@ -35,7 +41,8 @@ def roster(nodes: tuple[NodeEntry, ...], committee: tuple[Person, ...], **change
         "version": 1,
         "issued": NOW - 10,
         "expires": NOW + 20 * DAY,
-        "coordinator_key": "1" * 64,
+        "coordinator_key": COORDINATOR.public.hex(),
+        "statement_keys": (STATEMENT.public.hex(),),
         "nodes": nodes,
         "committee": committee,
         "committee_threshold": 2,

@@ -77,6 +77,7 @@ def application(**changed: Any) -> Application:
         "delta_atto": 0,
         "disclosure_profile": "none",
         "min_trusts": 2,
+        "output_review": "no",
         "privacy_processing": "Noise is added before anything leaves a trust.",
         "code_sharing": "Every released query is published.",
         "outputs": (),

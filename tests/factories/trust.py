@@ -7,6 +7,8 @@ import hashlib
 from functools import cache, cached_property
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from tests.factories.catalogues import made_up
 from trustquery.catalogue import Catalogue, ColumnType
 from trustquery.codelists import PublicTables, shipped
@@ -19,6 +21,7 @@ from trustquery.identity import (
     NodeEntry,
     Permit,
     Person,
+    Revocations,
     Root,
     Roster,
     SigningKey,
@@ -28,7 +31,7 @@ from trustquery.model.terms import Bound, Terms
 from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
 from trustquery.policy import Policy
 
-__all__ = ["NOW", "People", "key", "person", "policy_text", "question", "signed_policy"]
+__all__ = ["NOW", "People", "key", "person", "policy_text", "question", "signed_policy", "statement_since"]
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -36,8 +39,8 @@ DAY = 86_400
 
 @cache
 def key(name: str) -> SigningKey:
-    """One key a name, made once: keys of different names differ."""
-    return SigningKey.generate()
+    """One key a name, the same in every process: what a seed replays is signed with the same bytes."""
+    return SigningKey(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"test key {name}".encode()).digest()))
 
 
 def person(name: str) -> Person:
@@ -86,6 +89,12 @@ def policy_text(*, profiles: str = "", review_minutes: str = "", opt_outs: str =
         place = next(number for number, line in enumerate(lines) if number >= start and line.startswith(f"{name} ="))
         lines[place] = f"{name} = {value}"
     return "\n".join(lines)
+
+
+def statement_since(people: People, issued: int) -> bytes:
+    """The statement's envelope as if it was issued then, seconds since 1970, for ten days."""
+    facts = people.the_statement.model_dump() | {"issued": issued, "expires": issued + 10 * DAY}
+    return Revocations(**facts).sign(key("statement")).encode()
 
 
 def signed_policy(*names: str, **changes: str) -> bytes:
@@ -154,6 +163,9 @@ per_trust_figures = true
 trust_key = true
 show_budget_left = true
 
+[documents]
+revocations_max_age_hours = 48
+
 [review]
 every_query = false
 of = []
@@ -176,12 +188,13 @@ class People:
     """Everybody's documents.
 
     Attributes:
-        roster, permit, member, acceptance, intent: changes to the fields of each.
+        roster, statement, permit, member, acceptance, intent: changes to the fields of each.
         policy: changes to the policy's text.
         public: the public tables that the analyst has.
     """
 
     roster: dict[str, Any] = dataclasses.field(default_factory=dict)
+    statement: dict[str, Any] = dataclasses.field(default_factory=dict)
     permit: dict[str, Any] = dataclasses.field(default_factory=dict)
     member: dict[str, Any] = dataclasses.field(default_factory=dict)
     acceptance: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -194,7 +207,13 @@ class People:
     @property
     def root(self) -> Root:
         """Two of three sign."""
-        return Root(federation="test", keys=tuple(key(f"root{n}").public.hex() for n in range(3)), threshold=2)
+        return Root(
+            federation="test",
+            version=1,
+            previous="",
+            keys=tuple(key(f"root{n}").public.hex() for n in range(3)),
+            threshold=2,
+        )
 
     @cached_property
     def the_roster(self) -> Roster:
@@ -209,11 +228,24 @@ class People:
             "issued": NOW - DAY,
             "expires": NOW + DAY,
             "coordinator_key": key("coordinator").public.hex(),
+            "statement_keys": (key("statement").public.hex(),),
             "nodes": nodes,
             "committee": (person("ann"), person("bob")),
             "committee_threshold": 2,
         }
         return Roster(**(facts | self.roster))
+
+    @cached_property
+    def the_statement(self) -> Revocations:
+        """Nothing is revoked, said an hour ago."""
+        facts: dict[str, Any] = {
+            "federation": "test",
+            "version": 1,
+            "issued": NOW - 3_600,
+            "expires": NOW + 20 * DAY,
+            "revoked": (),
+        }
+        return Revocations(**(facts | self.statement))
 
     @cached_property
     def the_permit(self) -> Permit:

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from coordinator.cli.main import app as operators
 from tests.lib.processes import command, run
+from trustquery import __version__
 
 HEAVY = {"sqlglot", "cryptography", "httpx", "pydantic", "pyarrow", "opendp", "sqlalchemy", "grpc", "duckdb", "fastapi"}
 
@@ -130,6 +133,20 @@ def test_what_is_no_roster_is_not_signed(tmp_path: Path) -> None:
         assert not (tmp_path / "x.dsse").exists()
 
 
+def _what_the_log_hides(home: Path) -> None:
+    """The operator opens an entry, and erases what opens those of a person; in this process, for speed."""
+
+    def log(*words: str) -> Result:
+        return CliRunner().invoke(operators, ["--home", str(home), "log", *words])
+
+    assert '"person": "ada"' in log("open", "1").stdout
+    assert log("open", "999").exit_code == 2
+    assert log("erase", "ada").exit_code == 2
+    assert "entries of ada can no longer be opened" in log("erase", "ada", "--yes").stderr
+    assert '"person": ""' in log("open", "1").stdout
+    assert '"kind": "account.add"' in log("open", "1").stdout
+
+
 def test_the_coordinator_is_set_up_once(tmp_path: Path) -> None:
     options = [item for name in "abc" for item in ("--holder", tmp_path / name)]
     run(command("tq"), "federation", "init", "test", "--out", tmp_path / "root.json", *options)
@@ -141,9 +158,11 @@ def test_the_coordinator_is_set_up_once(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in home.iterdir())
     assert "federation\ttest" in run(*coordinator, "config", "check").stdout
     assert run(*coordinator, "node", "invite", "rx1", "--name", "x", check=False).returncode == 2
-    assert run(*coordinator, "node", "approve", "RX1", "--yes", check=False).returncode == 32
+    approval = ("--as", "olive", "--key", "k.pem", "--yes")
+    assert run(*coordinator, "node", "approve", "RX1", *approval, check=False).returncode == 32
     assert run(*coordinator, "user", "add", "ada", "--key", "short", check=False).returncode == 2
     assert run(*coordinator, "user", "add", "ada", "--key", "0" * 64).stdout.startswith("tqc1.")
+    _what_the_log_hides(home)
     assert "ada\tactive" in run(*coordinator, "user", "list").stdout
     assert run(*coordinator, "roster", "draft", check=False).returncode == 2
     assert run(command("tq-coordinator"), "node", "list", check=False).returncode == 30
@@ -245,3 +264,8 @@ def test_a_list_of_codes_is_checked_by_its_system(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "sinusitis.csv, line 3: 36971008 has a wrong check digit" in done.stderr
     assert "query-" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["tq", "tq-node", "tq-coordinator"])
+def test_every_command_says_its_version(name: str) -> None:
+    assert run(command(name), "--version").stdout == f"trustquery {__version__}\n"

@@ -19,7 +19,6 @@ from tests.lib.lone_node import DATASET, ODS, LoneNode, lone_node
 from tests.lib.processes import wait_for
 from trustquery.identity import Envelope, Intent
 from trustquery.privacy.budget import epsilon_of
-from trustquery.protocol.messages import Documents
 
 SQL = "SELECT count(*) AS attendances FROM emergency_attendance"
 THIS_MONTH = datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
@@ -54,8 +53,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     slots = "slot_ms = 100\nallowance_ms = 100"
     row = {"person_id": "canary-4711", "arrival_at": datetime.datetime(2020, 1, 1), "age_on_arrival": 50}
     with lone_node(folder, {"emergency_attendance": [row]}, SQL, slots, policy=CAPS) as lone:
-        permit = lone.permit.sign(key("ann"), key("bob")).encode()
-        lone.observer.documents = Documents(lone.observer.documents.roster, b"", (permit,))
         lone.node.end()
         lone.node.start()
         wait_for((lone.node.home.documents / "permits" / "stays.dsse").exists, 10, "the permit")

@@ -12,7 +12,10 @@ import pytest
 
 from demo.layout import COMMITTEE
 from demo.processes import DemoError
+from node_agent.config import Home
 from tests.lib.federation import PROJECT, TRUSTS, Asked, LiveFederation
+from tests.lib.processes import wait_for
+from trustquery.codelists import read_table
 
 pytestmark = pytest.mark.timeout(300)
 SQL = """SELECT count(DISTINCT person_id) AS people
@@ -191,3 +194,25 @@ def test_a_problem_names_the_file_and_its_line(live: LiveFederation, files: Path
     assert "query-unknown-table" in without.said
     assert "there is no table sinusitis" in without.said
     assert json.dumps(spent(live, "RX1"))
+
+
+def test_a_withdrawn_list_is_refused_at_the_centre_and_every_node_knows_it(live: LiveFederation, files: Path) -> None:
+    """The last of this file: it ends the list for good."""
+    before = spent(live, "RX1")
+    person = next(iter(COMMITTEE))
+    live.person(
+        live.layout.member(person), "codelist", "withdraw", "sinusitis@1", "--key",
+        live.layout.key("committee", person), "--reason", "It missed one.", "--yes",
+    )  # fmt: skip
+    asked = run(live, files)
+    assert asked.exit == 10
+    assert "was approved once and is withdrawn" in asked.said
+    assert "`tq codelist show sinusitis@1` says why" in asked.said
+    by_name = run(live, files, inputs="sinusitis@1")
+    assert "was approved once and is withdrawn" in by_name.said
+    pin = read_table((files / "sinusitis.csv").read_bytes(), "sinusitis.csv").pin
+    for ods in TRUSTS:
+        told = Home(live.layout.trust(ods)).documents / "withdrawals" / f"{pin.sha256}.dsse"
+        wait_for(told.exists, 20, f"{ods} to know it")
+    assert spent(live, "RX1") == before
+    assert "It missed one." in live.ask("codelist", "show", "sinusitis@1").said

@@ -12,6 +12,8 @@ import pytest
 from node_agent.config import Home
 from node_agent.enrolment.enrol import complete, fetch_anchor, request
 from node_agent.enrolment.startup import certificate_days_left, check_certificate, load_startup
+from node_agent.network import Network, Proxy
+from tests.lib.connect_proxy import connect_proxy
 from tests.lib.coordinator import LiveCoordinator
 from tests.lib.processes import free_port
 from trustquery.errors import TrustQueryError
@@ -47,7 +49,7 @@ def test_the_whole_way_with_an_interruption(live: LiveCoordinator, tmp_path: Pat
     # Run again: the same keys, the same words, no second request.
     again = fetch_anchor(code)
     assert request(again, home, "Trust RX1") == words
-    assert live.cli("node", "approve", "RX1", "--yes").strip() == words
+    assert live.approve("RX1") == words
     node = complete(again, home, lambda: False)
     startup = load_startup(home)
     check_certificate(startup)
@@ -68,7 +70,7 @@ def test_a_code_works_for_one_node_only(live: LiveCoordinator, tmp_path: Path) -
     thief = Home(tmp_path / "two")
     words = request(enrolment, thief, "Trust RX2")
     # The second holder of the code sees other words, and the certificate is not for its key.
-    approved = live.cli("node", "approve", "RX2", "--yes").strip()
+    approved = live.approve("RX2")
     assert words != approved
     assert code_of(complete, enrolment, thief, lambda: False) == "auth-certificate"
 
@@ -89,6 +91,31 @@ def test_a_wrong_secret_or_another_trusts_code(live: LiveCoordinator, tmp_path: 
 def test_nobody_at_the_address(live: LiveCoordinator) -> None:
     code = replace(invite(live, "RX6"), address=f"localhost:{free_port()}")
     assert code_of(fetch_anchor, code) == "node-unreachable"
+
+
+def test_through_a_proxy_and_what_is_said_when_it_does_not_let_us(live: LiveCoordinator, tmp_path: Path) -> None:
+    code, password = invite(live, "RX8"), "p@ss:wörd%41"
+    with connect_proxy(user="ann", password=password) as proxy:
+        where = f"127.0.0.1:{proxy.port}"
+        enrolment = fetch_anchor(code, Network(Proxy(where, "ann", password)))
+        request(enrolment, Home(tmp_path / "node"), "Trust RX8")
+        assert set(proxy.tunnels) == {f"localhost:{live.api_port}"}
+        assert code_of(fetch_anchor, code, Network(Proxy(where, "ann", "wrong"))) == "node-proxy-auth"
+        assert code_of(fetch_anchor, code, Network(Proxy(where))) == "node-proxy-auth"
+    with connect_proxy("refuse") as proxy:
+        assert code_of(fetch_anchor, code, Network(Proxy(f"127.0.0.1:{proxy.port}"))) == "node-proxy-refused"
+    assert code_of(fetch_anchor, code, Network(Proxy(f"127.0.0.1:{free_port()}"))) == "node-proxy-unreachable"
+
+
+def test_an_inspector_of_https_is_believed_only_where_the_settings_name_it(live: LiveCoordinator) -> None:
+    code = invite(live, "RX9")
+    with connect_proxy("inspects") as proxy, connect_proxy("inspects") as other:
+        network = Network(Proxy(f"127.0.0.1:{proxy.port}"))
+        assert code_of(fetch_anchor, code, network) == "node-inspected"
+        named = replace(network, extra_authorities=proxy.authority_pem.decode())
+        assert fetch_anchor(code, named).root == Root.from_payload((live.folder / "root.json").read_bytes())
+        another = replace(network, extra_authorities=other.authority_pem.decode())
+        assert code_of(fetch_anchor, code, another) == "node-inspected"
 
 
 def test_a_home_with_keys_that_others_can_read(live: LiveCoordinator, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from tests.factories.trust import key
 from tests.lib.lone_node import ODS, LoneNode, lone_node
 from tests.lib.processes import wait_for
 from trustquery.projects.decisions import Stance
-from trustquery.protocol.messages import Documents
 
 SQL = "SELECT count(*) AS attendances FROM emergency_attendance"
 
@@ -23,11 +23,12 @@ def lone(tmp_path: Path) -> Iterator[LoneNode]:
         key(name).save(tmp_path / f"{name}.pem")
     folder = tmp_path / "node"
     folder.mkdir()
-    with lone_node(folder, {"emergency_attendance": []}, SQL, "slot_ms = 100\nallowance_ms = 100") as found:
+    with lone_node(
+        folder, {"emergency_attendance": []}, SQL, "slot_ms = 100\nallowance_ms = 100", permits=False
+    ) as found:
         (found.node.home.policy / "acceptances" / "stays.dsse").unlink()
         permit = found.permit.sign(key("ann"), key("bob")).encode()
-        roster = found.observer.documents.roster
-        found.observer.documents = Documents(roster, b"", (permit,))
+        found.observer.documents = replace(found.observer.documents, permits=(permit,))
         found.node.end()
         found.node.start()
         wait_for(lambda: (found.node.home.documents / "permits" / "stays.dsse").exists(), 10, "the permit")

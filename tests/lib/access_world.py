@@ -45,7 +45,7 @@ GIVEN: dict[str, Held | None] = {
     "governance officer": Held(Role.GOVERNANCE_OFFICER, "RX1"),
     "node operator": Held(Role.NODE_OPERATOR, "RX1"),
     "federation operator": Held(Role.FEDERATION_OPERATOR),
-    "output checker": Held(Role.OUTPUT_CHECKER, "RX1"),
+    "output checker": Held(Role.OUTPUT_CHECKER),
     "security officer": Held(Role.SECURITY_OFFICER),
     "auditor": Held(Role.AUDITOR),
 }
@@ -115,6 +115,14 @@ def _login(objects: Objects, which: str) -> Call:
     return Call(json={"user": "chief", "challenge": "0" * 64, "signature": "0" * 128})
 
 
+def _begin_signin(objects: Objects, which: str) -> Call:
+    return Call(json={"challenge": "c" * 43, "state": "s" * 43, "port": 50_000})
+
+
+def _end_signin(objects: Objects, which: str) -> Call:
+    return Call(json={"code": "0" * 64, "verifier": "v" * 43})
+
+
 def _enrol(objects: Objects, which: str) -> Call:
     body = {"code": "tqe1.x", "ods": "RX1", "name": "T", "identity_key": "0" * 64, "csr": "", "proof": "0" * 128}
     return Call(json=body)
@@ -136,6 +144,10 @@ def _withdraw(objects: Objects, which: str) -> Call:
     return Call({"query": objects.query[which]}, {"reason": "It was wrong."})
 
 
+def _verdict(objects: Objects, which: str) -> Call:
+    return Call({"query": objects.query[which]}, {"envelope": "{}"})
+
+
 def _input(objects: Objects, which: str) -> Call:
     return Call({"name": objects.input[which], "version": "1"})
 
@@ -145,7 +157,7 @@ def _decided(objects: Objects, which: str) -> Call:
 
 
 def _taken_back(objects: Objects, which: str) -> Call:
-    # Whoever comes first withdraws it; the others who were let in are told that it is withdrawn.
+    # Whoever comes first takes it back; the others who were let in are told that it is.
     return Call({"name": objects.input[which], "version": "1"}, {"reason": "It was wrong."})
 
 
@@ -159,24 +171,47 @@ PUBLIC = (
     "/public/register/crate.zip", "/public/projects/{name}", "/public/projects/{name}/data.json", "/public/promise",
     "/public/promise/data.json", "/public/queries", "/public/queries/data.json", "/public/queries/data.csv",
     "/public/queries/{hash_}", "/public/queries/{hash_}/data.json", "/public/releases/{release}/crate.zip",
-    "/public/{rest:path}",
+    "/public/inputs", "/public/inputs/data.json", "/public/inputs/data.csv", "/public/{rest:path}",
+    "/public/log/checkpoint", "/public/log/key", "/public/log/tile/{path:path}",
 )  # fmt: skip
 
 
 def _anybody(objects: Objects, which: str) -> Call:
-    return Call({"name": objects.project[which], "hash_": "ab" * 32, "release": objects.query[which], "rest": "x"})
+    return Call(
+        {
+            "name": objects.project[which],
+            "hash_": "ab" * 32,
+            "release": objects.query[which],
+            "rest": "x",
+            "path": "entries/000.p/1",
+        }
+    )
 
 
 # What is handed in is no signed document, or cannot be changed as things are: only who was let in is told so.
 _NOT_SIGNED, _NOT_NOW = frozenset({"auth-document"}), frozenset({"project-move"})
 
 
+# The local provider is off here, and tells everybody so.
+_WAY_OFF = frozenset({"auth-way-off"})
 # People's sessions open nothing here: enrolment looks at a code, and tells everybody else that theirs is none.
 _NO_CODE = frozenset({"auth-required", "node-code-invalid"})
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/login/challenge"): Row("session.open", lambda o, w: Call(json={"user": "chief"})),
     ("POST", "/v1/login"): Row("session.open", _login, frozenset({"auth-failed"})),
     ("POST", "/v1/logout"): Row("session.close"),
+    ("POST", "/v1/signin"): Row("session.open", _begin_signin, frozenset({"auth-no-provider"})),
+    ("POST", "/v1/signin/token"): Row("session.open", _end_signin, frozenset({"auth-failed"})),
+    ("GET", "/local/.well-known/openid-configuration"): Row("session.open", passes=_WAY_OFF),
+    ("GET", "/local/keys"): Row("session.open", passes=_WAY_OFF),
+    ("GET", "/local/authorize"): Row("session.open", passes=_WAY_OFF),
+    ("POST", "/local/authorize"): Row("session.open", passes=_WAY_OFF),
+    ("POST", "/local/token"): Row("session.open", passes=_WAY_OFF),
+    ("GET", "/local/setup"): Row("session.open", passes=_WAY_OFF),
+    ("POST", "/local/setup"): Row("session.open", passes=_WAY_OFF),
+    ("POST", "/local/setup/confirm"): Row("session.open", passes=_WAY_OFF),
+    ("GET", "/signin/{flow}"): Row("session.open", lambda o, w: Call({"flow": "x"}), frozenset({"page"})),
+    ("GET", "/signin/back/{provider}"): Row("session.open", lambda o, w: Call({"provider": "x"}), frozenset({"page"})),
     ("GET", "/v1/projects"): Row("project.list"),
     ("GET", "/v1/projects/{name}"): Row("project.read", _project),
     ("GET", "/v1/projects/{name}/budget"): Row("project.budget", _project),
@@ -209,6 +244,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/queries/{query}/withdraw"): Row(
         "release.withdraw", _withdraw, frozenset({"query-not-released"}), absent="query-unknown"
     ),
+    ("GET", "/v1/reviews"): Row("release.list"),
+    ("GET", "/v1/reviews/{query}"): Row("release.review", _query, frozenset({"policy-review-unknown"})),
+    ("POST", "/v1/reviews/{query}/verdict"): Row("release.review", _verdict, _NOT_SIGNED),
     ("POST", "/v1/inputs"): Row("input.upload", _upload, frozenset({"query-input-invalid"})),
     ("GET", "/v1/inputs"): Row("input.list"),
     ("GET", "/v1/inputs/{name}/{version}/table"): Row(
@@ -222,11 +260,22 @@ ROWS: dict[tuple[str, str], Row] = {
         "input.refuse", _decided, _NOT_SIGNED, absent="query-input-absent"
     ),
     ("POST", "/v1/inputs/{name}/{version}/withdraw"): Row(
-        "input.withdraw", _taken_back, frozenset({"", "query-input-move"}), absent="query-input-absent"
+        "input.withdraw", _decided, _NOT_SIGNED, absent="query-input-absent"
+    ),
+    ("POST", "/v1/inputs/{name}/{version}/retract"): Row(
+        "input.retract", _taken_back, frozenset({"", "query-input-move"}), absent="query-input-absent"
     ),
     **{("GET", path): Row("public.read", _anybody, frozenset({"", "page", "query-not-public"})) for path in PUBLIC},
     ("GET", "/v1/enrolment/anchor"): Row("node.anchor"),
+    # It is signed, so it is read whoever brings it; this one is not.
+    ("POST", "/v1/statements"): Row("statement.send", lambda o, w: Call(json={"envelope": "{}"}), _NOT_SIGNED),
     ("POST", "/v1/enrolment"): Row("node.enrol", _enrol, _NO_CODE),
+    ("GET", "/v1/nodes/waiting"): Row("node.approve"),
+    ("POST", "/v1/nodes/{ods}/approvals"): Row(
+        "node.approve",
+        lambda o, w: Call({"ods": "RX1"}, json={"envelope": "no envelope"}),
+        frozenset({"auth-document"}),
+    ),
     ("GET", "/v1/enrolment/{ods}"): Row("node.enrol", lambda o, w: Call({"ods": "RX1"}), _NO_CODE),
 }
 

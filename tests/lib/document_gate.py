@@ -40,6 +40,7 @@ class DocumentGate(World):
         self.office.activate(signed_policy(*GOVERNANCE))
         self.kept = DocumentStore(self.home.documents, self.people.root)
         self.kept.take_roster(self.people.the_roster.sign(key("root0"), key("root1")).encode(), self.book, NOW)
+        self.kept.take_revocations(self.people.the_statement.sign(key("statement")).encode(), self.book, NOW)
         heads = Heads(self.book, "test/node/ash", key("ash"))
         self.ports = dataclasses.replace(
             self.ports, ledger=self.book, heads=heads, documents=self.kept, governance=self.store

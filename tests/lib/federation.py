@@ -22,6 +22,7 @@ from demo.layout import COMMITTEE, PROJECT, TRUSTS, Layout
 from demo.processes import Part, Processes
 from demo.screen import Screen
 from tests.lib.processes import wait_for
+from tests.lib.settings import with_keys
 
 __all__ = ["PROJECT", "TRUSTS", "Asked", "LiveFederation"]
 
@@ -60,6 +61,7 @@ class LiveFederation(Federation):
         allowance_ms: time an answer may take; generous, because tests share two cores.
         policy: replacements in the policy's text, by trust or for all ("").
         killable: nodes run under ``tests.lib.killable_node``.
+        witnessed: nothing leaves without a quorum of the coordinator and the three other nodes.
     """
 
     def __init__(
@@ -69,11 +71,20 @@ class LiveFederation(Federation):
         allowance_ms: int = 4_000,
         policy: dict[str, dict[str, str]] | None = None,
         killable: bool = False,
+        witnessed: bool = False,
     ) -> None:
         layout = Layout(folder / "federation")
         layout.make()
         super().__init__(layout, Processes(layout.record), _Silent())
         self.allowance_ms, self.policy, self.killable = allowance_ms, policy or {}, killable
+        self.witnessed = witnessed
+
+    def _settle_coordinator(self, settings: Path) -> None:
+        settings.write_text(with_keys(settings.read_text()))
+
+    def _by_browser(self, user: str, home: Path, *arguments: str | Path) -> None:
+        """With the key alone: quick, and for as long as a test runs. The demonstration's own test uses the browser."""
+        self.person(home, *(item for item in arguments if item != "--no-browser"), "--key-challenge")
 
     def _settle(self, ods: str, public: dict[tuple[str, str], str]) -> None:
         super()._settle(ods, public)
@@ -86,7 +97,7 @@ class LiveFederation(Federation):
 
     def policy_text(self, ods: str) -> str:
         """The trust's policy as written."""
-        text = policy_toml(ods)
+        text = policy_toml(ods, TRUSTS if self.witnessed else ())
         for old, new in (self.policy.get("", {}) | self.policy.get(ods, {})).items():
             assert old in text, old
             text = text.replace(old, new)

@@ -7,26 +7,42 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from node_agent.gate.case import Peer
+from node_agent.gate.cosigning import Cosigning
 from node_agent.gate.gate import pass_offer
 from node_agent.gate.heads import Heads
 from node_agent.gate.ports import Ports, Settings, ShuttingDownError
 from node_agent.gate.rates import Rates, Seats
+from node_agent.gate.witnessing import wanted_by
 from node_agent.reviews import Bench, ReviewFolder
 from node_agent.sources.store import ListUsed
 from tests.factories.trust import NOW, People, key, person
 from tests.lib.memory_ledger import MemoryLedger
+from tests.lib.witness_heads import KeptHeads
 from trustquery.catalogue import Catalogue
-from trustquery.codelists import PublicTables, shipped
+from trustquery.codelists import Pin, PublicTables, shipped
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Acceptance, Answer, GovernanceList, Intent, Roster, SigningKey
+from trustquery.identity import (
+    Acceptance,
+    Answer,
+    Envelope,
+    GovernanceList,
+    Intent,
+    Permit,
+    Revocations,
+    Root,
+    Roster,
+    SigningKey,
+)
 from trustquery.planning import Plan, compile_plan
 from trustquery.policy import Policy
-from trustquery.protocol.messages import AnswerMessage, Offer
+from trustquery.protocol.cosigning import Wanted
+from trustquery.protocol.messages import AnswerMessage, Message, Offer
+from trustquery.protocol.witnessing import Witnessing
 
 __all__ = ["FakeClock", "FakeEngine", "World"]
 
@@ -100,6 +116,7 @@ class World:
         self.given: list[PublicTables] = []
         self.marked = False
         self.declined = False
+        self.withdrawn: set[Pin] = set()
         self.steps: list[str] = []
         self.sent: list[AnswerMessage] = []
         self.logged: list[tuple[str, dict[str, Any]]] = []
@@ -112,11 +129,22 @@ class World:
             format="tq-governance-1", people=(person("grace"), person("ivan"), person("judy")), threshold=2
         )
         self.bench = Bench(folder, self, self.ledger, self.clock.wall_ms, (settings or {}).get("slot_ms", 1_000))
+        self.said: list[Message] = []
+        origin, monotonic, wall = "test/node/ash", self.clock.monotonic, self.clock.wall
+        cosigning = Cosigning(
+            self.ledger, origin, key("ash"), self.wanted, self.said.append, monotonic, wall, self._log
+        )
+        self.kept_heads = KeptHeads()
+        self.witnessing = Witnessing(
+            origin, key("ash"), self.kept_heads, lambda: self.people.the_roster, lambda: cosigning.frozen,
+            lambda code, place, data: self.ledger.note_alarm(code, place, data, wall(), once=True), wall,
+        )  # fmt: skip
         figures = {"slot_ms": 1_000, "allowance_ms": 2_000, "queue_ms": 0} | settings
         self.ports = Ports(
             node="ash",
             federation="test",
             key=key("ash"),
+            certificate=lambda: "a5",
             clock=self.clock,
             ledger=self.ledger,
             inputs=lambda query: self.public,
@@ -130,14 +158,22 @@ class World:
             noise=lambda vector, plan, drawn: self.noise(vector, plan),
             release_keys=lambda counts, plan: self.release_keys(counts, plan),
             send=self.sent.append,
-            heads=Heads(self.ledger, "test/node/ash", key("ash")),
-            log=lambda event, **facts: self.logged.append((event, facts)),
+            heads=Heads(self.ledger, origin, key("ash"), cosigning.shown),
+            cosigning=cosigning,
+            log=self._log,
             settings=Settings(**figures),
             rates=Rates(),
             seats=Seats(2),
             reviews=self.bench,
             observer=self._observe,
         )
+
+    def _log(self, event: str, **facts: Any) -> None:
+        self.logged.append((event, facts))
+
+    def wanted(self) -> Wanted | None:
+        """Who must have cosigned, by the policy in force."""
+        return wanted_by(self, self, self.clock.wall())
 
     def _catalogue(self, dataset: str) -> Catalogue:
         if dataset != "made-up":
@@ -158,6 +194,20 @@ class World:
 
     def roster(self, now: int) -> Roster:
         return self.people.the_roster
+
+    def check_inputs(self, pins: Iterable[Pin]) -> None:
+        for pin in pins:
+            if pin in self.withdrawn:
+                raise TrustQueryError("query-input-withdrawn", table=pin.id, version=pin.version)
+
+    def root(self) -> Root:
+        return self.people.root
+
+    def revocations(self, now: int) -> tuple[Revocations, frozenset[str]]:
+        return self.people.the_statement, frozenset({key("statement").key_id})
+
+    def permit(self, project: str, now: int) -> tuple[Permit, Envelope]:
+        return self.people.the_permit, self.people.the_permit.sign(key("ann"), key("bob"))
 
     def policy(self) -> Policy:
         return self.people.the_policy

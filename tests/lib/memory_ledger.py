@@ -6,11 +6,11 @@ It keeps the rules of money and states and nothing else: no chain, no disk. Its 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 
 from node_agent.budget import VALID_TRANSITIONS, Decided, Release, Reservation, ScopeName, Spent, State
 from trustquery.errors import TrustQueryError
-from trustquery.log import Checkpoint
+from trustquery.identity import new_secret
+from trustquery.log import Checkpoint, Tree, leaf_hash
 
 __all__ = ["MemoryLedger"]
 
@@ -34,10 +34,15 @@ class MemoryLedger:
         self.boxes: dict[str, tuple[bytes, str]] = {}
         self.vectors: dict[str, bytes] = {}
         self.days: dict[str, int] = {}
+        self.drawn: dict[str, str] = {}
+        self.erased: dict[str, int] = {}
         self.versions: dict[tuple[str, str], tuple[int, str]] = {}
         self.decided: list[Decided] = []
         self.events: list[tuple[str, str]] = []
         self.clock = 0
+        self.heads: dict[int, bytes] = {}
+        self.alarms: list[tuple[str, str, bytes]] = []
+        self.fork: tuple[bytes, bytes] | None = None
 
     def time(self, now: int) -> int:
         return max(self.clock, now)
@@ -76,7 +81,7 @@ class MemoryLedger:
         ]
         rho, delta = reservation.rho_nano, reservation.delta_atto
         for item in owed:
-            spent, caps = self.spent(item.scope, item.subject, day * DAY), item.limits
+            spent, caps = self.spent(item.scope, item.subject, now), item.limits
             if (
                 spent.rho_lifetime + rho > caps.rho_lifetime
                 or spent.delta_lifetime + delta > caps.delta_lifetime
@@ -95,6 +100,9 @@ class MemoryLedger:
         return release, True
 
     def start(self, release_id: str, now: int) -> None:
+        release = self.releases.get(release_id)
+        if release is not None and release.state is State.RESERVED and release.stored:
+            raise TrustQueryError("ledger-state", found="a stored answer", wanted=State.STARTED)
         self._move(release_id, State.STARTED, "start", now)
 
     def commit(self, release_id: str, outbox: bytes, vector: bytes, now: int, *, held: bool = False) -> None:
@@ -103,7 +111,9 @@ class MemoryLedger:
             raise TrustQueryError("ledger-state", found=release.state, wanted=State.COMMITTED)
         self._move(release_id, State.COMMITTED, "commit", now)
         self.boxes[release_id] = (outbox, "ready")
-        self.vectors.setdefault(self.questions[release_id], vector)
+        if self.questions[release_id] not in self.vectors:
+            self.vectors[self.questions[release_id]] = vector
+            self.drawn[self.questions[release_id]] = release_id
         if held:
             self._move(release_id, State.HELD, "held", now)
 
@@ -152,6 +162,9 @@ class MemoryLedger:
     def has_left(self, release_id: str) -> bool:
         return self.boxes.get(release_id, (b"", "ready"))[1] != "ready"
 
+    def is_settled(self, release_id: str) -> bool:
+        return self.boxes.get(release_id, (b"", ""))[1] == "acknowledged" or release_id in self.erased
+
     def unsent(self) -> tuple[Release, ...]:
         waiting = (State.COMMITTED, State.HELD, State.WITNESSED)
         ended = (State.DEAD, State.EXPIRED)
@@ -167,8 +180,31 @@ class MemoryLedger:
     def stored_vector(self, question: str) -> bytes | None:
         return self.vectors.get(question)
 
+    def erase(self, days: int, now: int, *, most: int = 20) -> tuple[str, ...]:
+        at = max(self.clock, now)
+        due = [
+            release.release_id
+            for release in self.releases.values()
+            if release.state in (State.SENT, State.WITHHELD)
+            and self.days[release.release_id] <= at // DAY - days
+            and release.not_after < at - 7 * DAY
+            and release.release_id not in self.erased
+        ][:most]
+        if due:
+            self._write("erase", " ".join(due), now)
+        for release_id in due:
+            self.erased[release_id] = at // DAY
+            self.boxes.pop(release_id, None)
+            question = self.questions[release_id]
+            if self.drawn.get(question) == release_id:
+                del self.vectors[question], self.drawn[question]
+        return tuple(due)
+
+    def erased_day(self, question: str) -> int | None:
+        return max((day for one, day in self.erased.items() if self.questions[one] == question), default=None)
+
     def spent(self, scope: ScopeName, subject: str, now: int) -> Spent:
-        since = max(self.clock, now) // DAY - (90 if scope == "profiles" else 366)
+        since = now // DAY - (90 if scope == "profiles" else 366)
         mine = [charge for charge in self.charges if charge[1:3] == (scope, subject)]
         late = [charge for charge in mine if charge[5] > since]
         return Spent(sum(c[3] for c in late), sum(c[3] for c in mine), sum(c[4] for c in late), sum(c[4] for c in mine))
@@ -177,7 +213,7 @@ class MemoryLedger:
         return any(self.questions[c[0]] == question and c[1:3] == (scope, subject) for c in self.charges)
 
     def no_answers(self, analyst: str, now: int) -> int:
-        since = max(self.clock, now) // DAY - 30
+        since = now // DAY - 30
         return sum(
             release.state is State.DEAD and release.analyst == analyst and self.days[release.release_id] > since
             for release in self.releases.values()
@@ -190,6 +226,32 @@ class MemoryLedger:
     def note_refusal(self, release_id: str, intent_hash: str, policy_hash: str, now: int) -> None:
         self._write("refused", release_id, now)
 
+    def note_alarm(self, code: str, place: str, data: bytes, now: int, *, once: bool) -> None:
+        if once and (code, place, data) in self.alarms:
+            return
+        self.alarms.append((code, place, data))
+        self._write("alarm", code, now)
+
+    def note_opened(self, now: int) -> None:
+        self._write("opened", new_secret(8).hex(), now)
+
+    def last_seq(self, release_id: str) -> int:
+        moved = ("witnessed", "sent")
+        told = (n for n, (what, about) in enumerate(self.events, 1) if about == release_id and what not in moved)
+        return max(told, default=0)
+
+    def keep_cosigned(self, size: int, note: bytes, now: int) -> None:
+        self.heads[size] = note
+
+    def cosigned_over(self, seq: int) -> bytes:
+        return next((note for size, note in sorted(self.heads.items()) if size >= seq), b"")
+
+    def freeze(self, ours: bytes, theirs: bytes, now: int) -> None:
+        self.fork = self.fork or (ours, theirs)
+
+    def frozen(self) -> tuple[bytes, bytes] | None:
+        return self.fork
+
     def see(self, kind: str, name: str, version: int, sha256: str, now: int) -> None:
         known = self.versions.get((kind, name), (0, ""))
         if (version, sha256) == known:
@@ -198,6 +260,9 @@ class MemoryLedger:
             raise TrustQueryError("policy-document-stale", document=kind)
         self._write("see", kind, now)
         self.versions[kind, name] = (version, sha256)
+
+    def seen(self, kind: str, name: str) -> tuple[int, str] | None:
+        return self.versions.get((kind, name))
 
     def totals(self) -> dict[tuple[str, str], tuple[int, int, int]]:
         """Scope and subject to rho, delta and number of releases."""
@@ -211,4 +276,13 @@ class MemoryLedger:
         return len(self.events)
 
     def head(self, origin: str, size: int) -> Checkpoint:
-        return Checkpoint(origin, size, hashlib.sha256(repr(self.events[:size]).encode()).digest())
+        return Checkpoint(origin, size, self.root(size))
+
+    def _tree(self) -> Tree:
+        return Tree(leaf_hash(repr(event).encode()) for event in self.events)
+
+    def root(self, size: int) -> bytes:
+        return self._tree().root(size)
+
+    def proof(self, old: int, size: int) -> tuple[bytes, ...]:
+        return self._tree().consistency_proof(old, size)

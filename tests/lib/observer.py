@@ -9,7 +9,7 @@ import datetime
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,15 +17,27 @@ from typing import Any
 import grpc
 
 from tests.lib.coordinator import EnrolledNode
-from trustquery.identity import SigningKey
+from trustquery.identity import SigningKey, new_secret
 from trustquery.identity.certificates import Authority, certificate_request, new_tls_key, spiffe_name
-from trustquery.protocol.messages import Ack, AnswerMessage, Documents, Hello, Message, Offer
+from trustquery.protocol.messages import (
+    PROTOCOL_VERSION,
+    Ack,
+    AnswerMessage,
+    Documents,
+    Hello,
+    Message,
+    Offer,
+    WitnessRequest,
+)
 from trustquery.protocol.session import Inbound, Outbound
 from trustquery.wire import SERVICE
 
 __all__ = ["Observer", "Seen"]
 
 PATIENCE = 60.0
+
+Raw = Callable[[list[bytes]], list[bytes]]
+"""Makes frames by hand, of all that this session was sent so far."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,11 @@ class Observer:
 
     Attributes:
         documents: what every node is sent after its greeting.
+        greetings: for each of the next sessions, what makes the first frames in place of an honest greeting.
         stances: every stance that a node said, with the name of the node that greeted.
+        cosigns: what comes of a request for a cosignature; None where nobody replies.
+        acknowledges: whether answers are acknowledged.
+        sessions: how many have greeted.
         arrived: every answer there was, with the wall-clock time of its last byte, seconds since 1970.
     """
 
@@ -62,9 +78,13 @@ class Observer:
         self.federation = federation
         self.authority = Authority.generate(federation, now)
         self.documents = Documents()
+        self.cosigns: Callable[[WitnessRequest], Message | None] | None = None
+        self.acknowledges, self.sessions = True, 0
         self.arrived: list[tuple[float, AnswerMessage]] = []
+        self.greetings: list[Callable[[Hello], list[bytes]]] = []
+        self._current: dict[str, object] = {}
         self.stances: list[tuple[str, bytes]] = []
-        self._outgoing: dict[str, queue.Queue[Message]] = {}
+        self._outgoing: dict[str, queue.Queue[Message | Raw]] = {}
         self._greeted: dict[str, threading.Event] = {}
         self._waiting: dict[tuple[str, str], queue.SimpleQueue[tuple[float, tuple[int, ...], AnswerMessage]]] = {}
         self._server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
@@ -87,20 +107,39 @@ class Observer:
         return EnrolledNode(ods, key, tls_key, certificate)
 
     def _session(self, frames: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        inbound, outbound = Inbound(sender="node"), Outbound()
+        nonce = new_secret(32)
+        inbound, outbound = Inbound(sender="node", nonce=nonce), Outbound()
         hello = inbound.receive(next(frames))
         assert isinstance(hello, Hello)
         node = hello.node
-        yield from outbound.frames(Hello((1,), "coordinator", bytes(32), hello.nonce))
-        yield from outbound.frames(self.documents)
+        if self.greetings:
+            yield from self.greetings.pop(0)(hello)
+            while context.is_active():
+                time.sleep(0.02)
+            return
+        mine = self._current[node] = object()
+        sent: list[bytes] = []
+
+        def said(frames: list[bytes]) -> list[bytes]:
+            sent.extend(frames)
+            return frames
+
+        yield from said(outbound.frames(Hello((PROTOCOL_VERSION,), "coordinator", nonce, hello.nonce)))
+        outbound.begin(inbound.session)
+        yield from said(outbound.frames(self.documents))
         threading.Thread(target=self._listen, args=(node, inbound, frames), daemon=True).start()
         self._greeted[node].set()
+        self.sessions += 1
         while context.is_active():
             try:
                 message = self._outgoing[node].get(timeout=1)
             except queue.Empty:
                 continue
-            yield from outbound.frames(message)
+            if self._current[node] is not mine:
+                # The node has dialled again: it is for the session that stands.
+                self._outgoing[node].put(message)
+                return
+            yield from said(message(sent) if callable(message) else outbound.frames(message))
 
     def _listen(self, node: str, inbound: Inbound, frames: Iterator[bytes]) -> None:
         lengths: list[int] = []
@@ -112,10 +151,15 @@ class Observer:
                 message = inbound.receive(frame)
                 if isinstance(message, AnswerMessage):
                     self.arrived.append((time.time(), message))
-                    self._outgoing[node].put(Ack(message.release_id))
+                    if self.acknowledges:
+                        self._outgoing[node].put(Ack(message.release_id))
                     waiting = self._waiting.get((node, message.release_id))
                     if waiting is not None:
                         waiting.put((now, tuple(lengths), message))
+                if isinstance(message, WitnessRequest) and self.cosigns is not None:
+                    reply = self.cosigns(message)
+                    if reply is not None:
+                        self._outgoing[node].put(reply)
                 if isinstance(message, Documents):
                     self.stances += [(node, data) for data in message.stances]
                 if message is not None:
@@ -140,6 +184,10 @@ class Observer:
     def offer(self, node: str, offer: Offer) -> None:
         """Offer, without waiting."""
         self._outgoing[node].put(offer)
+
+    def send(self, node: str, message: Message | Raw) -> None:
+        """Say anything, or put frames made by hand on the stream."""
+        self._outgoing[node].put(message)
 
     def stop(self) -> None:
         """Hang up on everybody."""

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 __all__ = ["ROOT", "Process", "command", "free_port", "run", "wait_for"]
@@ -53,9 +53,10 @@ def wait_for(what: Callable[[], bool], seconds: float, why: str) -> None:
 class Process:
     """A long-running command whose output goes to a file. It runs in the checkout, so that it finds ``tests.lib``."""
 
-    def __init__(self, arguments: Sequence[str | Path], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str | Path], log: Path, extra: Mapping[str, str] | None = None) -> None:
         self.arguments = [str(item) for item in arguments]
         self.log = log
+        self._extra = dict(extra or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +77,7 @@ class Process:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self.arguments, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
-                env=environment, cwd=ROOT,
+                env=environment | self._extra, cwd=ROOT,
             )  # fmt: skip
 
         def said() -> bool:

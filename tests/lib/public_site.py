@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,16 @@ from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
 from coordinator.merge import merge
 from coordinator.projects.office import ProjectOffice
+from coordinator.projects.releases import record_criteria
 from coordinator.queries import QueryService
 from coordinator.rosters import Rosters
 from coordinator.services import Base
+from coordinator.signin.opening import open_desk
 from coordinator.store import AnswerRow, ApplicationRow, PermitRow, ProjectRow, QueryRow, StanceRow, Store
-from tests.factories.documents import NOW, intent, node_entry, person, root, roster
+from tests.factories.documents import COORDINATOR, NOW, intent, node_entry, person, root, roster
 from tests.factories.projects import application, team_member
 from tests.lib.processes import free_port
+from tests.lib.settings import with_keys
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
 from trustquery.client.config import ClientHome, ClientSettings
@@ -106,21 +110,25 @@ class PublicSite:
     now: int = NOW
 
     def __post_init__(self) -> None:
-        settings = parse_settings(sample_text().replace('"demo"', '"test"'))
+        settings = parse_settings(with_keys(sample_text().replace('"demo"', '"test"')))
         rosters = Rosters(self.store, ROOT)
         # In the past of the tests' own clock, or in the present where a client looks at the wall.
         signed = roster(ENTRIES, COMMITTEE, issued=self.now - 10, expires=self.now + 20 * DAY).sign(*HOLDERS[:2])
         rosters.install(signed.encode(), self.now)
         desk = Desk(self.store, ROOT, AUTHORITY, "localhost:8443", lambda: NOW)
         self.base = Base(Home(self.folder), settings, ROOT, self.store, rosters, desk)
+        if not self.base.home.key.exists():
+            COORDINATOR.save(self.base.home.key)
         for name, key in (("ada", ADA), ("eve", EVE), ("ann", ANN)):
             given = [Held(Role.COMMITTEE_MEMBER)] if name == "ann" else []
             self.store.people.add(name, key.public.hex(), NOW, held=given)
         fleet = Fleet()
         rates = [RateLimit(burst=1000, per_minute=1, clock=time.monotonic) for _ in range(2)]
-        queries = QueryService(self.store, rosters, fleet, lambda: self.now)
+        queries = QueryService(self.store, rosters, fleet, lambda: self.now, partial(record_criteria, self.base))
         office = ProjectOffice(self.store, rosters, "test", lambda: self.now)
-        self.app = make_app(Api(self.base, fleet, Previews(fleet), queries, office, *rates), keep_seconds=0)
+        signin = open_desk(self.base.home, settings, self.store, lambda: self.now)
+        api = Api(self.base, fleet, Previews(fleet), queries, office, rates[0], rates[1], signin)
+        self.app = make_app(api, keep_seconds=0)
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request."""
@@ -225,6 +233,8 @@ class PublicSite:
         assert self.store.queries.add(row, parameters=json.dumps(write_parameters(parameters)) if parameters else "")
         for answer, word in zip(answers, (word for _, word in sorted(words.items()) if word != "silent"), strict=True):
             assert self.store.queries.add_answer(answer, in_time=() if word == "late" else (state,))
+        if state == "closed" and result["vector"] is not None:
+            record_criteria(self.base, row, json.dumps(result).encode())
         return row
 
     def _intent(
@@ -268,7 +278,7 @@ def serving(folder: Path) -> Iterator[tuple[PublicSite, ClientHome]]:
     now = datetime.datetime.now(datetime.UTC)
     (folder / "server.pem").write_bytes(AUTHORITY.issue_server(key, hosts=["localhost"], now=now))
     home = ClientHome(folder / "home")
-    home.write_settings(ClientSettings(coordinator=f"localhost:{port}", user="ada", key="key.pem"))
+    home.write_settings(ClientSettings(coordinator=f"localhost:{port}", user="ada", key="key.pem", sign_in="key"))
     home.authority.write_bytes(AUTHORITY.certificate_pem)
     home.root.write_bytes(ROOT.payload())
     ADA.save(home.default_key)

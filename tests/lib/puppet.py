@@ -7,6 +7,7 @@ import hashlib
 import queue
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,14 +17,17 @@ from tests.lib.coordinator import EnrolledNode
 from trustquery.catalogue import load
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problem
-from trustquery.identity import Answer, Intent
+from trustquery.identity import Answer, Intent, new_secret
 from trustquery.model import Query
 from trustquery.planning import compile_plan
+from trustquery.protocol.enrolment import join_message
 from trustquery.protocol.messages import (
+    PROTOCOL_VERSION,
     Ack,
     AnswerMessage,
     Documents,
     Hello,
+    Join,
     Message,
     Offer,
     Preview,
@@ -35,8 +39,6 @@ from trustquery.protocol.session import Inbound, Outbound
 from trustquery.wire import SESSION_METHOD
 
 __all__ = ["Puppet", "connected"]
-
-NONCE = b"\x05" * 32
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Puppet:
         twist: changes the answer's fields before they are signed.
         spoil: changes the vector's bytes after they were signed.
         public: the public tables that it holds.
+        counter: its join counter; 0 for one that grows with time. ``joined`` is what it has shown.
     """
 
     node: EnrolledNode
@@ -64,6 +67,8 @@ class Puppet:
     spoil: Callable[[bytes], bytes] = bytes
     received: list[Message] = field(default_factory=list)
     status: grpc.StatusCode | None = None
+    counter: int = 0
+    joined: int = 0
     public: PublicTables = field(default_factory=shipped)
 
     def start(self) -> Puppet:
@@ -94,13 +99,16 @@ class Puppet:
         credentials = grpc.ssl_channel_credentials(self.authority_pem, self.node.tls_key, self.node.certificate)
         self._channel = grpc.secure_channel(self.address, credentials, options=[("grpc.use_local_subchannel_pool", 1)])
         self._outbound = Outbound()
-        inbound = Inbound(sender="coordinator", echo=NONCE)
-        self.say(Hello((1,), self.node.ods, NONCE))
+        nonce = new_secret(32)
+        inbound = Inbound(sender="coordinator", nonce=nonce)
+        self.say(Hello((PROTOCOL_VERSION,), self.node.ods, nonce))
         session: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(SESSION_METHOD)
         call = session(self._frames())
         try:
             for frame in call:
                 message = inbound.receive(frame)
+                if isinstance(message, Hello):
+                    self._outbound.begin(inbound.session)
                 if message is not None:
                     self.received.append(message)
                     self._react(message)
@@ -113,6 +121,10 @@ class Puppet:
     def _react(self, message: Message) -> None:
         match message:
             case Hello():
+                # Time never goes back, so a later puppet of the same trust has a larger counter.
+                self.joined = self.counter or time.time_ns() // 1_000
+                proof = join_message("test", self.node.ods, message.nonce, self.joined)
+                self.say(Join(self.joined, self.node.key.sign(proof)))
                 self._greeted.set()
             case Preview():
                 reasons = (self.refuse.document(),) if self.refuse else ()

@@ -22,7 +22,7 @@ from tests.factories.trust import NOW, People, key, policy_text
 from tests.lib.gate_world import World
 from tests.lib.prepared import Prepared, Rows, prepared
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Acceptance, Answer, Intent, Member, Permit
+from trustquery.identity import Acceptance, Answer, Envelope, Intent, Member, Permit
 from trustquery.language import compile_query
 from trustquery.model import Query
 from trustquery.planning import Plan, compile_plan
@@ -130,6 +130,10 @@ class RealGate(World):
 
     def policy(self) -> Policy:
         return self.rules
+
+    def permit(self, project: str, now: int) -> tuple[Permit, Envelope]:
+        name = project.removeprefix("project-")
+        return self.permits[name], self.signed[name]
 
     def acceptance(self, project: str) -> Acceptance:
         permit = self.permits.get(project.removeprefix("project-"))

@@ -49,7 +49,7 @@ class RealNode:
         address: where it dials.
         dataset: the one dataset it serves; ``tables`` its rows.
         policy: what governance signs.
-        answer: lines of ``[answer]``.
+        answer: lines of ``[answer]``; ``link`` of ``[coordinator]``.
         program: what runs in place of ``tq-node … run``; ``HOME`` in it stands for the home.
         governance: who is listed; the first two sign what the node starts with.
     """
@@ -65,6 +65,7 @@ class RealNode:
     answer: str = ""
     program: Sequence[str] = ()
     governance: Sequence[str] = GOVERNANCE
+    link: str = ""
     home: Home = field(init=False)
     process: Process = field(init=False)
 
@@ -109,7 +110,7 @@ class RealNode:
             write_parquet(data / f"{name}.parquet", table, whole_rows(catalogue, name, rows))
         text = (
             f'format = "tq-node-1"\n[node]\nods = "{self.enrolled.ods}"\nname = "Trust {self.enrolled.ods}"\n'
-            f"[answer]\n{self.answer}\n"
+            f"[answer]\n{self.answer}\n[coordinator]\n{self.link}\n"
             f'[[source]]\ndataset = "{self.dataset}"\nformat = "parquet"\npath = "{data}"\n'
         )
         self.home.config_file.write_text(text)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["code_of", "codes_of", "refusal"]
+__all__ = ["code_of", "codes_of", "reason_of", "refusal"]
 
 
 def refusal(call: Callable[..., object], *arguments: object) -> TrustQueryError | None:
@@ -26,3 +26,9 @@ def codes_of(call: Callable[[], object]) -> list[str]:
     """The codes of all problems, in the order reported; empty when the call succeeds."""
     error = refusal(call)
     return [problem.code for problem in error.problems] if error else []
+
+
+def reason_of(call: Callable[..., object], *arguments: object) -> str:
+    """What the first problem says, in words, or "" when the call succeeds."""
+    error = refusal(call, *arguments)
+    return error.problem.reason if error else ""

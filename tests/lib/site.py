@@ -7,6 +7,7 @@ import datetime
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ from coordinator.enrolment import Desk
 from coordinator.fleet.links import Fleet
 from coordinator.fleet.previews import Previews
 from coordinator.projects.office import ProjectOffice
+from coordinator.projects.releases import record_criteria
 from coordinator.queries import QueryService
 from coordinator.rosters import Rosters
 from coordinator.services import Base
+from coordinator.signin.opening import open_desk
 from coordinator.store import ApplicationRow, ProjectRow, Store
-from tests.factories.documents import NOW, node_entry, person, root, roster
+from tests.factories.documents import COORDINATOR, NOW, node_entry, person, root, roster
 from tests.factories.projects import application
+from tests.lib.settings import with_keys
 from trustquery.identity import Permit, SigningKey
 from trustquery.identity.certificates import Authority
 from trustquery.protocol.enrolment import login_message
@@ -67,13 +71,14 @@ class Site:
         change(body)
         return self.call("POST", "/v1/login", json=body)
 
-    def as_user(self, name: str) -> Site:
-        """The same site, seen by somebody who is signed in."""
+    def as_user(self, name: str, *, level: int = 3, auth_time: int = NOW) -> Site:
+        """The same site, seen by somebody who is signed in: strongly and just now, unless told otherwise."""
         user = self.base.store.people.find(name)
         assert user is not None
         token = f"token of {name}"
-        self.base.store.people.close_session(token_hash(token))
-        self.base.store.people.open_session(token_hash(token), user.id, NOW + 3600, NOW)
+        sessions = self.base.store.sessions
+        sessions.close(token_hash(token))
+        assert sessions.open(token_hash(token), user.id, NOW + 3600, NOW, level=level, auth_time=auth_time)
         return replace(self, token=token)
 
 
@@ -113,14 +118,17 @@ def open_site(
     Args:
         burst: sign-ins, and as many questions, that are not slowed.
     """
-    settings = parse_settings(sample_text().replace('"demo"', '"test"'))
+    settings = parse_settings(with_keys(sample_text().replace('"demo"', '"test"')))
     rosters = Rosters(store, ROOT)
     people = tuple(person(name, key) for name, key in committee.items())
     rosters.install(roster((node_entry("RX1", node),), people).sign(*HOLDERS[:2]).encode(), NOW)
     desk = Desk(store, ROOT, AUTHORITY, "localhost:8443", lambda: NOW)
     base = Base(Home(folder), settings, ROOT, store, rosters, desk)
+    if not base.home.key.exists():
+        COORDINATOR.save(base.home.key)
     fleet = Fleet()
     rates = [RateLimit(burst=burst, per_minute=1, clock=time.monotonic) for _ in range(2)]
-    queries = QueryService(store, rosters, fleet, lambda: NOW)
+    queries = QueryService(store, rosters, fleet, lambda: NOW, partial(record_criteria, base))
     office = ProjectOffice(store, rosters, "test", lambda: NOW)
-    return Site(base, make_app(Api(base, fleet, Previews(fleet), queries, office, *rates)))
+    signin = open_desk(base.home, settings, store, lambda: NOW)
+    return Site(base, make_app(Api(base, fleet, Previews(fleet), queries, office, rates[0], rates[1], signin)))

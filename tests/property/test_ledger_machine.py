@@ -33,6 +33,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = MemoryLedger()
         self.now = 1_000_000_000
         self.boxes: dict[str, bytes] = {}
+        self.gone: set[str] = set()
 
     def both(self, method: str, *arguments: object) -> None:
         outcomes = []
@@ -57,10 +58,30 @@ class LedgerMachine(RuleBasedStateMachine):
         stored = stored and self.model.stored_vector(asked) is not None
         self.both(
             "reserve",
-            reservation(f"r{name}", question=asked, rho_nano=rho, stored=stored, scopes=PROFILE if profile else TIGHT),
+            reservation(
+                f"r{name}",
+                question=asked,
+                rho_nano=rho,
+                stored=stored,
+                not_after=self.now + 60,
+                scopes=PROFILE if profile else TIGHT,
+            ),
             self.now,
         )
         return print_of(f"r{name}")
+
+    @rule(name=names, ending=st.sampled_from(["sent", "withhold"]))
+    def answer(self, name: str, ending: str) -> None:
+        """All the way at once, so that there is something to erase."""
+        release = self.model.find(name)
+        if release is None or release.state is not State.RESERVED:
+            return
+        if not release.stored:
+            self.both("start", name, self.now)
+        self.commit(name)
+        if ending == "sent":
+            self.both("witnessed", name, self.now)
+        self.both(ending, name, self.now)
 
     @rule(name=names, method=st.sampled_from(["start", "expire", "die", "withhold", "witnessed"]))
     def move(self, name: str, method: str) -> None:
@@ -80,6 +101,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(name=names)
     def acknowledge(self, name: str) -> None:
         self.both("acknowledged", name)
+
+    @rule(days=st.sampled_from([1, 30, 366]), most=st.integers(1, 3))
+    def erase(self, days: int, most: int) -> None:
+        done = [each.erase(days, self.now, most=most) for each in (self.real, self.model)]
+        assert done[0] == done[1]
+        self.gone |= set(done[0])
 
     @rule(seconds=st.sampled_from([0, 1, DAY, 40 * DAY, 89 * DAY, 90 * DAY, 366 * DAY, -400 * DAY]))
     def time_passes(self, seconds: int) -> None:
@@ -110,6 +137,18 @@ class LedgerMachine(RuleBasedStateMachine):
             assert box == self.model.outbox(release.release_id)
             if box is not None:
                 assert self.boxes.setdefault(release.release_id, box) == box
+                assert release.release_id not in self.gone
+            elif release.release_id in self.boxes:
+                assert release.release_id in self.gone
+                assert not self.real.has_left(release.release_id)
+
+    @invariant()
+    def stored_vectors_agree(self) -> None:
+        if hasattr(self, "real"):
+            for place in range(3):
+                asked = print_of(f"question {place}")
+                assert self.real.stored_vector(asked) == self.model.stored_vector(asked)
+                assert self.real.erased_day(asked) == self.model.erased_day(asked)
 
     @invariant()
     def spent_covers_what_was_released(self) -> None:

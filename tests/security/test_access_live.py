@@ -15,6 +15,7 @@ import pytest
 
 from coordinator.api.context import token_hash
 from coordinator.fleet.server import METHODS
+from coordinator.fleet.websocket import ROUTES
 from coordinator.store import Store
 from tests.factories.projects import application, team_member, today
 from tests.lib.access_world import GIVEN, query_row
@@ -57,7 +58,8 @@ class Live:
         user = self.store.people.find(name)
         assert user is not None
         token = secrets.token_hex(32)
-        self.store.people.open_session(token_hash(token), user.id, int(time.time()) + 3600, int(time.time()))
+        now = int(time.time())
+        assert self.store.sessions.open(token_hash(token), user.id, now + 3600, now, level=3, auth_time=now)
         client = self.coordinator.http()
         client.headers["Authorization"] = f"Bearer {token}"
         client.timeout = httpx.Timeout(60)
@@ -106,7 +108,7 @@ def test_every_method_of_the_node_s_service_is_an_action_for_nodes() -> None:
     services = session_pb2.DESCRIPTOR.services_by_name
     methods = {f"{name}/{method}" for name, found in services.items() for method in found.methods_by_name}
     assert methods == {f"NodeLink/{method}" for method in METHODS} == {"NodeLink/Session"}
-    assert {ACTIONS[action].open_to for action in METHODS.values()} == {"node"}
+    assert {ACTIONS[action].open_to for action in (METHODS | ROUTES).values()} == {"node"}
 
 
 @pytest.mark.acceptance("AUZ-01")

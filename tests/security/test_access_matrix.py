@@ -47,11 +47,14 @@ query.read           asked   asked -         -         -          -       -     
 query.cancel         asked   asked -         -         -          -       -      -       -        -       | query
 release.publish      -       own   -         -         -          -       -      -       -        -       | project
 release.withdraw     -       own   any       -         -          -       -      -       -        -       | project
+release.review       -       -     -         -         -          -       -      others  -        -       |
 input.upload         own     own   -         -         -          -       -      -       -        -       | project
 input.read           own     own   any       -         -          -       -      -       any      any     | input
 input.approve        -       -     others    -         -          -       -      -       -        -       | input
 input.refuse         -       -     others    -         -          -       -      -       -        -       | input
-input.withdraw       own     own   any       -         -          -       -      -       -        -       | input
+input.retract        own     own   -         -         -          -       -      -       -        -       | input
+input.withdraw       -       -     any       -         -          -       -      -       -        -       | input
+node.approve         -       -     -         -         -          -       any    -       any      -       |
 """
 OPEN = {
     "session.open": "anybody",
@@ -59,13 +62,25 @@ OPEN = {
     "dataset.read": "signed-in",
     "public.read": "anybody",
     "node.anchor": "anybody",
+    "statement.send": "anybody",
     "node.enrol": "code",
     "node.link": "node",
     "application.list": "signed-in",
     "project.list": "signed-in",
     "query.list": "signed-in",
+    "release.list": "signed-in",
     "input.list": "signed-in",
     "input.use": "signed-in",
+}
+# Who does one of these has signed in strongly within the last minutes.
+STRONG = {
+    "application.approve",
+    "application.decide",
+    "project.resume",
+    "input.approve",
+    "input.refuse",
+    "release.review",
+    "node.approve",
 }
 STATUS = {"auth-required": 401, "auth-not-permitted": 403}
 ROLES = tuple(role.value for role in Role)
@@ -114,6 +129,7 @@ def test_the_table_by_hand_and_the_table_in_the_code_say_the_same() -> None:
         assert found == {role: reach for role, reach in REACH.get(name, {}).items() if reach != "-"}, name
         assert action.open_to == OPEN.get(name, ""), name
         assert action.reading == KNOWN_BY.get(name, ""), name
+        assert action.strong == (name in STRONG), name
 
 
 @pytest.mark.acceptance("AUZ-01")

@@ -83,11 +83,11 @@ TIES: dict[str, Tie] = {
 
 
 def committee(site: Site) -> Site:
-    """cat, a committee member with three accounts, and others."""
-    add(site, "cat", "cat", None, MEMBER)
+    """cat, a committee member and output checker with three accounts, and others."""
+    add(site, "cat", "cat", None, MEMBER, Held(Role.OUTPUT_CHECKER))
     add(site, "cat-two", "second", "cat")
     add(site, "cat-old", "third", "cat")
-    add(site, "bob", "bob", None, MEMBER)
+    add(site, "bob", "bob", None, MEMBER, Held(Role.OUTPUT_CHECKER))
     add(site, "ada", "ada")
     add(site, "eve", "eve")
     return site

@@ -14,7 +14,7 @@ import pytest
 from tools.check_rules import check_source
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("trustquery", "coordinator", "node_agent", "demo", "tools")
+SHIPPED = ("trustquery", "coordinator", "node_agent", "witness", "demo", "tools")
 BANDIT_TESTS = {
     "B102": "exec('x = 1')",
     "B301": "import pickle\npickle.loads(b'')",

@@ -165,9 +165,9 @@ def test_an_edited_or_forged_acceptance_is_refused(gate: DocumentGate) -> None:
     answers(gate)
 
 
-@pytest.mark.acceptance("AUZ-06")
+@pytest.mark.acceptance("AUZ-06", "AUZ-08")
 def test_an_edited_model_is_refused(gate: DocumentGate) -> None:
-    """AUZ-06: the query itself, under the analyst's own signature and under the coordinator's."""
+    """AUZ-06, AUZ-08: the query itself, every node of it, under the analyst's signature and under the coordinator's."""
     whole = gate.offer()
     model = json.loads(gate.people.query.payload())
     offers = []

@@ -16,7 +16,7 @@ from trustquery.identity import SigningKey, new_secret
 from trustquery.privacy.noise import add_noise
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("trustquery", "coordinator", "node_agent", "demo")
+SHIPPED = ("trustquery", "coordinator", "node_agent", "witness", "demo")
 PLANTED = (
     "import random\nrandom.random()",
     "import numpy as np\nnp.random.default_rng(1)",

@@ -7,18 +7,32 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
 
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
-from tests.lib.streams import open_stream
+from tests.lib.processes import wait_for
+from tests.lib.puppet import Puppet
+from tests.lib.streams import dial_websocket, held_stream, join_frame, open_stream, open_websocket
+from trustquery.identity import SigningKey, new_secret
 from trustquery.identity.certificates import Authority, new_tls_key, spiffe_name
+from trustquery.planning import PLAN_FORMAT
+from trustquery.protocol.frames import REFUSED, WEBSOCKET_PATH
+from trustquery.protocol.messages import PROTOCOL_VERSION, Hello
+from trustquery.protocol.session import Outbound
+from trustquery.wire import MAX_FRAME_BYTES
 
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -125,6 +139,7 @@ BAD: dict[str, Maker] = {
 @pytest.mark.acceptance("TRN-01")
 def test_the_enrolled_certificate_is_accepted(coordinator: LiveCoordinator, node: EnrolledNode) -> None:
     assert open_stream(coordinator, node.tls_key, node.certificate) == "accepted"
+    assert open_websocket(coordinator, node.tls_key, node.certificate) == "accepted"
 
 
 @pytest.mark.acceptance("TRN-01")
@@ -132,11 +147,13 @@ def test_the_enrolled_certificate_is_accepted(coordinator: LiveCoordinator, node
 def test_every_other_certificate_is_refused(coordinator: LiveCoordinator, node: EnrolledNode, make: Maker) -> None:
     key, cert = make(coordinator, node)
     assert open_stream(coordinator, key, cert).startswith("refused")
+    assert open_websocket(coordinator, key, cert).startswith("refused")
 
 
 @pytest.mark.acceptance("TRN-01")
 def test_a_node_may_not_speak_for_another(coordinator: LiveCoordinator, node: EnrolledNode) -> None:
     assert open_stream(coordinator, node.tls_key, node.certificate, hello_node="RX2") == "refused PERMISSION_DENIED"
+    assert open_websocket(coordinator, node.tls_key, node.certificate, "RX2") == "refused auth-certificate"
 
 
 @pytest.mark.acceptance("TRN-01")
@@ -146,6 +163,76 @@ def test_a_revoked_node_is_refused(coordinator: LiveCoordinator, node: EnrolledN
     assert open_stream(coordinator, third.tls_key, third.certificate, hello_node="RX3") == "accepted"
     coordinator.cli("node", "revoke", "RX3", "--yes")
     assert open_stream(coordinator, third.tls_key, third.certificate, hello_node="RX3").startswith("refused")
+    assert open_websocket(coordinator, third.tls_key, third.certificate, "RX3") == "refused auth-certificate"
+
+
+def _read_to_the_end(connection: ClientConnection) -> None:
+    while True:
+        connection.recv(10)
+
+
+@pytest.mark.acceptance("TRN-01")
+def test_an_open_websocket_ends_when_its_node_is_revoked(coordinator: LiveCoordinator) -> None:
+    fourth = coordinator.enrol("RX6")
+    hello = Hello((PROTOCOL_VERSION,), "RX6", new_secret(32), plan_formats=(PLAN_FORMAT,))
+    with dial_websocket(coordinator, fourth.tls_key, fourth.certificate) as connection:
+        outbound = Outbound()
+        connection.send(outbound.frames(hello)[0])
+        greeting = connection.recv(10)
+        assert isinstance(greeting, bytes)
+        connection.send(join_frame(fourth, hello, greeting, outbound))
+        connection.recv(10)
+        coordinator.cli("node", "revoke", "RX6", "--yes")
+        with pytest.raises(ConnectionClosed) as caught:
+            _read_to_the_end(connection)
+    assert caught.value.rcvd is not None
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (REFUSED, "auth-certificate")
+
+
+@pytest.mark.acceptance("TRN-01")
+@pytest.mark.parametrize(
+    "asked",
+    [{"path": "/"}, {"path": f"{WEBSOCKET_PATH}/"}, {"path": f"{WEBSOCKET_PATH}?x=1"}, {"subprotocols": None},
+     {"origin": "https://localhost"}],
+)  # fmt: skip
+def test_the_websocket_has_one_path_one_protocol_and_no_browser(
+    coordinator: LiveCoordinator, node: EnrolledNode, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidStatus):
+        dial_websocket(coordinator, node.tls_key, node.certificate, **asked)
+
+
+def _say_and_read(connection: ClientConnection, said: str | bytes) -> None:
+    connection.send(said)
+    _read_to_the_end(connection)
+
+
+@pytest.mark.parametrize("said", ["text", b"not a frame", bytes(MAX_FRAME_BYTES + 1)])
+def test_what_is_no_frame_ends_the_websocket(
+    coordinator: LiveCoordinator, node: EnrolledNode, said: str | bytes
+) -> None:
+    with dial_websocket(coordinator, node.tls_key, node.certificate) as connection, pytest.raises(ConnectionClosed):
+        _say_and_read(connection, said)
+    assert open_websocket(coordinator, node.tls_key, node.certificate) == "accepted"
+
+
+@pytest.mark.acceptance("TRN-01")
+@pytest.mark.parametrize(("ods", "what"), [("RX4", "key"), ("RX5", "certificate")])
+def test_what_the_delegate_revokes_ends_a_live_stream_at_once(
+    coordinator: LiveCoordinator, node: EnrolledNode, ods: str, what: str
+) -> None:
+    """TRN-01: a node's key, and a certificate by its serial number; both also refuse the next stream."""
+    found = coordinator.enrol(ods)
+    serial = f"{x509.load_pem_x509_certificate(found.certificate).serial_number:x}"
+    with held_stream(coordinator, found) as stream:
+        coordinator.say(f"--{what}", found.key.public.hex() if what == "key" else serial)
+        began = time.monotonic()
+        assert stream.stdout is not None
+        assert stream.stdout.readline() == "ended PERMISSION_DENIED auth-revoked\n"
+        assert time.monotonic() - began < 5
+    refused = open_stream(coordinator, found.tls_key, found.certificate, hello_node=ods)
+    assert refused == "refused PERMISSION_DENIED"
+    assert open_stream(coordinator, node.tls_key, node.certificate) == "accepted"
 
 
 def tls_connect(port: int, live: LiveCoordinator, node: EnrolledNode, version: ssl.TLSVersion) -> str | None:
@@ -172,7 +259,7 @@ def tls_connect(port: int, live: LiveCoordinator, node: EnrolledNode, version: s
 
 
 @pytest.mark.acceptance("TRN-02")
-@pytest.mark.parametrize("port", ["api_port", "grpc_port"])
+@pytest.mark.parametrize("port", ["api_port", "grpc_port", "websocket_port"])
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_only_tls_13_is_spoken(coordinator: LiveCoordinator, node: EnrolledNode, port: str) -> None:
     number = getattr(coordinator, port)
@@ -189,7 +276,7 @@ WEAK = ("NULL", "EXPORT", "RC4", "DES", "MD5", "anon", "CBC")
 
 
 @pytest.mark.acceptance("TRN-02")
-@pytest.mark.parametrize("port", ["api_port", "grpc_port"])
+@pytest.mark.parametrize("port", ["api_port", "grpc_port", "websocket_port"])
 def test_a_tls_scanner_reports_tls_13_only(
     coordinator: LiveCoordinator, node: EnrolledNode, port: str, tmp_path: Path
 ) -> None:
@@ -217,3 +304,20 @@ def test_a_tls_scanner_reports_tls_13_only(
     assert result["heartbleed"]["result"]["is_vulnerable_to_heartbleed"] is False
     assert result["openssl_ccs_injection"]["result"]["is_vulnerable_to_ccs_injection"] is False
     assert result["tls_compression"]["result"]["supports_compression"] is False
+
+
+@pytest.mark.acceptance("TRN-01")
+def test_the_tls_key_alone_opens_no_session(coordinator: LiveCoordinator, node: EnrolledNode) -> None:
+    """Whoever stole certificate and TLS key, and not the identity key, gets no further than the greeting."""
+    thief = Puppet(
+        replace(node, key=SigningKey.generate()), f"localhost:{coordinator.grpc_port}",
+        coordinator.authority.certificate_pem,
+    ).start()  # fmt: skip
+    wait_for(lambda: thief.status is not None, 10, "the refusal")
+    assert thief.status is grpc.StatusCode.PERMISSION_DENIED
+    assert not thief.documents()
+    thief.stop()
+    # It has raised no alarm and used no counter up: the node itself comes in.
+    honest = Puppet(node, thief.address, thief.authority_pem).start()
+    wait_for(lambda: len(honest.documents()) == 1, 10, "the documents")
+    honest.stop()

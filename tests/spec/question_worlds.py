@@ -25,6 +25,7 @@ from trustquery.codelists import PublicColumn, PublicTable, PublicTables, shippe
 from trustquery.language import compile_query
 from trustquery.model import Query
 from trustquery.outputs import Estimate, KeyCell, Table, read
+from trustquery.outputs.profiles import NONE, Profile
 from trustquery.planning import Plan, compile_plan
 from trustquery.reference import evaluate
 from trustquery.synthetic import generate
@@ -106,10 +107,10 @@ class World:
         public: dict[str, Any] = {"public": public_tables()} if asked.public else {}
         return self.node.vector(query, plan, **public)
 
-    def table(self, asked: Asked, query: Query, plan: Plan, vector: Sequence[int]) -> Table:
+    def table(self, asked: Asked, query: Query, plan: Plan, vector: Sequence[int], *, profile: Profile = NONE) -> Table:
         """The vector as an analyst reads it, as if there had been next to no noise."""
         public: dict[str, Any] = {"public": public_tables()} if asked.public else {}
-        return read(query, _quiet(plan), vector, 1, self.catalogue, **public)
+        return read(query, _quiet(plan), vector, 1, self.catalogue, **public, profile=profile)
 
     def oracle(self, asked: Asked) -> Answer:
         """The oracle's answer."""

@@ -12,14 +12,18 @@ from contextlib import ExitStack
 import pytest
 from sqlglot import exp
 
+from tests.spec.presented import check_counts, check_table, mixed, told_apart
 from tests.spec.question_worlds import Answer, World, answer_of, differences, non_zero, opened, public_tables
 from tools.question_specs import Asked, Spec, read_specs
 from trustquery.catalogue import Role, available, load
 from trustquery.catalogue.questions import questions
 from trustquery.language.parse import parse
 from trustquery.model import Query
+from trustquery.outputs import Estimate
+from trustquery.outputs.profiles import PROFILES
 
 SPECS = read_specs()
+LARGE = 20_000
 ASKED = [(spec, asked) for spec in SPECS for asked in spec.asked.values()]
 
 
@@ -45,6 +49,43 @@ def test_question(spec: Spec, asked: Asked, worlds: dict[str, World]) -> None:
     found = answer_of(world.table(asked, query, plan, vector))
     assert differences(asked, found, world.oracle(asked)) == []
     assert non_zero(found) > asked.non_zero
+
+
+@pytest.mark.parametrize(("spec", "asked"), ASKED, ids=ids)
+def test_question_under_each_profile(spec: Spec, asked: Asked, worlds: dict[str, World]) -> None:
+    """Each figure is Suppressed with its reason or shown as the profile says, and nothing tells what is withheld."""
+    world = worlds[asked.catalogue]
+    query, plan = world.compiled(asked)
+    vector = mixed(plan, world.by_duckdb(asked, query, plan))
+    other = {(profile.minimum_released_count, profile.rounding): profile for profile in PROFILES.values()}
+    for profile in PROFILES.values():
+        twin = other[profile.minimum_released_count, profile.rounding]
+        if plan.length > LARGE and twin is not profile:
+            continue  # another profile of the same numbers gives the same figures, and this table takes seconds
+        table = world.table(asked, query, plan, vector, profile=profile)
+        check_table(table)
+        if not profile.withholds:
+            assert not any(cell.suppressed for row in table.rows for cell in row if isinstance(cell, Estimate))
+        elif twin is profile:
+            check_counts(query, plan, vector, profile)
+            assert (plan.length > LARGE and profile.rounding > 1) or not told_apart(
+                world, asked, query, plan, vector, table, profile
+            ), profile.name
+
+
+def test_a_profile_that_told_would_be_noticed(worlds: dict[str, World]) -> None:
+    """The same questions with everything shown: then what is withheld under a profile does make a difference."""
+    profile, told, figures = PROFILES["nhs-hes"], 0, [0, 0]
+    some = [asked for spec, asked in ASKED if asked.catalogue == "omop-5.4"]
+    for asked in some:
+        world = worlds[asked.catalogue]
+        query, plan = world.compiled(asked)
+        vector = mixed(plan, world.by_duckdb(asked, query, plan))
+        everything = world.table(asked, query, plan, vector)
+        told += told_apart(world, asked, query, plan, vector, everything, profile, shown_under=PROFILES["none"])
+        figures = [sum(pair) for pair in zip(figures, check_counts(query, plan, vector, profile), strict=True)]
+    assert told >= len(some) - 2
+    assert min(figures) > 100, "both must be there: figures that are shown, and figures that are not"
 
 
 @pytest.mark.parametrize(("spec", "asked"), ASKED, ids=ids)

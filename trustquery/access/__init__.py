@@ -2,7 +2,7 @@
 
 from trustquery.access.actions import ACTIONS, Action, Reach
 from trustquery.access.roles import Held, Role, parse_held
-from trustquery.access.ruling import Actor, Resource, Ruling, check, clash, may
+from trustquery.access.ruling import Actor, Resource, Ruling, check, clash, has_a_part, may
 
 __all__ = [
     "ACTIONS",
@@ -15,6 +15,7 @@ __all__ = [
     "Ruling",
     "check",
     "clash",
+    "has_a_part",
     "may",
     "parse_held",
 ]

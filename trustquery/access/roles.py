@@ -43,9 +43,9 @@ MEANING: dict[Role, str] = {
     Role.DATA_CUSTODIAN: "holds a trust's data and says what is in it",
     Role.GOVERNANCE_OFFICER: "writes a trust's policy and accepts or declines projects for it",
     Role.NODE_OPERATOR: "runs a trust's node",
-    Role.FEDERATION_OPERATOR: "runs the coordinator: people, invitations, roster; approves nothing",
-    Role.OUTPUT_CHECKER: "reviews what is about to leave, where policy asks for it",
-    Role.SECURITY_OFFICER: "looks into incidents: reads everything that is written about uses",
+    Role.FEDERATION_OPERATOR: "runs the coordinator: people, invitations, roster; approves only nodes, with another",
+    Role.OUTPUT_CHECKER: "reviews merged results before their project sees them, where that is asked for",
+    Role.SECURITY_OFFICER: "looks into incidents: reads what is written about uses; approves nodes, with another",
     Role.AUDITOR: "reads everything that is written about uses; changes nothing",
 }
 
@@ -58,7 +58,7 @@ HELD_OVER: dict[Role, frozenset[Scope]] = {
     Role.GOVERNANCE_OFFICER: _TRUST,
     Role.NODE_OPERATOR: _TRUST,
     Role.FEDERATION_OPERATOR: _FEDERATION,
-    Role.OUTPUT_CHECKER: _TRUST,
+    Role.OUTPUT_CHECKER: _FEDERATION | _TRUST,
     Role.SECURITY_OFFICER: _FEDERATION,
     Role.AUDITOR: _FEDERATION,
 }
@@ -117,7 +117,7 @@ def parse_held(text: str) -> Held:
     if not scopes:
         problem = f"nobody is given {name}: it follows from a project's application and permit"
         raise TrustQueryError("usage-invalid", problem=problem)
-    if Scope.TRUST in scopes and not _ODS.fullmatch(over):
+    if Scope.TRUST in scopes and not _ODS.fullmatch(over) and (":" in text or Scope.FEDERATION not in scopes):
         problem = f"{name} is held over a trust: write {Held(role).text}:RX1"
         raise TrustQueryError("usage-invalid", problem=problem)
     if Scope.TRUST not in scopes and ":" in text:

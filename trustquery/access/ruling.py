@@ -9,10 +9,11 @@ from trustquery.access.actions import ACTIONS, Reach
 from trustquery.access.roles import Held, Role, Scope
 from trustquery.errors import TrustQueryError
 
-__all__ = ["APART", "OPERATORS", "Actor", "Resource", "Ruling", "check", "clash", "may"]
+__all__ = ["APART", "OPERATORS", "Actor", "Resource", "Ruling", "check", "clash", "has_a_part", "may"]
 
 OPERATORS = frozenset({Role.FEDERATION_OPERATOR, Role.NODE_OPERATOR})
 DECIDERS = frozenset({Role.COMMITTEE_MEMBER, Role.OUTPUT_CHECKER})
+HAS_A_PART = "who has a part in it does not decide"
 
 APART: tuple[tuple[str, str, str], ...] = (
     ("asks", "decides on it", "whoever has a part in a project decides nothing about it, through any account"),
@@ -74,6 +75,11 @@ def clash(held: Iterable[Held]) -> str:
     return ""
 
 
+def has_a_part(action: str) -> TrustQueryError:
+    """The error for a signer who has a part in what they decide: the signature is asked, and not only the session."""
+    return TrustQueryError("auth-not-permitted", action=action, why=HAS_A_PART)
+
+
 def _is_over(held: Held, resource: Resource) -> bool:
     """Whether a role over one project or one trust is over this one."""
     if held.scope is Scope.PROJECT:
@@ -101,7 +107,10 @@ def _refusal(actor: Actor, held: Held, reach: Reach, resource: Resource) -> str:
     if reach is Reach.OTHERS:
         if any(item.role in OPERATORS for item in actor.held):
             return "who operates does not decide"
-        return "who has a part in it does not decide" if _has_part(actor, resource) else ""
+        # Of one trust's people nobody decides for all; nothing that is decided here is one trust's own.
+        if held.scope is not Scope.FEDERATION:
+            return "it is held over one trust, and this is the whole federation's"
+        return HAS_A_PART if _has_part(actor, resource) else ""
     return "nothing says how far this role reaches"
 
 

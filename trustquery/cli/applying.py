@@ -48,7 +48,7 @@ def apply(
     Example: tq project apply stay-lengths --file application.toml --submit
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             desk = connection.applications()
@@ -129,7 +129,7 @@ def amend(name: Name) -> None:
     Example: tq project amend stay-lengths
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             connection.applications().amend(name)
@@ -142,7 +142,7 @@ def withdraw(name: Name, yes: Yes = False) -> None:
     Example: tq project withdraw stay-lengths
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         confirm_act(f"Take the application of {name} back?", yes=yes)
         with connect() as connection:
@@ -162,7 +162,7 @@ def close(
     Example: tq project close stay-lengths --findings "Stays were shorter." --kept "Tables, until 2030"
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         say(f"findings: {findings}\noutputs: {'; '.join(output or []) or 'none'}\nkept: {kept}")
         confirm_act(f"Sign this report and close {name}? Nothing can be asked afterwards.", yes=yes)

@@ -24,7 +24,7 @@ def show(
     Example: tq budget show stay-lengths
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
         from trustquery.privacy.budget import epsilon_of
 
         with connect() as connection:

@@ -131,7 +131,7 @@ def upload(
     Example: tq codelist upload icd10_stroke.csv --project stay-lengths --system icd10
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             try:
@@ -155,7 +155,7 @@ def list_inputs(form: FormatOption = Format.TABLE) -> None:
     Example: tq codelist list
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             rows = connection.inputs().everyone()
@@ -178,8 +178,8 @@ def show(
     Example: tq codelist show icd10_stroke --out icd10_stroke@1.json --approval icd10_stroke@1.dsse
     """
     with reporting():
+        from trustquery.cli.connecting import connect
         from trustquery.cli.signing import write_new
-        from trustquery.client import connect
         from trustquery.identity import canonical
 
         with connect() as connection:
@@ -236,8 +236,8 @@ def refuse(name: Name, key: Key, reason: Reason, yes: Yes = False) -> None:
 
 
 def _decide(name: str, verdict: InputVerdict, key: Path, reason: str, yes: bool) -> None:
+    from trustquery.cli.connecting import connect
     from trustquery.cli.signing import load_key
-    from trustquery.client import connect
 
     with connect() as connection:
         desk = connection.inputs()
@@ -252,16 +252,33 @@ def _decide(name: str, verdict: InputVerdict, key: Path, reason: str, yes: bool)
 
 @app.command()
 def withdraw(
+    name: Annotated[str, typer.Argument(metavar="NAME@VERSION")], key: Key, reason: Reason, yes: Yes = False
+) -> None:
+    """Sign that no query may pin an approved input from now on. What was asked with it before can still be read.
+
+    Every trust is told, and checks the signature: it refuses that version from then on, whoever offers it.
+
+    Example: tq codelist withdraw icd10_stroke@1 --key ~/keys/casey.pem --reason "It missed I64; version 2 has it."
+    """
+    with reporting():
+        if "@" not in name:
+            raise TrustQueryError("usage-invalid", "NAME@VERSION", problem="say which version is withdrawn")
+        _decide(name, "withdraw", key, reason, yes)
+        say("withdrawn: no query may pin it from now on. next: tq codelist list")
+
+
+@app.command()
+def retract(
     name: Annotated[str, typer.Argument(metavar="NAME@VERSION")],
     reason: Annotated[str, typer.Option(help="Why, in words; it stands in the record.")],
 ) -> None:
-    """Let no query pin an input from now on. What was asked with it before can still be read.
+    """Take back what your project uploaded and nobody has approved. Its content is deleted; the record stays.
 
-    Example: tq codelist withdraw icd10_stroke@1 --reason "It missed I64; version 2 has it."
+    Example: tq codelist retract icd10_stroke@1 --reason "It is the wrong file."
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
-            connection.inputs().withdraw(name, reason)
-        say("withdrawn: no query may pin it from now on. next: tq codelist list")
+            connection.inputs().retract(name, reason)
+        say("taken back; its content was deleted. next: tq codelist upload FILE --project NAME --system icd10")

@@ -33,7 +33,7 @@ def list_datasets(
         if inputs:
             _list_inputs(form)
             return
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             rows = connection.datasets()
@@ -74,7 +74,7 @@ def show(
     Example: tq dataset show omop-5.4 visit_occurrence
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             catalogue = connection.dataset(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from trustquery.cli.output import say
-from trustquery.cli.signing import load_key, read_text
+from trustquery.cli.signing import read_text
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["ask_all", "given_answers", "own_key"]
 
 def own_key(connection: Connection) -> SigningKey:
     """The key that the person at this machine signs with."""
-    return load_key(connection.home.key_path(connection.settings))
+    return connection.key()
 
 
 def given_answers(file: Path | None, options: list[str]) -> dict[str, Any]:

@@ -19,7 +19,9 @@ __all__ = ["app", "ask_passphrase", "make_key"]
 app = typer.Typer(help="Personal signing keys of committee members and governance people.", no_args_is_help=True)
 
 
-Paths = Annotated[list[Path], typer.Argument(help="Where to keep the private key; give several for several keys.")]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="Where to keep the private key; give several for several keys.")
+]
 
 
 SHORTEST_PASSPHRASE = 12
@@ -50,7 +52,10 @@ def ask_passphrase() -> bytes:
 
 @app.command()
 def new(
-    path: Paths,
+    path: Paths = None,
+    keyring: Annotated[
+        str, typer.Option(help="Keep it in this machine's keyring under this name, and in no file.", show_default=False)
+    ] = "",
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help="Ask for a passphrase, which encrypts the file.")
     ] = False,
@@ -60,8 +65,18 @@ def new(
     Example: tq key new ~/keys/casey.pem --passphrase
     """
     with reporting():
+        if bool(path) == bool(keyring) or (keyring and passphrase):
+            problem = "give files, with --passphrase or without, or --keyring NAME"
+            raise TrustQueryError("usage-invalid", place="--keyring", problem=problem)
+        if keyring:
+            from trustquery.client.intent_keys import new_in_keyring
+
+            data(new_in_keyring(keyring).public.hex())
+            say("private key in this machine's keyring, and nowhere else")
+            say(f"next: tq login --connect CODE --user NAME --key keyring:{keyring}")
+            return
         secret = ask_passphrase() if passphrase else None
-        for place in path:
+        for place in path or ():
             data(make_key(place, secret).public.hex())
 
 

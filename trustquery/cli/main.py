@@ -7,6 +7,7 @@ import sys
 import typer
 
 from trustquery.cli import (
+    audit,
     budget,
     codelists,
     datasets,
@@ -22,6 +23,7 @@ from trustquery.cli import (
     releases,
     requests,
 )
+from trustquery.cli.version import VersionOption
 
 __all__ = ["app", "main"]
 
@@ -34,12 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+@app.callback()
+def _options(version: VersionOption = False) -> None:
+    """Nothing else stands before a command."""
+
+
 app.command("login")(login.login)
+app.command("logout")(login.logout)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(queries.app, name="query")
 app.add_typer(releases.app, name="release")
 app.add_typer(registers.app, name="register")
+app.add_typer(audit.app, name="audit")
 app.add_typer(profiles.app, name="profile")
 app.add_typer(codelists.app, name="codelist")
 app.add_typer(budget.app, name="budget")

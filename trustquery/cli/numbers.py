@@ -31,9 +31,9 @@ def number_text(value: float, half_width: float | None = None) -> str:
 
 
 def estimate_text(cell: Estimate) -> tuple[str, str]:
-    """An estimate and its interval: ("1,240", "1,210 to 1,270")."""
+    """An estimate and its interval: ("1,240", "1,210 to 1,270"); of a suppressed one the code of its reason."""
     if cell.suppressed:
-        return SUPPRESSED, SUPPRESSED
+        return SUPPRESSED, cell.suppressed
     if cell.value is None or cell.low is None or cell.high is None:
         return NONE, NONE
     half = (cell.high - cell.low) / 2
@@ -47,7 +47,7 @@ def estimate_text(cell: Estimate) -> tuple[str, str]:
 def combined_text(cell: Estimate) -> str:
     """A rate's interval for noise and sampling, with as many places as its other interval: "0.38 to 0.44"."""
     if cell.suppressed:
-        return SUPPRESSED
+        return cell.suppressed
     if cell.value is None or cell.low is None or cell.high is None:
         return NONE
     if cell.combined is None:

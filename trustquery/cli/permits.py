@@ -47,12 +47,12 @@ def draw(
         import time
 
         from trustquery.cli.signing import read_bytes, write_new
-        from trustquery.projects.application import Application, start_of_day
+        from trustquery.projects.application import Application
         from trustquery.projects.five_safes import render
-        from trustquery.projects.permits import permit_from
+        from trustquery.projects.permits import begins, permit_from
 
         found = Application.read_signed(read_bytes(application))
         say(render(found.model_dump(mode="json"), title=f"{found.project}, application version {found.version}"))
-        permit = permit_from(found, version, max(int(time.time()), start_of_day(found.starts)))
+        permit = permit_from(found, version, begins(found, int(time.time())))
         write_new(out, json.dumps(permit.model_dump(mode="json"), indent=2).encode())
         say(f"wrote {out}. next, two members: tq permit sign {out} --key FILE")

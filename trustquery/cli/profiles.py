@@ -135,7 +135,7 @@ def list_profiles(
     Example: tq profile list omop-5.4 --table visit_occurrence
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
         from trustquery.client.profiles import ask_profile, fetch_profiles
 
         with connect() as connection:
@@ -182,7 +182,7 @@ def show(
     Example: tq profile show omop-5.4 --table visit_occurrence
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
         from trustquery.client.profiles import fetch_profiles
 
         with connect() as connection:
@@ -297,7 +297,7 @@ def request(
     """
     with reporting():
         from trustquery.cli.confirm import read_limit
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
         from trustquery.client.profiles import ask_profile, fetch_profiles
 
         if not (table or missing):

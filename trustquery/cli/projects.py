@@ -25,7 +25,7 @@ def list_projects(form: FormatOption = Format.TABLE) -> None:
     Example: tq project list
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             rows = [
@@ -50,7 +50,7 @@ def show(
     Example: tq project show stay-lengths
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             project = connection.project(name)

@@ -33,12 +33,13 @@ def check(asked: Reading) -> None:
     with reporting():
         wanted = asked()
     with reporting(wanted.statement.text, wanted.statement.file):
-        from trustquery.cli.show import show_plan
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
+        from trustquery.cli.show import show_plan, show_review
 
         with connect() as connection:
             query = wanted.compile(connection, otherwise="1")
-        show_plan(query)
+            show_plan(query)
+            show_review(query)
         say(f"Its hash, by which a trust's policy can approve this very question beforehand: {query.model.sha256}")
         say("The query is one that can be asked. next: tq query cost")
 
@@ -57,16 +58,17 @@ def cost(asked: Reading, form: FormatOption = Format.TABLE) -> None:
     with reporting():
         wanted = asked()
     with reporting(wanted.statement.text, wanted.statement.file):
-        from trustquery.cli.show import cost_document, show_cost, show_plan
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
+        from trustquery.cli.show import cost_document, show_cost, show_plan, show_review
 
         with connect() as connection:
             query = wanted.compile(connection)
             found = query.preview()
-        if form is not Format.TABLE:
-            data_json(cost_document(query, found))
-            return
-        show_plan(query)
+            if form is not Format.TABLE:
+                data_json(cost_document(query, found))
+                return
+            show_plan(query)
+            show_review(query)
         show_cost(query, found)
 
 
@@ -88,17 +90,19 @@ def run(
         wanted = asked()
     with reporting(wanted.statement.text, wanted.statement.file):
         from trustquery.cli.confirm import confirm, read_limit
+        from trustquery.cli.connecting import connect
         from trustquery.cli.progress import watching
-        from trustquery.cli.show import show_cost, show_result
-        from trustquery.client import connect
+        from trustquery.cli.show import show_cost, show_result, show_review
+        from trustquery.client.preview import held_by
 
         with connect() as connection:
             query = wanted.compile(connection, fresh=fresh)
             found = query.preview()
             show_cost(query, found)
+            show_review(query)
             query.require_enough(found)
             confirm(query.cost.epsilon, yes=yes, limit=read_limit(max_epsilon))
-            with watching() as on_progress:
+            with watching(held_by(found)) as on_progress:
                 result = query.run(wait=wait, on_progress=on_progress, preview=found)
         show_result(result, form)
 
@@ -114,11 +118,13 @@ def status(query: QueryId, form: FormatOption = Format.TABLE) -> None:
     Example: tq query status 3f2a9c01
     """
     with reporting():
-        from trustquery.cli.show import show_status
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
+        from trustquery.cli.status import show_status
+        from trustquery.client.preview import held_now
 
         with connect() as connection:
-            show_status(connection.status(query), form)
+            view = connection.status(query)
+            show_status(view, form, held_now(connection, view))
 
 
 @app.command()
@@ -128,8 +134,8 @@ def result(query: QueryId, form: FormatOption = Format.TABLE) -> None:
     Example: tq query result 3f2a9c01 --format csv
     """
     with reporting():
+        from trustquery.cli.connecting import connect
         from trustquery.cli.show import show_result
-        from trustquery.client import connect
         from trustquery.client.past import past_result
 
         with connect() as connection:
@@ -143,7 +149,7 @@ def cancel(query: QueryId) -> None:
     Example: tq query cancel 3f2a9c01
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             done = connection.cancel(query)
@@ -159,8 +165,8 @@ def history(
     Example: tq query history
     """
     with reporting():
+        from trustquery.cli.connecting import connect
         from trustquery.cli.show import moment
-        from trustquery.client import connect
 
         with connect() as connection:
             rows = [
@@ -198,6 +204,11 @@ def show(query: PublicHash, form: FormatOption = Format.TABLE) -> None:
             say(f"  asked {columns['Trusts asked']}; answered {columns['Trusts that answered']}")
             loss = columns["Privacy loss at each trust (epsilon at delta 1e-8)"]
             say(f"  privacy loss, epsilon at delta 1e-8: {loss}")
+            say(f"  disclosure criteria: {columns['Disclosure criteria']}")
+            if use.get("review"):
+                say(f"  output review: {columns['Output review']}")
+            if use.get("erased_on"):
+                say(f"  its figures were erased on {use['erased_on']}")
             if use["withdrawn"] is not None:
                 say(f"  WITHDRAWN {columns['Withdrawal']}")
         say(f"next: tq query run --from {found.query_hash[:12]} --project P, or tq query fork {found.query_hash[:12]}")

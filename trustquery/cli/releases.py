@@ -1,4 +1,4 @@
-"""``tq release``: what becomes of a released result."""
+"""``tq release``: what is reviewed before it is shown, and what becomes of a released result."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from typing import Annotated
 import typer
 
 from trustquery.cli.output import reporting, say
+from trustquery.cli.reviewing import approve, list_reviews, send_back, show
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Publish a released result, or withdraw a release.", no_args_is_help=True)
+app = typer.Typer(
+    help="Review merged results before they are shown; publish or withdraw a released one.\n\n"
+    "Output checkers: tq release list; tq release show RELEASE; then approve or return. Two people, each first alone. "
+    "Verdicts are told at the planned deadline, never sooner; without two approvals by then nothing is shown.",
+    no_args_is_help=True,
+)
+app.command("list")(list_reviews)
+app.command()(show)
+app.command()(approve)
+app.command("return")(send_back)
 
 Release = Annotated[str, typer.Argument(help="The query's id, or its first 8 digits or more.")]
 
@@ -22,7 +32,7 @@ def publish(query: Release) -> None:
     Example: tq release publish 3f2a9c01
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             found = connection.publish(query)
@@ -40,7 +50,7 @@ def withdraw(
     Example: tq release withdraw 3f2a9c01 --reason "The codelist missed a code."
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             found = connection.withdraw(query, reason)

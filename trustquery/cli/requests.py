@@ -40,7 +40,7 @@ def list_requests(
     Example: tq request list
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
 
         with connect() as connection:
             found = connection.applications().everyone()
@@ -64,7 +64,7 @@ def show(
     Example: tq request show stay-lengths
     """
     with reporting():
-        from trustquery.client import connect
+        from trustquery.cli.connecting import connect
         from trustquery.projects.five_safes import render
 
         with connect() as connection:
@@ -94,8 +94,8 @@ def approve(name: Name, key: Key, yes: Yes = False) -> None:
     Example: tq request approve stay-lengths --key ~/keys/casey.pem
     """
     with reporting():
+        from trustquery.cli.connecting import connect
         from trustquery.cli.signing import load_key
-        from trustquery.client import connect
         from trustquery.projects.five_safes import render
 
         with connect() as connection:
@@ -119,8 +119,8 @@ def approve(name: Name, key: Key, yes: Yes = False) -> None:
 
 def _decide(name: str, verdict: Verdict, reason: str, keys: list[Path], out: Path | None, begun: Path | None) -> bool:
     """Sign a decision and hand it in; with too few signatures, only write it to a file. True when it was handed in."""
+    from trustquery.cli.connecting import connect
     from trustquery.cli.signing import load_key, read_bytes, write_new
-    from trustquery.client import connect
     from trustquery.identity import Envelope
     from trustquery.projects.decisions import Decision
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import datetime
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from trustquery.cli.numbers import SUPPRESSED, combined_text, estimate_text, number_text, share_text
 from trustquery.cli.output import Format, data, data_json, say
-from trustquery.cli.progress import WORDS
-from trustquery.cli.tables import show_rows, stdout_console
+from trustquery.cli.tables import stdout_console
+from trustquery.client.result import moment
 
 if TYPE_CHECKING:
     from trustquery.client.preview import TrustPreview
@@ -21,14 +20,18 @@ if TYPE_CHECKING:
     from trustquery.client.result import Result
     from trustquery.forecast.error import OutputForecast
     from trustquery.forecast.explain import Cost, Explanation
+    from trustquery.outputs import Table
 
-__all__ = ["cost_document", "moment", "show_cost", "show_plan", "show_result", "show_status"]
-
-
-def moment(seconds: int) -> str:
-    """A time as people write it, UTC."""
-    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{when.day} {when:%B %Y %H:%M}"
+__all__ = [
+    "cost_document",
+    "moment",
+    "review_words",
+    "show_cost",
+    "show_plan",
+    "show_result",
+    "show_review",
+    "show_table",
+]
 
 
 def show_plan(query: Query) -> None:
@@ -49,6 +52,30 @@ def show_plan(query: Query) -> None:
             f"moved by at most {number_text(part.sensitivity)}; {share:.0%} of the budget{_cut_off(part.cut_off)}"
         )
     say(_whence(query, found))
+
+
+def show_review(query: Query) -> None:
+    """Whether output checkers look at the result first, and for how long; nothing where they do not."""
+    seconds = query.project.review_seconds(query.model.sha256)
+    if seconds is not None:
+        say(review_words(seconds))
+
+
+def review_words(seconds: int) -> str:
+    """That a project's results are reviewed, and how long that takes."""
+    if not seconds:
+        return "Results of this project are reviewed, and the federation sets no time for it: nothing can be asked."
+    return (
+        f"Two output checkers look at the merged result first. You see it {_duration(seconds)} after the question's "
+        "deadline (--wait), or not at all; what it costs is charged either way."
+    )
+
+
+def _duration(seconds: int) -> str:
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            return f"{seconds // size} {word}{'s' if seconds != size else ''}"
+    return f"{seconds} seconds"
 
 
 def _expected(output: OutputForecast) -> str:
@@ -151,7 +178,7 @@ def show_result(result: Result, form: Format) -> None:
     if form is Format.JSON:
         data_json(_document(result))
     elif form is Format.TABLE:
-        _table(result)
+        show_table(result.table)
     else:
         flat = result.table.flat_columns(SUPPRESSED)
         rows = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
@@ -167,13 +194,14 @@ def show_result(result: Result, form: Format) -> None:
     _footer(result)
 
 
-def _table(result: Result) -> None:
+def show_table(table: Table) -> None:
+    """Keys, estimates and intervals on stdout."""
     from rich.table import Table as Grid
 
     from trustquery.outputs import Estimate, KeyCell
 
     grid = Grid(box=None, pad_edge=False, header_style="bold")
-    for column in result.table.columns:
+    for column in table.columns:
         if column.kind == "key":
             grid.add_column(column.name, overflow="fold")
         else:
@@ -181,9 +209,9 @@ def _table(result: Result) -> None:
             grid.add_column("95 % interval", justify="right", no_wrap=True)
             if column.rate:
                 grid.add_column("95 %, with sampling", justify="right", no_wrap=True)
-    for row in result.table.rows:
+    for row in table.rows:
         cells: list[str] = []
-        for cell, column in zip(row, result.table.columns, strict=True):
+        for cell, column in zip(row, table.columns, strict=True):
             if isinstance(cell, KeyCell):
                 cells.append(f"{cell.text} {cell.label}" if cell.label and cell.label != cell.text else cell.text)
             elif isinstance(cell, Estimate):
@@ -193,6 +221,9 @@ def _table(result: Result) -> None:
 
 
 def _footer(result: Result) -> None:
+    from trustquery.outputs import Estimate
+    from trustquery.outputs.profiles import REASONS
+
     say()
     named = [trust.node for trust in result.trusts if trust.answered]
     say(f"{result.answered} of {len(result.trusts)} trusts answered: {', '.join(named)}.")
@@ -212,6 +243,9 @@ def _footer(result: Result) -> None:
             lefts.setdefault(_left_words(left), []).append(node)
     for words, nodes in lefts.items():
         say(f"Left at {', '.join(nodes)}: {words}.")
+    for code in sorted({cell.suppressed for row in result.table.rows for cell in row if isinstance(cell, Estimate)}):
+        if code:
+            say(f"Suppressed, {code}: {REASONS[code]}.")
     for note in result.notes:
         say(note)
     say(f"query {result.query_id[:12]}; again: tq query result {result.query_id[:12]}")
@@ -244,21 +278,3 @@ def _document(result: Result) -> dict[str, Any]:
         "left": {node: dict(left) for node, left in result.shares.items()},
         "notes": list(result.notes),
     }
-
-
-def show_status(view: Mapping[str, Any], form: Format) -> None:
-    """Where a query is."""
-    if form is Format.JSON:
-        data_json({key: value for key, value in view.items() if key not in ("intent", "model", "result")})
-        return
-    say(f"query {view['query'][:12]}: {view['state']}, asked {moment(view['created'])}")
-    rows = [
-        {
-            "node": trust["node"],
-            "name": trust["name"],
-            "status": WORDS.get(trust["status"], trust["status"]) + (" late, not counted" if trust["late"] else ""),
-            "why": "; ".join(str(reason.get("reason", "")) for reason in trust["reasons"]),
-        }
-        for trust in view["trusts"]
-    ]
-    show_rows(rows, {"node": "Trust", "name": "Name", "status": "Status", "why": "Why"}, form)

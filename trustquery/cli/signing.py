@@ -81,6 +81,7 @@ def _open(path: Path, kinds: Sequence[type[Document]]) -> tuple[Document, Envelo
     from pydantic import ValidationError
 
     from trustquery.identity import Envelope
+    from trustquery.identity.envelope import payload_type
 
     found = read_bytes(path)
     try:
@@ -89,7 +90,7 @@ def _open(path: Path, kinds: Sequence[type[Document]]) -> tuple[Document, Envelo
         raise TrustQueryError("auth-document", str(path), document="document", problem="it is not JSON") from error
     if isinstance(data, dict) and "payloadType" in data:
         for kind in kinds:
-            if data["payloadType"] == f"application/vnd.trustquery.{kind.KIND}.v1+json":
+            if data["payloadType"] == payload_type(kind.KIND):
                 envelope = Envelope.decode(found, kind=kind.KIND)
                 return kind.from_payload(envelope.payload), envelope
     problems: list[str] = []

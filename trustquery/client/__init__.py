@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from trustquery.client.connection import Connection
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 
-def connect(home: Path | str | None = None) -> Connection:
-    """Open the analyst's home folder and use the sign-in kept there; signs in anew when it has run out.
+def connect(home: Path | str | None = None, *, passphrase: Callable[[Path], bytes] | None = None) -> Connection:
+    """Open the analyst's home folder and use the sign-in kept there; when it has run out, run ``tq login``.
 
     Args:
         home: the folder that ``tq login`` made; ``TQ_HOME``, else ``~/.trustquery/client``, when None.
+        passphrase: asks for the passphrase of your key's file, where it has one.
 
     Raises:
         TrustQueryError: ``config-missing``, ``auth-…``, ``node-unreachable``.
@@ -32,5 +34,6 @@ def connect(home: Path | str | None = None) -> Connection:
     """
     from trustquery.client.config import find_home
     from trustquery.client.connection import Connection
+    from trustquery.client.signin import Hands
 
-    return Connection.open(find_home(home))
+    return Connection.open(find_home(home), Hands(passphrase=passphrase))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Permit, SigningKey
 from trustquery.projects.answers import assemble
-from trustquery.projects.application import Application, start_of_day
+from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Verdict
-from trustquery.projects.permits import check_drawn_from, permit_from
+from trustquery.projects.permits import begins, check_drawn_from, permit_from
 
 if TYPE_CHECKING:
     from trustquery.client.connection import Connection
@@ -181,8 +181,7 @@ class Applications:
             if permit.application == application.sha256:
                 check_drawn_from(permit, application)
                 return permit, envelope
-        begins = max(int(time.time()), start_of_day(application.starts))
-        permit = permit_from(application, int(request.raw["next_permit"]), begins)
+        permit = permit_from(application, int(request.raw["next_permit"]), begins(application, int(time.time())))
         return permit, Envelope(Permit.KIND, permit.payload(), ())
 
     def approve(self, project: str, envelope: Envelope) -> str:

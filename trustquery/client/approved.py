@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trustquery.client.inputs import open_file
-from trustquery.client.verify import read_roster
+from trustquery.client.verify import read_standing
 from trustquery.codelists import CodingSystem, InputReport, Pin, PublicTable, check_input, split_name
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Roster, SigningKey, canonical
@@ -49,9 +49,11 @@ class FederationInput:
         """The signed approval of this very table.
 
         Raises:
-            TrustQueryError: ``query-input-unapproved``, ``auth-document``.
+            TrustQueryError: ``query-input-unapproved``, ``query-input-withdrawn``, ``auth-document``.
         """
         pin = self.content().pin
+        if self.state == "withdrawn":
+            raise TrustQueryError("query-input-withdrawn", table=pin.id, version=pin.version)
         if self.state != "approved":
             raise TrustQueryError("query-input-unapproved", table=pin.id, version=pin.words, name=pin.id)
         decision, _ = read_decision(str(self.raw["approval"]).encode(), self.roster)
@@ -108,7 +110,7 @@ class Inputs:
         row = next((row for row in reversed(known) if row["state"] == "approved"), known[-1])
         was_approved = row["state"] == "approved" or (row["state"] == "withdrawn" and row["approval"])
         found = self._http.get(f"/v1/inputs/{name}/{row['version']}{'/table' if was_approved else ''}")
-        roster = read_roster(self._connection.home, str(found["roster"]))
+        roster, _ = read_standing(self._connection.home, found)
         table = PublicTable.from_document(dict(found["table"])) if found["table"] is not None else None
         if table is not None and table.pin != Pin(name, int(row["version"]), str(row["sha256"])):
             raise TrustQueryError("auth-document", document="input", problem="its content is not what its hash says")
@@ -188,13 +190,13 @@ class Inputs:
         body = {"envelope": decision.sign(key).encode().decode("ascii")}
         return self._http.post(f"/v1/inputs/{pin.id}/{pin.version}/{verdict}", body)
 
-    def withdraw(self, given: str, reason: str) -> dict[str, Any]:
-        """Let no query pin it from now on.
+    def retract(self, given: str, reason: str) -> dict[str, Any]:
+        """Take back what nobody has approved yet.
 
         Raises:
             TrustQueryError: ``query-input-absent``, ``auth-not-permitted``, ``query-input-move``.
         """
         name, version = split_name(given)
         if version is None:
-            raise TrustQueryError("usage-invalid", "NAME@VERSION", problem="say which version is withdrawn")
-        return self._http.post(f"/v1/inputs/{name}/{version}/withdraw", {"reason": reason})
+            raise TrustQueryError("usage-invalid", "NAME@VERSION", problem="say which version is taken back")
+        return self._http.post(f"/v1/inputs/{name}/{version}/retract", {"reason": reason})

@@ -7,7 +7,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,12 +17,17 @@ __all__ = ["ClientHome", "ClientSettings", "find_home"]
 
 
 class ClientSettings(BaseModel):
-    """``client.toml``: where the coordinator is, and who signs in with which key."""
+    """``client.toml``: where the coordinator is, who signs in how, and with which key they sign.
+
+    Attributes:
+        sign_in: ``browser``, or ``key`` where the coordinator lets the key alone sign in.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     coordinator: str = Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$")
     user: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     key: str = Field(min_length=1)
+    sign_in: Literal["browser", "key"] = "browser"
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ class ClientHome:
     def seen(self) -> Path:
         """Newest versions of signed documents seen: they never go backwards."""
         return self.path / "seen.json"
+
+    @property
+    def logs(self) -> Path:
+        """The last head of each log that was found good, and the key that signed it."""
+        return self.path / "logs.json"
 
     @property
     def profiles(self) -> Path:

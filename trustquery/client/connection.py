@@ -10,10 +10,12 @@ from trustquery.client.applications import Applications
 from trustquery.client.approved import Inputs
 from trustquery.client.config import ClientHome, ClientSettings
 from trustquery.client.http import Http
+from trustquery.client.intent_keys import load_intent_key
 from trustquery.client.project import Project
-from trustquery.client.signin import open_http, resume
+from trustquery.client.reviews import Reviews
+from trustquery.client.signin import Hands, open_http, resume
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Root
+from trustquery.identity import Root, SigningKey
 
 __all__ = ["Connection"]
 
@@ -21,15 +23,19 @@ __all__ = ["Connection"]
 class Connection:
     """One analyst at one coordinator. Close it, or use it in a ``with`` statement."""
 
-    def __init__(self, home: ClientHome, settings: ClientSettings, http: Http) -> None:
+    def __init__(self, home: ClientHome, settings: ClientSettings, http: Http, hands: Hands | None = None) -> None:
         self.home = home
+        self._hands = hands or Hands()
         self.settings = settings
         self.http = http
         self._catalogues: dict[str, Catalogue] = {}
 
     @classmethod
-    def open(cls, home: ClientHome) -> Connection:
+    def open(cls, home: ClientHome, hands: Hands | None = None) -> Connection:
         """Connect with the sign-in kept in a home folder.
+
+        Args:
+            hands: what is asked of the person; nothing where there is none.
 
         Raises:
             TrustQueryError: ``config-missing``, ``auth-…``, ``node-unreachable``.
@@ -37,11 +43,11 @@ class Connection:
         settings = home.settings()
         http = open_http(home, settings)
         try:
-            resume(home, settings, http)
+            resume(home, settings, http, hands)
         except BaseException:
             http.close()
             raise
-        return cls(home, settings, http)
+        return cls(home, settings, http, hands)
 
     def close(self) -> None:
         """Close the connection; the sign-in stays."""
@@ -58,6 +64,14 @@ class Connection:
         """The federation's name, from the root kept in the home folder."""
         return Root.from_payload(self.home.root.read_bytes()).federation
 
+    def key(self) -> SigningKey:
+        """The key that you sign with.
+
+        Raises:
+            TrustQueryError: ``auth-keyring``, ``auth-passphrase``, ``config-missing``, ``config-key-file``.
+        """
+        return load_intent_key(self.settings.key, self.home.key_path(self.settings), self._hands.passphrase)
+
     def applications(self) -> Applications:
         """Applications, and decisions on them."""
         return Applications(self)
@@ -65,6 +79,10 @@ class Connection:
     def inputs(self) -> Inputs:
         """Codelists and look-ups of the federation: uploaded, approved, used by name."""
         return Inputs(self)
+
+    def reviews(self) -> Reviews:
+        """Merged results in review, for output checkers."""
+        return Reviews(self)
 
     def projects(self) -> list[dict[str, Any]]:
         """Your projects: name, title, state, datasets, expiry."""

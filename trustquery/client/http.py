@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import httpx
 
+from trustquery.client.replies import IDENTITY, LARGE, SMALL, bounded
 from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity.strict_json import MAX_VALUES, read_json
 
 __all__ = ["Http", "fetch_anchor"]
 
+_MOST_VALUES = 200_000_000
+_WITH_RESULTS = ("/v1/queries", "/v1/reviews", "/v1/projects", "/public/")
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+def _limit(path: str) -> int:
+    """Results and what is made of them are large; nothing else is."""
+    return LARGE if path.startswith(_WITH_RESULTS) else SMALL
 
 
 def _context(authority_pem: str) -> ssl.SSLContext:
@@ -33,9 +42,12 @@ class Http:
     def __init__(self, address: str, authority_pem: str) -> None:
         self._address = address
         self._client = httpx.Client(
-            base_url=f"https://{address}", verify=_context(authority_pem), timeout=TIMEOUT, trust_env=False
-        )
+            base_url=f"https://{address}", verify=_context(authority_pem), timeout=TIMEOUT, trust_env=False,
+            headers=IDENTITY, event_hooks=bounded(_limit),
+        )  # fmt: skip
         self.token = ""
+        self.renew: Callable[[TrustQueryError], bool] | None = None
+        """Asked when a request is refused for want of a sign-in: True where there is a new one; it is sent again."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -69,6 +81,11 @@ class Http:
         return self._send("PUT", path, json=body)
 
     def _send(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
+        try:
+            return _read(self._request(method, path, **rest))
+        except TrustQueryError as error:
+            if error.code not in ("auth-required", "auth-strong") or self.renew is None or not self.renew(error):
+                raise
         return _read(self._request(method, path, **rest))
 
     def _request(self, method: str, path: str, **rest: Any) -> httpx.Response:
@@ -86,7 +103,8 @@ def _bytes(response: httpx.Response) -> NoReturn:
 
 def _read(response: httpx.Response) -> dict[str, Any]:
     try:
-        data = response.json()
+        small = len(response.content) <= SMALL
+        data = read_json(response.content, most=MAX_VALUES if small else _MOST_VALUES)
     except ValueError:
         data = None
     if response.is_success and isinstance(data, dict):
@@ -111,7 +129,10 @@ def fetch_anchor(address: str) -> dict[str, Any]:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with httpx.Client(verify=context, timeout=TIMEOUT, trust_env=False) as client:
+        hooks = bounded(_limit)
+        with httpx.Client(
+            verify=context, timeout=TIMEOUT, trust_env=False, headers=IDENTITY, event_hooks=hooks
+        ) as client:
             return _read(client.get(f"https://{address}/v1/enrolment/anchor"))
     except httpx.HTTPError as error:
         raise TrustQueryError("node-unreachable", address=address) from error

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trustquery.errors import Problem
+from trustquery.errors import Problem, TrustQueryError
 from trustquery.model import Query as Model
 
 if TYPE_CHECKING:
+    from trustquery.client.connection import Connection
     from trustquery.client.project import Project
 
-__all__ = ["TrustPreview", "ask_trusts"]
+__all__ = ["TrustPreview", "ask_trusts", "held_by", "held_now"]
 
 MILLION = 1_000_000
 
@@ -64,3 +65,20 @@ def _read(item: Mapping[str, Any]) -> TrustPreview:
         {scope: share["left_millionths"] / MILLION for scope, share in shares.items()},
         {scope: share["cost_millionths"] / MILLION for scope, share in shares.items()},
     )
+
+
+def held_by(found: Iterable[TrustPreview]) -> dict[str, int]:
+    """Trusts where people look at the answer first, and for how many seconds, by node: what their policies say."""
+    return {trust.node: trust.review_seconds for trust in found if trust.review_seconds}
+
+
+def held_now(connection: Connection, view: Mapping[str, Any]) -> dict[str, int]:
+    """The same for a query that waits for trusts; nothing where they do not say."""
+    if all(trust["status"] != "waiting" for trust in view["trusts"]) or view["state"] not in ("accepted", "offered"):
+        return {}
+    try:
+        project = connection.project(str(view["project"]))
+        return held_by(ask_trusts(project, Model.from_payload(str(view["model"]).encode())))
+    except TrustQueryError:
+        # Where a query stands can be told without it.
+        return {}

@@ -252,7 +252,8 @@ def ask_profile(project: Project, question: ProfileQuestion, dataset: str) -> Qu
     Raises:
         TrustQueryError: ``query-…``, ``usage-invalid``: the dataset has no such question.
     """
-    from trustquery.client.query import Limits, Query, Wish
+    from trustquery.client.query import Query
+    from trustquery.client.wish import Limits, Wish
 
     catalogue = project.connection.dataset(dataset)
     if question not in profile_questions(catalogue, question.table):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from trustquery.client.verify import read_permit, read_roster
+from trustquery.client.verify import read_permitted
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Permit, Roster
 
@@ -42,11 +42,10 @@ class Project:
         """Fetch and verify.
 
         Raises:
-            TrustQueryError: ``project-unknown``, ``auth-document``, ``policy-document-stale``.
+            TrustQueryError: ``project-unknown``, ``auth-document``, ``policy-document-stale``, ``auth-revoked``.
         """
         found = connection.http.get(f"/v1/projects/{name}")
-        roster = read_roster(connection.home, str(found["roster"]))
-        permit = read_permit(str(found["permit"]), roster, name)
+        roster, permit = read_permitted(connection.home, found, name)
         return cls(connection, permit, roster, str(found["state"]), tuple(found["connected"]))
 
     @property
@@ -93,7 +92,8 @@ class Project:
             TrustQueryError: ``query-…``, each with its place in the text; ``project-dataset-not-permitted``.
         """
         from trustquery.client.inputs import read_inputs
-        from trustquery.client.query import Limits, Query, Wish
+        from trustquery.client.query import Query
+        from trustquery.client.wish import Limits, Wish
         from trustquery.forecast.accuracy import read_accuracy
 
         chosen = self._dataset(dataset)
@@ -115,6 +115,19 @@ class Project:
             unknown_keys=unknown_keys,
             profiles=self.profiles(chosen),
         )
+
+    def review_seconds(self, query_hash: str) -> int | None:
+        """Seconds after a question's own deadline at which its result is shown, because output checkers look at it
+        first; None where nobody does. 0: they would, and the federation sets no time for it.
+
+        Args:
+            query_hash: of the question.
+
+        Raises:
+            TrustQueryError: ``project-unknown``.
+        """
+        found = self.connection.http.get(f"/v1/projects/{self.name}", question=query_hash)["review"]
+        return int(found["seconds"]) if found is not None else None
 
     def profiles(self, dataset: str | None = None) -> Profiles:
         """Released profiles of a dataset, whoever asked for them: each verified here. Spends nothing.

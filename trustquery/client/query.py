@@ -11,15 +11,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trustquery.catalogue import Catalogue
+from trustquery.client.intent_keys import kind_of
 from trustquery.client.preview import TrustPreview, ask_trusts
-from trustquery.client.result import Result, TrustOutcome, by_reason, read_result
+from trustquery.client.result import Result, TrustOutcome, by_reason, read_result, require_shown
+from trustquery.client.wish import Wish
 from trustquery.codelists import PublicTables
 from trustquery.errors import TrustQueryError
 from trustquery.forecast.accuracy import solve
 from trustquery.forecast.choose import Choice, choose_terms, with_total
 from trustquery.forecast.explain import Cost, Explanation, cost_of, explain
 from trustquery.forecast.profiles import NO_PROFILES, Profiles
-from trustquery.identity import Input, Intent, SigningKey
+from trustquery.identity import Input, Intent, key_id
 from trustquery.language import compile_query
 from trustquery.language.parameters import Parameters, write_parameters
 from trustquery.model import Query as Model
@@ -33,60 +35,18 @@ if TYPE_CHECKING:
 
     from trustquery.client.project import Project
 
-__all__ = ["Limits", "Progress", "Query"]
+__all__ = ["Progress", "Query"]
 
 Progress = Callable[[Mapping[str, Any]], None]
 """Called with the coordinator's view of the query whenever it changes."""
 
 DEFAULT_WAIT_SECONDS = 30
+_ENDED = ("cancelled", "in-review", "returned")
 
 
 def named(project: Project) -> tuple[str, ...]:
     """The trusts that a query of the project asks: all on the roster, by name."""
     return tuple(sorted(node.node for node in project.roster.nodes))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Contribution bounds that the user sets instead of having them chosen.
-
-    Attributes:
-        groups: most cells one person may count in.
-        rows: most rows one person may add to a cell.
-        total: of each sum, the most that one person may add over all cells, in the sum's own unit.
-    """
-
-    groups: int | None = None
-    rows: int | None = None
-    total: float | None = None
-
-    @property
-    def given(self) -> bool:
-        """Whether the user has set any."""
-        return (self.groups, self.rows, self.total) != (None, None, None)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the user wants: a budget, or an accuracy from which the budget follows.
-
-    Attributes:
-        epsilon: privacy loss to spend at most at each trust.
-        accuracy: instead, the share of each output's expected value that noise and cut-off may make up.
-        expect: rows (or people) expected in a typical cell, where the user knows better than profiles.
-        limits: bounds of the user's own.
-    """
-
-    epsilon: Decimal | None = None
-    accuracy: float | None = None
-    expect: float | None = None
-    limits: Limits = Limits()
-
-    def __post_init__(self) -> None:
-        if (self.epsilon is None) is (self.accuracy is None):
-            raise TrustQueryError("usage-invalid", "epsilon", problem="give an epsilon or an accuracy, one of the two")
-        if self.expect is not None and not 0 < self.expect < 1e15:
-            raise TrustQueryError("usage-invalid", "expect", problem="give a number of rows above 0")
 
 
 @dataclass
@@ -183,7 +143,8 @@ class Query:
 
         Raises:
             TrustQueryError: the trusts' refusals when too few would accept (nothing is spent);
-                ``query-too-few-trusts``; ``auth-document``.
+                ``query-too-few-trusts``; ``auth-document``; ``query-in-review``: output checkers look at the result
+                first; ``client.past.past_result`` fetches it after the deadline.
         """
         if self._result is None:
             found = preview if preview is not None else self.preview()
@@ -217,8 +178,11 @@ class Query:
         # Before anything is spent: a result that nobody may show is no result.
         profile_named(self.project.permit.disclosure_profile)
         connection = self.project.connection
-        key = SigningKey.load(connection.home.key_path(connection.settings))
-        permit = self.project.permit
+        key = connection.key()
+        permit, kind = self.project.permit, kind_of(connection.settings.key)
+        listed = {member.key_kind for member in permit.members if key_id(bytes.fromhex(member.key)) == key.key_id}
+        if listed and kind not in listed:
+            raise TrustQueryError("auth-key-kind", listed=", ".join(sorted(listed)), found=kind)
         intent = Intent(
             federation=permit.federation,
             release_id=secrets.token_hex(32),
@@ -240,7 +204,7 @@ class Query:
             as_of=self.model.as_of,
             not_after=int(time.time()) + wait,
             key_id=key.key_id,
-            key_kind="file",
+            key_kind=kind,
         )
         body = {
             "project": permit.project,
@@ -258,16 +222,15 @@ class Query:
         http = self.project.connection.http
         give_up = time.monotonic() + wait + 30
         view = http.get(f"/v1/queries/{query_id}")
-        while view["result"] is None and view["state"] != "cancelled":
+        while view["result"] is None and view["state"] not in _ENDED:
             if time.monotonic() > give_up:
                 raise TrustQueryError("query-no-answer", query=query_id[:12])
             if on_progress is not None:
                 on_progress(view)
             view = http.get(f"/v1/queries/{query_id}", wait=10, seen=view["answers"])
-        if view["result"] is None:
-            raise TrustQueryError("query-no-answer", query=query_id[:12])
         if on_progress is not None:
             on_progress(view)
+        require_shown(view)
         result = read_result(
             view,
             intent=intent,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.explain import Cost
 from trustquery.identity import Answer, Intent, Roster
+from trustquery.model import Query as Model
 from trustquery.outputs import NOT_PROTECTION, Estimate, Table, own_cells, read, read_keys, trust_axis
 from trustquery.outputs.criteria import Criteria, criteria_of
 from trustquery.outputs.wanted import Wanted, wanted
 from trustquery.protocol.answers import add_vectors, check_answer, check_vector, has_rollback_protection, read_vector
+from trustquery.protocol.heads import cosigned_by, note_of
 from trustquery.protocol.pairs import add_pairs
+from trustquery.reviews import EXPLAINED, Reason
+from trustquery.reviews.shown import REVIEWED_BY
 
 if TYPE_CHECKING:
     import pandas
@@ -22,10 +28,9 @@ if TYPE_CHECKING:
 
     from trustquery.catalogue import Catalogue
     from trustquery.codelists import PublicTables
-    from trustquery.model import Query as Model
     from trustquery.planning import Plan
 
-__all__ = ["Result", "TrustOutcome", "by_reason", "read_result"]
+__all__ = ["Result", "TrustOutcome", "by_reason", "moment", "read_result", "require_shown"]
 
 Merged = list[int] | dict[str, tuple[int, int]]
 """Integers in the plan's order; or, where keys are found in the data, sum and number of trusts by label."""
@@ -99,6 +104,32 @@ class Result:
         }
 
 
+def moment(seconds: int) -> str:
+    """A time as people write it, UTC: 6 August 2018 14:05."""
+    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{when.day} {when:%B %Y %H:%M}"
+
+
+def require_shown(view: Mapping[str, Any]) -> None:
+    """Refuse where there is no result to show: it is in review, was returned or erased, or no trust answered.
+
+    Raises:
+        TrustQueryError: ``query-in-review``, ``query-returned``, ``query-result-erased``, ``query-no-answer``.
+    """
+    query, review = str(view["query"])[:12], view.get("review") or {}
+    if view["state"] == "in-review":
+        raise TrustQueryError("query-in-review", query=query, until=moment(int(review["until"])))
+    if view["state"] == "returned":
+        known = [reason for reason in Reason if reason.value in review.get("reasons", ())]
+        why = "; ".join(f"{reason.value}: {EXPLAINED[reason]}" for reason in known)
+        raise TrustQueryError("query-returned", query=query, why=why or "they gave no two approvals by its deadline")
+    if view["result"] is None and view.get("erased_on"):
+        asked = Model.from_payload(str(view["model"]).encode()).sha256
+        raise TrustQueryError("query-result-erased", query=query, date=str(view["erased_on"])[:10], hash=asked[:12])
+    if view["result"] is None:
+        raise TrustQueryError("query-no-answer", query=query)
+
+
 def read_result(
     view: Mapping[str, Any],
     *,
@@ -132,6 +163,8 @@ def read_result(
     answered = sum(trust.answered for trust in trusts)
     if result["vector"] is None or answered < intent.min_trusts:
         raise _no_result(intent, trusts)
+    # It is told beside the result; the record of the criteria says so, and publishing repeats it.
+    reviewed_by = REVIEWED_BY if view.get("review") else ()
     shown = wanted(intent.disclosure_profile, answers)
     merged: Merged
     here = {trust.node for trust in trusts if trust.answered}
@@ -147,8 +180,10 @@ def read_result(
     if checked and trust_axis(plan) is not None:
         vectors = {str(item["node"]): read_vector(base64.b64decode(item["vector"])) for item in result["trusts"]}
         table = read(model, plan, own_cells(plan, vectors), 1, catalogue, public, here, profile=shown.profile)
-    notes = _notes(answers, checked, plan, table)
-    criteria = criteria_of(intent, answers, plan)
+    notes = _notes(answers, _rollback(result["trusts"], answers, roster), checked, plan, table, shown)
+    if reviewed_by:
+        notes = (*notes, "Two output checkers approved the merged table before it was shown.")
+    criteria = criteria_of(intent, answers, plan, reviewed_by)
     return Result(str(view["query"]), table, trusts, cost, notes, shares, checked, criteria, shown)
 
 
@@ -217,18 +252,34 @@ def _no_result(intent: Intent, trusts: tuple[TrustOutcome, ...]) -> TrustQueryEr
     return TrustQueryError.of([*given, few.problem])
 
 
-def _notes(answers: Sequence[Answer], checked: bool, plan: Plan, table: Table) -> tuple[str, ...]:
+def _rollback(items: Sequence[Any], answers: Sequence[Answer], roster: Roster) -> str:
+    """Who cosigned the ledgers behind these answers; a head that does not verify counts as none."""
+    found, unprotected = {}, []
+    for item, answer in zip(items, answers, strict=True):
+        names: frozenset[str] = frozenset()
+        if has_rollback_protection(answer):
+            with contextlib.suppress(TrustQueryError):
+                names = cosigned_by(str(item.get("head", "")).encode(), answer, roster)
+        if names:
+            found[answer.node] = names
+        else:
+            unprotected.append(answer.node)
+    return note_of(found, unprotected)
+
+
+def _notes(
+    answers: Sequence[Answer], rollback: str, checked: bool, plan: Plan, table: Table, shown: Wanted
+) -> tuple[str, ...]:
     notes = ["Intervals are 95 % and cover the noise only."]
     if any(column.rate for column in table.columns):
         notes.append("Rates have a second interval, which covers noise and sampling together.")
     if table.profile.withholds:
-        notes += [table.profile.sentence(), NOT_PROTECTION]
+        notes += [table.profile.sentence(), shown.sentence(), NOT_PROTECTION]
         if table.profile.rounding > 1:
             notes.append("Intervals of what was rounded have room for the rounding besides.")
     if plan.has_unknown_keys:
         notes.append("Keys were found in the data: each sum is of the trusts that released it; rare keys are absent.")
-    if not all(has_rollback_protection(answer) for answer in answers):
-        notes.append("No rollback protection: the federation has no witnesses yet.")
+    notes.append(rollback)
     if checked:
         notes.append("Checked here: each trust's signature, and that the result is the sum of what they signed.")
     else:

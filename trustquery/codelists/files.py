@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from trustquery.catalogue.schema import ColumnType
 from trustquery.codelists.people import refuse_people
 from trustquery.codelists.table import MAX_ROWS, MAX_TEXT, PublicColumn, PublicTable, Value
 from trustquery.errors import Problem, TrustQueryError
+from trustquery.identity.strict_json import no_duplicates
 
 __all__ = ["MAX_FILE_BYTES", "Notes", "Reading", "code_column", "plain_name", "read_lines", "read_table", "split_name"]
 
@@ -134,7 +135,7 @@ def _of_stem(stem: str, file: str) -> tuple[str, int | None]:
 def _from_json(text: str, file: str, name: str | None, version: int | None) -> PublicTable:
     try:
         data = json.loads(
-            text, object_pairs_hook=_no_duplicates, parse_float=_not_written_so, parse_constant=_not_written_so
+            text, object_pairs_hook=no_duplicates, parse_float=_not_written_so, parse_constant=_not_written_so
         )
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
@@ -145,13 +146,6 @@ def _from_json(text: str, file: str, name: str | None, version: int | None) -> P
     if (name or table.id) != table.id or (version or table.version) != table.version:
         _refuse(file, f"it says that it is {table.id}, version {table.version}")
     return table
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("it writes a name twice")
-    return found
 
 
 def _not_written_so(_text: str) -> NoReturn:

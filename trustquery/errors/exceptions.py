@@ -106,6 +106,10 @@ class TrustQueryError(Exception):
         Exception.__init__(error, "; ".join(str(problem) for problem in problems))
         return error
 
+    def __reduce__(self) -> tuple[Any, tuple[tuple[Problem, ...]]]:
+        """How one process hands it to another: its problems, not its text."""
+        return (type(self).of, (self.problems,))
+
     @property
     def problem(self) -> Problem:
         """The first problem; its code decides the exit and HTTP status."""

@@ -8,15 +8,11 @@ from trustquery.identity.documents import (
     Intent,
     LawfulBasis,
     Member,
-    NodeEntry,
     Permit,
     Person,
-    Revocations,
-    Root,
-    Roster,
-    words_for,
 )
 from trustquery.identity.envelope import Envelope
+from trustquery.identity.federation import NodeEntry, Revocations, Revoked, Root, Roster, words_for
 from trustquery.identity.governance import GovernanceList, Order
 from trustquery.identity.keys import (
     SigningKey,
@@ -43,6 +39,7 @@ __all__ = [
     "Permit",
     "Person",
     "Revocations",
+    "Revoked",
     "Root",
     "Roster",
     "SigningKey",

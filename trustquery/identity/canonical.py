@@ -6,12 +6,12 @@ two byte strings mean the same document (formats.md, "Signed documents").
 
 from __future__ import annotations
 
-import json
 from typing import Any, NoReturn
 
 import rfc8785
 
 from trustquery.errors import TrustQueryError
+from trustquery.identity.strict_json import read_json
 
 __all__ = ["MAX_SAFE_INTEGER", "decode", "encode"]
 
@@ -38,7 +38,7 @@ def decode(payload: bytes, *, document: str = "document") -> Any:
     """Read canonical bytes; anything that is not canonical is refused.
 
     Args:
-        payload: UTF-8 bytes, at most 4 MiB.
+        payload: UTF-8 bytes, at most 4 MiB, with at most ``strict_json.MAX_VALUES`` values.
         document: the word for this document in an error.
 
     Raises:
@@ -47,12 +47,7 @@ def decode(payload: bytes, *, document: str = "document") -> Any:
     if len(payload) > MAX_DOCUMENT_BYTES:
         raise TrustQueryError("auth-document", document=document, problem="it is too long")
     try:
-        data = json.loads(
-            payload.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-        )
+        data = read_json(payload, parse_float=_no_float)
         same = encode(data) == payload
     except (ValueError, RecursionError, TrustQueryError) as error:
         raise TrustQueryError("auth-document", document=document, problem="it is not canonical JSON") from error
@@ -72,13 +67,6 @@ def _refuse_floats(data: Any, depth: int) -> None:
     elif isinstance(data, list | tuple):
         for value in data:
             _refuse_floats(value, depth + 1)
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("duplicate key")
-    return found
 
 
 def _no_float(text: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""TLS certificates of the federation: a small P-256 authority, 30-day leaves, SPIFFE-style names.
+"""TLS certificates of the federation: a small P-256 authority, short-lived leaves, SPIFFE-style names.
 
 ECDSA keys only: with them a server can be held to TLS 1.3 (see the decision record on transport).
 Callers pass ``now``; nothing here reads a clock.
@@ -20,9 +20,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["Authority", "certificate_request", "new_tls_key", "public_key_sha256", "spiffe_name"]
+__all__ = [
+    "SKEW_SECONDS",
+    "Authority",
+    "certificate_request",
+    "new_tls_key",
+    "open_tls_key",
+    "public_key_sha256",
+    "spiffe_name",
+]
 
-_SKEW = datetime.timedelta(minutes=5)
+SKEW_SECONDS = 600
+"""A certificate begins so long before it is issued: clocks may differ by five minutes, and some to spare."""
+_SKEW = datetime.timedelta(seconds=SKEW_SECONDS)
 
 
 def spiffe_name(federation: str, node: str) -> str:
@@ -30,9 +40,25 @@ def spiffe_name(federation: str, node: str) -> str:
     return f"spiffe://{federation}/node/{node}"
 
 
-def new_tls_key() -> bytes:
-    """A new P-256 private key as PKCS#8 PEM."""
+def new_tls_key(passphrase: bytes | None = None) -> bytes:
+    """A new P-256 private key as PKCS#8 PEM, encrypted where there is a passphrase."""
+    sealed = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed
+    )
+
+
+def open_tls_key(pem: bytes, passphrase: bytes) -> bytes:
+    """An encrypted private key as gRPC takes it: plain PKCS#8 PEM, to be kept in memory alone.
+
+    Raises:
+        ValueError: this is not its passphrase.
+    """
+    try:
+        key = serialization.load_pem_private_key(pem, password=passphrase)
+    except TypeError as error:
+        raise ValueError("the key and its passphrase do not fit") from error
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
@@ -109,12 +135,13 @@ class Authority:
         )
         return cls(pem, certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue_node(self, request_pem: bytes, *, uri: str, now: datetime.datetime, days: int = 30) -> bytes:
+    def issue_node(self, request_pem: bytes, *, uri: str, now: datetime.datetime, seconds: int = 7 * 86_400) -> bytes:
         """A client certificate for a node.
 
         Args:
             request_pem: its certificate request; the signature in it must verify, the names in it are ignored.
             uri: the SPIFFE name from the enrolment record.
+            seconds: how long it lives, 24 hours to 90 days; the caller sees to that.
 
         Raises:
             TrustQueryError: ``auth-document``.
@@ -130,7 +157,7 @@ class Authority:
         if not valid or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise TrustQueryError("auth-document", document="certificate request", problem="its key is not usable")
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)]
-        return self._leaf(key, uri.rsplit("/", 1)[-1], names, ExtendedKeyUsageOID.CLIENT_AUTH, now, days)
+        return self._leaf(key, uri.rsplit("/", 1)[-1], names, ExtendedKeyUsageOID.CLIENT_AUTH, now, seconds)
 
     def issue_server(self, key_pem: bytes, *, hosts: Sequence[str], now: datetime.datetime, days: int = 90) -> bytes:
         """A server certificate for the coordinator's own key and host names."""
@@ -141,7 +168,7 @@ class Authority:
             except ValueError:
                 names.append(x509.DNSName(host))
         key = _private(key_pem).public_key()
-        return self._leaf(key, hosts[0], names, ExtendedKeyUsageOID.SERVER_AUTH, now, days)
+        return self._leaf(key, hosts[0], names, ExtendedKeyUsageOID.SERVER_AUTH, now, days * 86_400)
 
     def _leaf(
         self,
@@ -150,7 +177,7 @@ class Authority:
         names: list[x509.GeneralName],
         use: x509.ObjectIdentifier,
         now: datetime.datetime,
-        days: int,
+        seconds: int,
     ) -> bytes:
         authority = x509.load_pem_x509_certificate(self.certificate_pem)
         issuer = _private(self.key_pem)
@@ -161,7 +188,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _SKEW)
-            .not_valid_after(now + datetime.timedelta(days=days))
+            .not_valid_after(now + datetime.timedelta(seconds=seconds))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([use]), critical=False)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
 from trustquery.identity.envelope import Envelope, sign
-from trustquery.identity.keys import SigningKey, key_id, ring_of
+from trustquery.identity.keys import SigningKey, key_id
 
 __all__ = [
     "Acceptance",
@@ -29,21 +29,16 @@ __all__ = [
     "KeyKind",
     "LawfulBasis",
     "Member",
-    "NodeEntry",
     "OptOutTreatment",
     "Part",
     "Permit",
     "Person",
     "Purpose",
-    "Revocations",
-    "Root",
-    "Roster",
-    "words_for",
+    "check_distinct",
 ]
 
 DAY = 86_400
 PERMIT_MAX_SECONDS = 90 * DAY
-ROSTER_MAX_SECONDS = 30 * DAY
 
 
 def _read_big(value: object) -> object:
@@ -164,93 +159,11 @@ class Person(Part):
     key: Hex32
 
 
-def _distinct(people: Iterable[Person]) -> None:
+def check_distinct(people: Iterable[Person]) -> None:
+    """Require that no person and no key stands twice; for validators."""
     people = list(people)
     if len({item.key for item in people}) != len(people) or len({item.person for item in people}) != len(people):
         raise ValueError("each person and each key may be listed once")
-
-
-class Root(Document):
-    """The federation's trust anchor: whose keys sign rosters. Reaches a trust out of band, by its fingerprint."""
-
-    KIND: ClassVar[str] = "root"
-    federation: Name
-    keys: tuple[Hex32, ...] = Field(min_length=1, max_length=9)
-    threshold: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        if len(set(self.keys)) != len(self.keys) or self.threshold > len(self.keys):
-            raise ValueError("distinct keys, no fewer than the threshold")
-        return self
-
-    @property
-    def ring(self) -> dict[str, bytes]:
-        """Key id to public key."""
-        return ring_of(self.keys)
-
-
-class NodeEntry(Part):
-    """One node on the roster.
-
-    Attributes:
-        node: its name; also the last part of its certificate's SPIFFE URI.
-        key: the Ed25519 identity key that signs its answers.
-        tls_key_sha256: SHA-256 of its certificate's SubjectPublicKeyInfo.
-    """
-
-    node: Name
-    ods: Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$")]
-    name: Words
-    key: Hex32
-    tls_key_sha256: Hex32
-
-
-class Roster(Document):
-    """Who belongs to the federation; signed by the root, at most 30 days, never going backwards."""
-
-    KIND: ClassVar[str] = "roster"
-    federation: Name
-    version: int = Field(ge=1)
-    issued: Seconds
-    expires: Seconds
-    coordinator_key: Hex32
-    nodes: tuple[NodeEntry, ...]
-    committee: tuple[Person, ...]
-    committee_threshold: int = Field(ge=2)
-
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        if not self.issued < self.expires <= self.issued + ROSTER_MAX_SECONDS:
-            raise ValueError("a roster lives at most 30 days")
-        if len({node.node for node in self.nodes}) != len(self.nodes):
-            raise ValueError("each node may be listed once")
-        if len({node.key for node in self.nodes}) != len(self.nodes):
-            raise ValueError("each node has a key of its own")
-        _distinct(self.committee)
-        return self
-
-    def node(self, name: str) -> NodeEntry | None:
-        """The entry called ``name``, or None."""
-        return next((node for node in self.nodes if node.node == name), None)
-
-    @property
-    def committee_ring(self) -> dict[str, bytes]:
-        """Committee key ids to public keys."""
-        return ring_of(item.key for item in self.committee)
-
-
-class Revocations(Document):
-    """The daily statement of what no longer counts, by a key that the root delegated."""
-
-    KIND: ClassVar[str] = "revocations"
-    federation: Name
-    version: int = Field(ge=1)
-    issued: Seconds
-    expires: Seconds
-    keys: tuple[Hex32, ...]
-    permits: tuple[Hex32, ...]
-    certificates: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{1,40}$")], ...]
 
 
 class Member(Part):
@@ -402,21 +315,3 @@ class Answer(Document):
     rho_nano: int = Field(ge=0, le=10**15)
     ledger_seq: int = Field(ge=0)
     reasons: tuple[dict[str, Any], ...]
-
-
-def words_for(root: Root, node_key: bytes, ods: str, code: str, word_list: tuple[str, ...]) -> str:
-    """The 12 words (132 bits) that both sides of an enrolment compare.
-
-    Args:
-        root: the federation's trust anchor.
-        node_key: 32 raw bytes.
-        ods: the trust's ODS code.
-        code: the one-time enrolment code.
-        word_list: 2,048 words (BIP-39 English).
-    """
-    parts = (bytes.fromhex(root.sha256), node_key, ods.encode(), code.encode())
-    digest = hashlib.sha256(
-        b"trustquery/enrolment/v1" + b"".join(len(p).to_bytes(4, "big") + p for p in parts)
-    ).digest()
-    number = int.from_bytes(digest, "big") >> (256 - 132)
-    return " ".join(word_list[(number >> (11 * (11 - place))) & 2047] for place in range(12))

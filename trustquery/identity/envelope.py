@@ -19,7 +19,7 @@ from trustquery.identity.keys import SigningKey, verify
 __all__ = ["Envelope", "payload_type", "sign"]
 
 _MAX_SIGNATURES = 16
-_VERSIONS = {"permit": 2}
+_VERSIONS = {"permit": 2, "revocations": 2, "root": 2, "roster": 2}
 """Versions of kinds whose fields have changed since the first; every other kind is in its first."""
 
 
@@ -38,8 +38,8 @@ class Envelope:
     """One signed document as it travels: opaque bytes to every layer but this one.
 
     Attributes:
-        kind: roster, revocations, application, permit, decision, acceptance, stance, closedown, policy, governance,
-            order, intent, answer, checkpoint or review.
+        kind: root, roster, revocations, application, permit, decision, acceptance, stance, closedown, policy,
+            governance, order, intent, answer, checkpoint or review.
         payload: canonical JSON bytes.
         signatures: pairs of key id and 64 signature bytes, sorted by key id.
     """

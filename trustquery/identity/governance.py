@@ -78,14 +78,16 @@ class Order(Document):
     """What governance people order a node to do beside putting documents in force.
 
     Attributes:
-        act: ``resume`` answering after a stop, or ``withdraw`` a change that waits.
-        about: the hash of the ledger entry of that very stop, so that an order to resume works once; or of the change.
+        act: ``resume`` answering after a stop, ``withdraw`` a change that waits, ``adopt`` another copy of the ledger
+            in the place of a frozen one, or ``exhaust`` the budget of a frozen ledger that goes on.
+        about: the hash of the ledger entry of that very stop, so that an order to resume works once; of the change; or
+            of the head that witnesses hold and the frozen ledger does not extend.
     """
 
     KIND: ClassVar[str] = "order"
     federation: Name
     node: Name
-    act: Literal["resume", "withdraw"]
+    act: Literal["resume", "withdraw", "adopt", "exhaust"]
     about: Hex32
 
 

@@ -122,7 +122,18 @@ class SigningKey:
         Raises:
             TrustQueryError: ``config-missing``, ``config-key-file``; ``auth-passphrase``: it has another one.
         """
-        content = read_private_file(path)
+        return cls.from_pem(read_private_file(path), path, passphrase)
+
+    @classmethod
+    def from_pem(cls, content: bytes, path: Path, passphrase: bytes | None = None) -> SigningKey:
+        """Read PKCS#8 PEM.
+
+        Args:
+            path: what messages call it.
+
+        Raises:
+            TrustQueryError: ``config-key-file``; ``auth-passphrase``: it has another one.
+        """
         encrypted = content.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
         if encrypted and not passphrase:
             raise TrustQueryError("auth-passphrase", path=path, problem="none was given")
@@ -138,11 +149,12 @@ class SigningKey:
 
     def save(self, path: Path, passphrase: bytes | None = None) -> None:
         """Write the key as PKCS#8 PEM, mode 0600, encrypted where there is a passphrase; never overwrites."""
+        write_private_file(path, self.pem(passphrase))
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """PKCS#8 PEM, encrypted where there is a passphrase: secret otherwise."""
         sealed = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-        write_private_file(
-            path,
-            self._private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed),
-        )
+        return self._private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed)
 
     @property
     def public(self) -> bytes:

@@ -1,26 +1,18 @@
 """C2SP checkpoints: the head of a log as a signed note.
 
-Source: C2SP tlog-checkpoint and signed-note. The text is three lines (origin, size, base64 root hash); a signature
-line is ``— name base64(key hash ‖ signature)``, the key hash being the first four bytes of
-SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key) for Ed25519.
+Source: C2SP tlog-checkpoint. The text is three lines: origin, size, base64 root hash. Extension lines are refused.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
-import re
 from dataclasses import dataclass
 
-from trustquery.errors import TrustQueryError
 from trustquery.identity.keys import SigningKey, verify
+from trustquery.log.note import ED25519, Line, bad_note, exact_base64, key_hash, split_note
+from trustquery.log.tree import EMPTY_ROOT
 
-__all__ = ["Checkpoint", "node_origin"]
-
-_ED25519 = b"\x01"
-_LINE = re.compile(r"— (\S+) (\S+)")
-_MAX_BYTES = 64 * 1024
+__all__ = ["Checkpoint", "coordinator_origin", "node_origin"]
 
 
 def node_origin(federation: str, node: str) -> str:
@@ -28,12 +20,9 @@ def node_origin(federation: str, node: str) -> str:
     return f"{federation}/node/{node}"
 
 
-def _key_hash(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
-
-
-def _bad(problem: str) -> TrustQueryError:
-    return TrustQueryError("auth-document", document="checkpoint", problem=problem)
+def coordinator_origin(federation: str) -> str:
+    """The name of the coordinator's log, and of the key that signs its head."""
+    return f"{federation}/coordinator"
 
 
 @dataclass(frozen=True)
@@ -57,8 +46,27 @@ class Checkpoint:
 
     def sign(self, key: SigningKey) -> bytes:
         """The signed note, the key being named after the log."""
-        signature = _key_hash(self.origin, key.public) + key.sign(self.text.encode())
-        return f"{self.text}\n— {self.origin} {base64.b64encode(signature).decode()}\n".encode()
+        line = Line(self.origin, key_hash(self.origin, ED25519, key.public), key.sign(self.text.encode()))
+        return self.text.encode() + b"\n" + line.encode()
+
+    @classmethod
+    def read(cls, note: bytes) -> Checkpoint:
+        """What a note says, believing nobody: only to learn which log it is about.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        text, _ = split_note(note)
+        try:
+            name, size, root, end = text.split("\n")
+            found = cls(name, int(size), exact_base64(root))
+        except ValueError as error:
+            raise bad_note("it has another form") from error
+        if end or found.text != text or len(found.root) != 32 or not name or not 0 <= found.size < 2**63:
+            raise bad_note("it has another form")
+        if found.size == 0 and found.root != EMPTY_ROOT:
+            raise bad_note("an empty log has another root")
+        return found
 
     @classmethod
     def verify(cls, note: bytes, origin: str, public: bytes) -> Checkpoint:
@@ -67,26 +75,27 @@ class Checkpoint:
         Raises:
             TrustQueryError: ``auth-document``.
         """
-        try:
-            text, _, signatures = note.decode("utf-8").rpartition("\n\n")
-            name, size, root, *extra = text.split("\n")
-            found = cls(name, int(size), base64.b64decode(root, validate=True))
-        except (ValueError, binascii.Error) as error:
-            raise _bad("it has another form") from error
-        text += "\n"
-        if len(note) > _MAX_BYTES or extra or found.text != text or len(found.root) != 32 or name != origin:
-            raise _bad("it has another form or another origin")
-        wanted = _key_hash(origin, public)
-        for line in signatures.splitlines():
-            match = _LINE.fullmatch(line)
-            if match is None:
-                raise _bad("a signature line has another form")
-            try:
-                data = base64.b64decode(match[2], validate=True)
-            except binascii.Error as error:
-                raise _bad("a signature line has another form") from error
-            if match[1] == origin and data[:4] == wanted:
-                if not verify(public, text.encode(), data[4:]):
-                    raise _bad("the signature is wrong")
-                return found
-        raise _bad("the log's own signature is missing")
+        return cls._signed(note, origin, public)[0]
+
+    @classmethod
+    def bare(cls, note: bytes, origin: str, public: bytes) -> bytes:
+        """The note with the log's own line alone, after verifying it.
+
+        Raises:
+            TrustQueryError: ``auth-document``.
+        """
+        found, line = cls._signed(note, origin, public)
+        return found.text.encode() + b"\n" + line.encode()
+
+    @classmethod
+    def _signed(cls, note: bytes, origin: str, public: bytes) -> tuple[Checkpoint, Line]:
+        found = cls.read(note)
+        if found.origin != origin:
+            raise bad_note("it has another origin")
+        wanted = key_hash(origin, ED25519, public)
+        for line in split_note(note)[1]:
+            if line.name == origin and line.hash == wanted:
+                if not verify(public, found.text.encode(), line.signature):
+                    raise bad_note("the signature is wrong")
+                return found, line
+        raise bad_note("the log's own signature is missing")

@@ -2,8 +2,11 @@
 
 How an auditor adds up: a ``reserved`` leaf charges its rho and delta to node-wide and to every commitment it lists; a
 ``stored`` leaf (an identical question, answered again with the same bytes) only to the commitments it lists; an
-``expired`` leaf takes back what the release's earlier leaf charged. All other kinds charge nothing. One subject has
-one salt, so its commitment is always the same text and its charges can be added without knowing its name.
+``expired`` leaf takes back what the release's earlier leaf charged; an ``exhausted`` leaf (entries were lost, so all
+that was left counts as spent) charges the one commitment that it lists, or node-wide where it lists none. All other
+kinds charge nothing and take nothing back, ``erased`` among them: that the bytes of an answer are kept no more; and
+``opened``: that the node's process began to show its head to witnesses. One subject has one salt, so its commitment is
+always the same text and its charges can be added without knowing its name.
 """
 
 from __future__ import annotations
@@ -43,6 +46,13 @@ Kind = Literal[
     "paused",
     "stopped",
     "resumed",
+    "root",
+    "revocations",
+    "erased",
+    "alarm",
+    "opened",
+    "repaired",
+    "exhausted",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 FIRST_PREV_HASH = "0" * 64
@@ -58,12 +68,16 @@ class Leaf(BaseModel):
     Attributes:
         seq: counts from 1; the leaf's position in the tree is one less.
         prev_hash: leaf hash of the entry before; 64 zeros for the first.
-        intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, roster,
-            permit, acceptance, declined (the acceptance), governance, lodged and withdrawn that document;
-            for optouts what stands for the lists of a data version, a hash under the node's own key.
+        intent_hash: hash of the signed document the entry is about: the intent, or for the kinds policy, root,
+            roster, revocations, permit, acceptance, declined (the acceptance), governance, lodged and withdrawn that
+            document; for alarm the bytes that were refused, "" where it counts others; for repaired and exhausted the
+            order that two people signed; for optouts what stands for the lists of a data version, a hash under the
+            node's own key.
         dataset_commitments: one for each dataset charged, sorted.
         profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own.
-        facts_commitment: what the node keeps beside a ``lodged`` entry: the change's hash and when it was lodged.
+        facts_commitment: what the node keeps beside an entry. ``lodged``: the change's hash and when it was lodged;
+            ``alarm``: why, where, the hash and when; ``opened``: 32 random bytes, so that no two starts of a ledger
+            and no two copies of it ever have the same head.
         rho_sum_nano: loss at this trust in the federation's sum, 1e-9 rho; in local mode the same as the next.
         rho_local_nano: loss of this trust's share alone.
         outbox_hash: SHA-256 of the exact bytes to send (``committed``).

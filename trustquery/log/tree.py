@@ -59,6 +59,14 @@ class Tree:
             self._levels[level + 1].append(node_hash(left, right))
             level += 1
 
+    def subtree(self, height: int, index: int) -> bytes:
+        """Hash of a complete subtree of 2^height leaves, counted from the left.
+
+        Raises:
+            IndexError: the tree has none such.
+        """
+        return self._levels[height][index]
+
     def _range(self, start: int, end: int) -> bytes:
         """Hash of the subtree over leaves [start, end); complete ones are looked up."""
         size = end - start

@@ -101,11 +101,12 @@ class Criteria(Document):
         return {"record": self.model_dump(mode="json"), "sha256": self.sha256}
 
 
-def criteria_of(intent: Intent, answers: Iterable[Answer], plan: Plan) -> Criteria:
+def criteria_of(intent: Intent, answers: Iterable[Answer], plan: Plan, reviewed_by: tuple[str, ...] = ()) -> Criteria:
     """The record of one release.
 
     Args:
         answers: verified, of the trusts that are in the result.
+        reviewed_by: who looked at it before it was shown, by their roles.
 
     Raises:
         TrustQueryError: ``policy-profile-unknown``.
@@ -154,6 +155,7 @@ def criteria_of(intent: Intent, answers: Iterable[Answer], plan: Plan) -> Criter
             )
             for answer in signed
         ),
+        reviewed_by=reviewed_by,
     )
 
 

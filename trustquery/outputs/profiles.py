@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["NONE", "NOT_PROTECTION", "PROFILES", "REASONS", "Profile", "profile_named", "strictest"]
+__all__ = ["NONE", "NOT_PROTECTION", "PROFILES", "REASONS", "Profile", "profile_named", "profile_rules", "strictest"]
 
 NOT_PROTECTION: Final = (
     "Suppression and rounding are presentation, not protection: the noise that each trust added protects people."
@@ -58,12 +58,7 @@ class Profile:
         """What it did, for people."""
         if not self.withholds:
             return "No count is withheld for being small, and none is rounded."
-        parts = []
-        if self.minimum_released_count:
-            parts.append(f"noised counts below {self.minimum_released_count:,} are Suppressed")
-        if self.rounding > 1:
-            parts.append(f"the others are rounded to the nearest {self.rounding:,}")
-        return f"Disclosure profile {self.name}: {', and '.join(parts)}."
+        return f"Disclosure profile {self.name}: {profile_rules(self.minimum_released_count, self.rounding)}."
 
     def document(self) -> dict[str, Any]:
         """JSON data."""
@@ -72,6 +67,16 @@ class Profile:
             "minimum_released_count": self.minimum_released_count,
             "rounding": self.rounding,
         }
+
+
+def profile_rules(minimum_released_count: int, rounding: int) -> str:
+    """A minimum and a rounding in words."""
+    parts = []
+    if minimum_released_count:
+        parts.append(f"noised counts below {minimum_released_count:,} are Suppressed")
+    if rounding > 1:
+        parts.append(f"the others are rounded to the nearest {rounding:,}")
+    return ", and ".join(parts) or "no count is withheld or rounded"
 
 
 NONE = Profile("none", 0, 1, "Every noised figure is shown as it is. The noise alone protects.")

@@ -26,6 +26,16 @@ class Wanted:
     project: str
     floors: Mapping[str, str]
 
+    def sentence(self) -> str:
+        """Who asked for what, for people."""
+        asked = "; ".join(
+            [
+                f"the project asks for {self.project}",
+                *(f"{node} for at least {name}" for node, name in sorted(self.floors.items())),
+            ]
+        )
+        return f"Whose profile: {asked}. The strictest is used."
+
     def document(self) -> dict[str, Any]:
         """JSON data: the profile's rules and whose they are."""
         by = [f"project:{self.project}", *(f"trust:{node}:{name}" for node, name in sorted(self.floors.items()))]

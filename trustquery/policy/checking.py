@@ -89,8 +89,8 @@ def _promises(policy: Policy) -> Iterator[tuple[str, str]]:
 def _refuses_all(policy: Policy) -> Iterator[tuple[str, str]]:
     """Keys that refuse every query, each by itself."""
     who, queries = policy.who, policy.queries
-    if not policy.bootstrap:
-        yield "bootstrap", "Every query is refused: witnesses are not built yet."
+    if not policy.bootstrap and policy.witnesses is None:
+        yield "bootstrap", "Every query is refused: no witnesses are named, so nothing may leave."
     if not policy.dataset:
         yield "dataset", "Every query is refused: no dataset is listed."
     for name in ("projects", "organisations", "roles", "purposes", "key_kinds"):

@@ -54,6 +54,7 @@ def request_of(
     opt_out_treatment: str,
     disclosure_profile: str,
     min_trusts: int,
+    revocations_age: int,
     now: int,
 ) -> PolicyRequest:
     """The one way from a query and its documents to what a policy judges.
@@ -62,6 +63,7 @@ def request_of(
         permit: verified; ``member`` is the one who asks.
         node: the name of the node that decides.
         key_kind: as the intent says, like the arguments after it.
+        revocations_age: seconds since the newest revocation statement was issued.
         now: the node's wall clock, seconds since 1970.
 
     Privacy:
@@ -81,6 +83,7 @@ def request_of(
         released_minimum=released_minimum(disclosure_profile),
         min_trusts=min_trusts,
         training_expires=member.training_expires,
+        revocations_age=revocations_age,
         now=now,
         **query_facts(query, plan, catalogue),
     )

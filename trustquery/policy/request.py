@@ -47,6 +47,8 @@ class PolicyRequest(BaseModel):
         released_minimum: the smallest count that the presentation profile shows; 0 where it withholds none.
         trust_key: whether the figures are grouped by the trust that answers.
         training_expires: when the person's training ends, seconds since 1970.
+        revocations_age: seconds since the newest revocation statement here was issued, by the clock that never goes
+            back.
         now: the node's wall clock, seconds since 1970.
     """
 
@@ -77,6 +79,7 @@ class PolicyRequest(BaseModel):
     unknown_keys: bool
     trust_key: bool
     training_expires: Count
+    revocations_age: Count
     now: Count
 
     def is_whole(self) -> bool:

@@ -13,6 +13,7 @@ from trustquery.policy.schema import Policy
 
 __all__ = ["WHO"]
 
+_HOUR = 3_600
 _DAY = 86_400
 _FORMAT = "tq-policy-2"
 
@@ -33,14 +34,28 @@ def _belongs(policy: Policy, request: PolicyRequest) -> Problem | None:
     return refused(policy, "belongs-here", "the trust's governance activates a policy written for this node")
 
 
-@rule("witnesses", "bootstrap", "witnesses", "witnesses.names", "witnesses.quorum")
+@rule(
+    "witnesses",
+    "bootstrap",
+    "witnesses",
+    "witnesses.names",
+    "witnesses.quorum",
+    "witnesses.faulty",
+    "witnesses.stand_alone",
+    "witnesses.stand_alone.name",
+    "witnesses.stand_alone.key",
+)
 def _witnesses(policy: Policy, request: PolicyRequest) -> Problem | None:
-    """Witnesses are not built, so the policy must say that it does without; what it says of them makes sense."""
+    """Witnesses are named that make a quorum, or the policy says that it does without; what it says makes sense."""
     named = policy.witnesses
     sound = named is None or (
-        isinstance(named.names, tuple) and type(named.quorum) is int and 1 <= named.quorum <= len(named.names)
+        isinstance(named.names, tuple)
+        and all(type(number) is int and number >= 1 for number in (named.quorum, named.faulty))
+        and all(type(item.name) is str and len(bytes.fromhex(item.key)) == 32 for item in named.stand_alone)
+        and named.problem() == ""
+        and policy.trust not in named.names
     )
-    if policy.bootstrap is True and sound:
+    if sound and (policy.bootstrap is True or (policy.bootstrap is False and named is not None)):
         return None
     return Problem("policy-witness-unavailable", fields={"trust": policy.trust})
 
@@ -107,6 +122,15 @@ def _training(policy: Policy, request: PolicyRequest) -> Problem | None:
     return refused(policy, "training", "renew the training and ask for an amended permit")
 
 
+@rule("revocations", "documents.revocations_max_age_hours")
+def _revocations(policy: Policy, request: PolicyRequest) -> Problem | None:
+    """What the federation has revoked is known up to a while ago that the policy accepts."""
+    hours = policy.documents.revocations_max_age_hours
+    if request.revocations_age <= hours * _HOUR:
+        return None
+    return refused(policy, "revocations", f"a revocation statement of the last {hours} hours has to reach the trust")
+
+
 @rule("rate", "who.max_queries_per_hour")
 def _rate(policy: Policy, request: PolicyRequest) -> Problem | None:
     """At least one query an hour is answered; the gate counts them."""
@@ -144,6 +168,7 @@ WHO: tuple[Rule, ...] = (
     _purpose,
     _key_kind,
     _training,
+    _revocations,
     _rate,
     _hours,
 )

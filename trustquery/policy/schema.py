@@ -26,6 +26,7 @@ from trustquery.policy.asking import Deny, Hours, Queries, Review, Template, Who
 from trustquery.policy.budgets import Budget, Caps, ProfileCaps
 from trustquery.policy.countersigning import Witnesses
 from trustquery.policy.data import ColumnRoles, DatasetRule, TableRule
+from trustquery.policy.freshness import DocumentAges
 from trustquery.policy.meaning import Means, Tighter
 from trustquery.policy.numbers import atto, nano
 from trustquery.policy.opting_out import OptOuts
@@ -37,6 +38,7 @@ __all__ = [
     "ColumnRoles",
     "DatasetRule",
     "Deny",
+    "DocumentAges",
     "Hours",
     "OptOuts",
     "Policy",
@@ -66,7 +68,7 @@ class Policy(Document):
         federation: the federation's name.
         trust: the node's name on the roster.
         version: counts up; an older one is refused for ever.
-        bootstrap: true says that the trust answers before there are witnesses, so that a restored backup of the
+        bootstrap: true says that the trust answers without witnesses, so that a restored backup of the
             ledger would go unnoticed; every result then says "no rollback protection".
         witnesses: who must have countersigned the ledger's head; left out, nobody is named.
         budget: caps by scope.
@@ -74,6 +76,7 @@ class Policy(Document):
         profiles: own caps for profiles; left out, they are queries like any other.
         who: who may ask, and for what.
         queries: what a query may be like.
+        documents: how old what the federation says may be.
         opt_outs: which lists of opt-outs there must be, and how old they may be; left out, a question whose opt-outs
             are to be applied is refused.
         hours: when answers are given; or ``"any"``.
@@ -93,6 +96,7 @@ class Policy(Document):
     profiles: Annotated[ProfileCaps | None, Means("Caps of profiles", Tighter.PARTS)] = None
     who: Annotated[Who, Means("Who may ask", Tighter.PARTS)]
     queries: Annotated[Queries, Means("What a query may be like", Tighter.PARTS)]
+    documents: Annotated[DocumentAges, Means("Age of the federation's documents", Tighter.PARTS)]
     opt_outs: Annotated[OptOuts | None, Means("Lists of opt-outs", Tighter.PARTS)] = None
     hours: Annotated[
         Annotated[Literal["any"], Tag("word")] | Annotated[Hours, Tag("table")],
@@ -124,6 +128,8 @@ class Policy(Document):
             raise ValueError("each dataset may be listed once")
         if "browser" in self.who.key_kinds and self.queries.browser_max_rho is None:
             raise ValueError("who.key_kinds lists browser, so queries.browser_max_rho is needed")
+        if self.witnesses is not None and self.trust in self.witnesses.names:
+            raise ValueError("a trust is no witness of its own ledger")
         return self
 
     def dataset_rule(self, dataset: str) -> DatasetRule | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trustquery.identity.documents import Acceptance, Answer, Document, Intent, Permit, Revocations, Root, Roster
+from trustquery.identity.admission import Admission
+from trustquery.identity.documents import Acceptance, Answer, Document, Intent, Permit
+from trustquery.identity.federation import Revocations, Root, Roster
 from trustquery.identity.governance import GovernanceList, Order
 from trustquery.outputs.criteria import Criteria
 from trustquery.policy.schema import Policy
@@ -25,7 +27,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
         f"trustquery/projects/schema/{model.KIND}.schema.json": model
         for model in (Application, Decision, CloseDown, Stance, InputDecision)
     },
-    **{f"trustquery/identity/schema/{model.KIND}.schema.json": model for model in (*_IDENTITY, Review)},
+    **{f"trustquery/identity/schema/{model.KIND}.schema.json": model for model in (*_IDENTITY, Admission, Review)},
 }
 
 

@@ -78,7 +78,7 @@ def from_sql(
     catalogue, public = load(dataset), shipped()
     query = compile_query(sql, catalogue, epsilon=most, public=public, unknown_keys=unknown_keys)
     facts = query_facts(query, compile_plan(query, catalogue, public), catalogue)
-    found = {"federation": policy.federation, "node": policy.trust, "now": now, **who}
+    found = {"federation": policy.federation, "node": policy.trust, "revocations_age": 0, "now": now, **who}
     found |= {name: sorted(value) if isinstance(value, frozenset) else value for name, value in facts.items()}
     found["released_minimum"] = released_minimum(str(found.get("disclosure_profile", "")))
     return found

@@ -112,6 +112,7 @@ class Application(Document):
         previous: hash of the application that this one amends; "" in the first.
         rho: the most privacy loss asked for at each trust.
         ends: the last day.
+        output_review: whether two output checkers look at every merged table before the team does.
         terms: hash of the terms that the applicant agreed to.
         submitted: when it was signed, seconds since 1970 UTC.
     """
@@ -171,6 +172,7 @@ class Application(Document):
     delta_atto: DeltaAtto
     disclosure_profile: Name
     min_trusts: int = Field(ge=1, le=1000)
+    output_review: Literal["yes", "no"]
     privacy_processing: Text
     code_sharing: Text
     outputs: Lines = Field(max_length=50)

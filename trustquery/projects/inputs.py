@@ -1,4 +1,4 @@
-"""The life of an input, a codelist or public look-up: its moves, and the document by which a second person approves it.
+"""The life of an input, a codelist or public look-up: its moves, and the document by which a second person decides.
 
 The approver is a member of the data access committee because the roster, signed by the root holders, carries their
 keys: analyst, trust and public can check the signature without believing the coordinator.
@@ -17,11 +17,11 @@ from trustquery.codelists.table import Pin
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Person, Roster, key_id
 from trustquery.identity.documents import Document, Hex32, Name, Seconds, Words
-from trustquery.projects.life import Move
+from trustquery.projects.life import Move, state_after
 
 __all__ = ["INPUT_MOVES", "InputDecision", "InputState", "InputVerdict", "input_after", "read_decision"]
 
-InputVerdict = Literal["approve", "refuse"]
+InputVerdict = Literal["approve", "refuse", "withdraw"]
 
 
 class InputState(enum.StrEnum):
@@ -29,7 +29,8 @@ class InputState(enum.StrEnum):
 
     UPLOADED: checked by the coordinator, and waiting for a second person. APPROVED: queries may pin it. REFUSED:
     decided against; its content is deleted. WITHDRAWN: no query may pin it from now on; what was asked with it before
-    can still be read. An approval whose signer has left the committee is given anew by another member.
+    can still be read. It is the committee's decision, or the team's own where nobody had approved it. An approval whose
+    signer has left the committee is given anew by another member.
     """
 
     UPLOADED = "uploaded"
@@ -42,9 +43,9 @@ _S = InputState
 INPUT_MOVES: tuple[Move[InputState], ...] = (
     Move(_S.UPLOADED, "approve", _S.APPROVED, Role.COMMITTEE_MEMBER, "input-decision"),
     Move(_S.UPLOADED, "refuse", _S.REFUSED, Role.COMMITTEE_MEMBER, "input-decision"),
-    Move(_S.UPLOADED, "withdraw", _S.WITHDRAWN, Role.PROJECT_LEAD),
+    Move(_S.UPLOADED, "retract", _S.WITHDRAWN, Role.PROJECT_LEAD),
     Move(_S.APPROVED, "approve", _S.APPROVED, Role.COMMITTEE_MEMBER, "input-decision"),
-    Move(_S.APPROVED, "withdraw", _S.WITHDRAWN, Role.COMMITTEE_MEMBER),
+    Move(_S.APPROVED, "withdraw", _S.WITHDRAWN, Role.COMMITTEE_MEMBER, "input-decision"),
 )
 
 
@@ -54,13 +55,11 @@ def input_after(state: InputState, action: str, name: str) -> InputState:
     Raises:
         TrustQueryError: ``query-input-move``: that action is not possible there.
     """
-    for move in INPUT_MOVES:
-        if (move.before, move.action) == (state, action):
-            return move.after
-    possible = sorted({move.action for move in INPUT_MOVES if move.before == state})
-    raise TrustQueryError(
-        "query-input-move", table=name, action=action, state=state.value, possible=", ".join(possible) or "nothing"
-    )
+
+    def refusal(possible: str) -> TrustQueryError:
+        return TrustQueryError("query-input-move", table=name, action=action, state=state.value, possible=possible)
+
+    return state_after(INPUT_MOVES, state, action, refusal)
 
 
 class InputDecision(Document):

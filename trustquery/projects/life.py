@@ -7,6 +7,7 @@ from permit to permit: an amendment is a further application, a renewal a furthe
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -22,6 +23,7 @@ __all__ = [
     "ProjectState",
     "application_after",
     "project_after",
+    "state_after",
 ]
 
 
@@ -114,14 +116,29 @@ PROJECT_MOVES: tuple[Move[ProjectState], ...] = (
 )
 
 
-def _after(moves: tuple[Move[State], ...], state: State, action: str, project: str) -> State:
+def state_after(
+    moves: tuple[Move[State], ...], state: State, action: str, refusal: Callable[[str], TrustQueryError]
+) -> State:
+    """Where an action leads, by a table of moves.
+
+    Args:
+        refusal: the error where the table has no such move, from what is possible instead, in words.
+
+    Raises:
+        TrustQueryError: ``refusal``.
+    """
     for move in moves:
         if (move.before, move.action) == (state, action):
             return move.after
     possible = sorted({move.action for move in moves if move.before == state})
-    raise TrustQueryError(
-        "project-move", project=project, action=action, state=state.value, possible=", ".join(possible) or "nothing"
-    )
+    raise refusal(", ".join(possible) or "nothing")
+
+
+def _after(moves: tuple[Move[State], ...], state: State, action: str, project: str) -> State:
+    def refusal(possible: str) -> TrustQueryError:
+        return TrustQueryError("project-move", project=project, action=action, state=state.value, possible=possible)
+
+    return state_after(moves, state, action, refusal)
 
 
 def application_after(state: ApplicationState, action: str, project: str) -> ApplicationState:

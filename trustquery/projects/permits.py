@@ -7,7 +7,7 @@ from trustquery.identity import LawfulBasis, Member, Permit
 from trustquery.identity.documents import PERMIT_MAX_SECONDS
 from trustquery.projects.application import Application, rho_nano, start_of_day
 
-__all__ = ["DAY", "check_drawn_from", "end_of", "permit_from"]
+__all__ = ["DAY", "begins", "check_drawn_from", "end_of", "permit_from"]
 
 DAY = 86_400
 
@@ -15,6 +15,11 @@ DAY = 86_400
 def end_of(application: Application) -> int:
     """The moment after the project's last day, seconds since 1970 UTC."""
     return start_of_day(application.ends) + DAY
+
+
+def begins(application: Application, now: int) -> int:
+    """When a permit that is drawn now begins: at once, or on the project's first day, seconds since 1970 UTC."""
+    return max(now, start_of_day(application.starts))
 
 
 def permit_from(application: Application, version: int, valid_from: int) -> Permit:

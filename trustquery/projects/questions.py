@@ -93,6 +93,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("delta_atto", _O, _K.NUMBER, "Delta", "How much delta at each trust, at most, in 1e-18?", "0, unless keys are to be found in the data: then 1000000000 for each such question.", ""),
     Question("disclosure_profile", _O, _K.LINE, "Disclosure profile", "Which disclosure profile?", "none, nhs-hes, opensafely-7-5, hdruk-10-10 or acro-threshold-10. A trust may ask for a stricter one.", ""),
     Question("min_trusts", _O, _K.NUMBER, "Fewest trusts", "How many trusts must answer before there is a result?", "With fewer, no result is made.", ""),
+    Question("output_review", _O, _K.CHOICE, "Output review", "Do two output checkers look at every result before your team does?", "yes or no. With yes a result is shown at a planned deadline, or not at all. The federation may ask for it in any case.", ""),
     Question("privacy_processing", _O, _K.TEXT, "Privacy", "What else protects privacy?", "Beside the noise: who sees results, what is never combined.", "How has data been processed to enhance privacy?"),
     Question("code_sharing", _O, _K.TEXT, "Code", "How is code shared?", "Every released query is published. Say what else is, and where.", ""),
     Question("outputs", _O, _K.LINES, "Outputs", "Where will people find the outputs?", "Links, one a line. Leave empty for none yet; amend later.", "Link to research outputs"),

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Permit, Root, Roster, ring_of
-from trustquery.identity.documents import ROSTER_MAX_SECONDS
+from trustquery.identity.federation import ROSTER_MAX_SECONDS
+from trustquery.identity.rotation import roots_of
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import CloseDown, Decision, Stance
 from trustquery.projects.permits import check_drawn_from
@@ -20,7 +21,7 @@ from trustquery.projects.register import TrustLine, hdr_uk, own_cells, trust_lin
 
 __all__ = ["FORMAT", "UNCHECKED", "About", "Finding", "verify_register"]
 
-FORMAT = "tq-register-1"
+FORMAT = "tq-register-2"
 UNCHECKED = (
     "that nothing is missing: a project, a stance or a decision that the export leaves out is not seen here",
     "when a permit was signed: a signature has no date, so the latest approval date is the coordinator's word",
@@ -53,17 +54,19 @@ def verify_register(document: Mapping[str, Any], root: Root) -> tuple[Finding, .
 
     Args:
         document: the JSON export, as data.
-        root: the federation's trust anchor, which came another way.
+        root: the federation's trust anchor, which came another way; the export carries the roots that follow it.
 
     Raises:
         TrustQueryError: ``auth-document``: it is no register of this federation.
     """
-    entries, envelopes = document.get("entries"), document.get("rosters")
-    if document.get("format") != FORMAT or not isinstance(entries, list) or not isinstance(envelopes, list):
+    entries, envelopes, chain = document.get("entries"), document.get("rosters"), document.get("roots")
+    if not (isinstance(entries, list) and isinstance(envelopes, list) and isinstance(chain, list)):
+        raise _wrong("register", f"it is not of the format {FORMAT}")
+    if document.get("format") != FORMAT:
         raise _wrong("register", f"it is not of the format {FORMAT}")
     if document.get("federation") != root.federation:
         raise _wrong("register", "it is another federation's")
-    rosters, found = _rosters(envelopes, root)
+    rosters, found = _rosters(envelopes, roots_of(root, [str(item).encode() for item in chain]))
     seen: set[str] = set()
     for entry in entries:
         checks = _Checks(
@@ -84,20 +87,41 @@ def _wrong(document: str, problem: str) -> TrustQueryError:
     return TrustQueryError("auth-document", document=document, problem=problem)
 
 
-def _rosters(envelopes: Sequence[object], root: Root) -> tuple[list[Roster], list[Finding]]:
-    rosters, found = [], []
+def _rosters(envelopes: Sequence[object], roots: Sequence[Root]) -> tuple[list[Roster], list[Finding]]:
+    """The rosters that the roots of their time signed: after a root has signed one, no earlier root signs a later."""
+    read: list[tuple[Roster, int]] = []
+    found = []
     for envelope in envelopes:
         try:
-            roster, _, _ = Roster.verify(str(envelope).encode(), root.ring, root.threshold)
-            if roster.federation != root.federation:
-                raise _wrong("roster", "it is another federation's")
+            read.append(_roster(str(envelope).encode(), roots))
         except TrustQueryError as error:
             found.append(Finding("", "roster", False, error.problem.reason))
-        else:
-            rosters.append(roster)
+    read.sort(key=lambda item: item[0].version)
+    rosters, newest = [], 0
+    for roster, place in read:
+        if place < newest:
+            found.append(Finding("", "roster", False, f"version {roster.version} is signed by a root that had ended"))
+            continue
+        newest = place
+        rosters.append(roster)
     versions = ", ".join(str(version) for version in sorted(roster.version for roster in rosters))
     text = f"signed by the root: version {versions}" if rosters else "there is none that the root signed"
     return rosters, [*found, Finding("", "roster", bool(rosters), text)]
+
+
+def _roster(data: bytes, roots: Sequence[Root]) -> tuple[Roster, int]:
+    """A roster, and the place of the newest root that signed it."""
+    for place in reversed(range(len(roots))):
+        try:
+            roster, _, _ = Roster.verify(data, roots[place].ring, roots[place].threshold)
+        except TrustQueryError:
+            if place == 0:
+                raise
+            continue
+        if roster.federation != roots[place].federation:
+            raise _wrong("roster", "it is another federation's")
+        return roster, place
+    raise _wrong("roster", "there is no root")
 
 
 class _Checks:

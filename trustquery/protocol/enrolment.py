@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["ConnectionCode", "EnrolmentCode", "login_message", "proof_message"]
+__all__ = ["ConnectionCode", "EnrolmentCode", "join_message", "login_message", "proof_message"]
 
 _ODS = re.compile(r"[A-Z0-9]{3,8}")
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([1-9][0-9]{0,4})")
@@ -126,6 +126,15 @@ def proof_message(code: EnrolmentCode, identity_key: bytes, request_pem: bytes) 
     """
     digest = hashlib.sha256(request_pem).digest()
     return _tagged("trustquery/enrolment-proof/v1", code.text.encode(), identity_key, digest)
+
+
+def join_message(federation: str, node: str, nonce: bytes, counter: int) -> bytes:
+    """What a node signs with its identity key when it joins: this session and no other, and its counter.
+
+    Args:
+        nonce: the coordinator's, of its Hello: a signature cannot have been made, or written down, before.
+    """
+    return _tagged("trustquery/join/v1", federation.encode(), node.encode(), nonce, counter.to_bytes(8, "big"))
 
 
 def login_message(federation: str, authority_sha256: str, user: str, challenge: str) -> bytes:

@@ -13,22 +13,27 @@ __all__ = [
     "Ack",
     "AnswerMessage",
     "Cancel",
+    "Certificate",
     "Cosignature",
     "Documents",
     "Goodbye",
     "Heartbeat",
     "Hello",
+    "Join",
     "Message",
     "Offer",
     "Preview",
     "PreviewReply",
+    "Renew",
     "ScopeShare",
     "WitnessRequest",
 ]
 
 PREVIEW_NOTES = ("policy-review-held",)
 """Codes that may stand in a preview beside a yes."""
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 3
+"""Earlier versions are not spoken: 1 had no ``Join``, so that a copied node could have asked for it to stay unnoticed;
+the frames of 2 did not name their stream, so that one captured on another could have been repeated."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,14 @@ class Hello:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Still here; carries the ledger head of the last slot, never a load figure."""
+    """Still here; carries the ledger head of the last slot, never a load figure.
+
+    ``frozen``: the node's ledger does not extend what witnesses cosigned, so it answers nothing.
+    """
 
     ledger_head: bytes = b""
     policy_hash: str = ""
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class Documents:
     revocations: bytes = b""
     permits: tuple[bytes, ...] = ()
     stances: tuple[bytes, ...] = ()
+    withdrawals: tuple[bytes, ...] = ()
+    roots: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,11 +118,15 @@ class Offer:
 
 @dataclass(frozen=True)
 class AnswerMessage:
-    """The signed answer document and, for ``status: answer``, the vector (little-endian int64)."""
+    """The signed answer document and, for ``status: answer``, the vector (little-endian int64).
+
+    ``head``: the ledger's head that holds the release, with its witnesses' cosignatures; b"" in bootstrap.
+    """
 
     release_id: str
     envelope: bytes
     vector: bytes = field(default=b"", repr=False)
+    head: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -130,22 +145,52 @@ class Cancel:
 
 @dataclass(frozen=True)
 class WitnessRequest:
-    """Asks a witness to cosign a checkpoint that extends the one it last saw."""
+    """Asks a witness to cosign a checkpoint that extends the one it last saw.
+
+    ``witness``: who is asked, for the coordinator to pass it on; "" where the receiver is meant.
+    """
 
     request_id: bytes
     origin: str
     old_size: int
     checkpoint: bytes
     consistency_proof: tuple[bytes, ...] = ()
+    witness: str = ""
 
 
 @dataclass(frozen=True)
 class Cosignature:
-    """A C2SP cosignature line, or a refusal code."""
+    """A C2SP cosignature line, or a refusal code.
+
+    ``kept``: where it was refused because of a checkpoint that the witness cosigned before, that one.
+    """
 
     request_id: bytes
     cosignature: bytes = b""
     refusal: str = ""
+    kept: bytes = b""
+
+
+@dataclass(frozen=True)
+class Join:
+    """The node's second message: its join counter, and a proof that it holds the identity key now."""
+
+    counter: int
+    proof: bytes
+
+
+@dataclass(frozen=True)
+class Renew:
+    """Asks for a new certificate for the same TLS key; ``request`` is PEM."""
+
+    request: bytes
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The renewed certificate, PEM."""
+
+    certificate: bytes
 
 
 @dataclass(frozen=True)
@@ -168,4 +213,7 @@ Message = (
     | WitnessRequest
     | Cosignature
     | Goodbye
+    | Join
+    | Renew
+    | Certificate
 )

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from trustquery.errors import TrustQueryError
 from trustquery.reviews.verdict import Reason, Review, Verdict
 
 __all__ = ["MOVES", "Hearing", "Stage"]
@@ -94,6 +95,27 @@ class Hearing:
         if self.stage in (Stage.NONE, Stage.ONE):
             return ()
         return tuple(sorted((*self.first.values(), *self.second.values()), key=lambda item: (item.round, item.given)))
+
+    def check_turn(self, review: Review) -> None:
+        """Refuse a verdict that is not due now: every body that reviews asks this before it takes one in.
+
+        Raises:
+            TrustQueryError: ``policy-review-given``, ``policy-review-closed``, ``policy-review-differs``.
+        """
+        stage = self.stage
+        if stage in (Stage.APPROVED, Stage.REFUSED):
+            raise TrustQueryError("policy-review-closed", problem="the two reviewers have agreed")
+        if review.round == 1:
+            if review.reviewer in self.first:
+                raise TrustQueryError("policy-review-given", person=review.reviewer)
+            if len(self.first) >= _TWO:
+                raise TrustQueryError("policy-review-closed", problem="two people review it already")
+        elif stage is not Stage.DIFFER:
+            raise TrustQueryError("policy-review-closed", problem="a second verdict follows two first ones that differ")
+        elif review.reviewer not in self.first:
+            raise TrustQueryError("policy-review-closed", problem="two people review it already")
+        elif review.seen != self.seen:
+            raise TrustQueryError("policy-review-differs", problem="it names other first verdicts")
 
     def _last(self) -> Iterable[Review]:
         return self.first.values() if _agreed(self.first) else self.second.values()

@@ -40,10 +40,10 @@ class Reason(enum.StrEnum):
 EXPLAINED: Mapping[Reason, str] = {
     Reason.PURPOSE: "the question does not serve the purpose that the project was accepted for",
     Reason.SMALL_GROUPS: "the figures are about groups so small that people may believe they recognise somebody",
-    Reason.SENSITIVE_TOPIC: "the topic is one that this trust wants its governance to discuss first",
+    Reason.SENSITIVE_TOPIC: "the topic is one that those who answer for it want to discuss first",
     Reason.COMBINATION: "together with earlier releases the figures tell more than each was accepted for",
     Reason.MISLEADING: "the noise is so large beside the figures that they would mislead",
-    Reason.QUALITY: "the trust knows that its data behind these figures are not fit for this question",
+    Reason.QUALITY: "the data behind these figures are known not to be fit for this question",
 }
 
 
@@ -53,7 +53,7 @@ class Review(Document):
     Attributes:
         body: who reviews: the node's name, or the federation's for a project review.
         plan_hash: the plan that the reviewer saw.
-        vector_sha256: the noised figures that they saw.
+        vector_sha256: the noised figures that they saw: of a trust its vector, of a project the table that they saw.
         round: 1: blind, without the other's verdict. 2: after two first verdicts that differ, with both in view.
         seen: in round 2 the hashes of both first verdicts, sorted; empty in round 1.
         reasons: for a refusal at least one, in the order of the closed list; none for an approval.
@@ -83,6 +83,21 @@ class Review(Document):
         if len(self.seen) != (2 if self.round == 2 else 0) or list(self.seen) != sorted(set(self.seen)):
             raise ValueError("a second verdict names both first ones, a first one none")
         return self
+
+    def strays(self, *, federation: str, body: str, release_id: str, plan_hash: str, figures: str) -> str:
+        """What this verdict is about that is not what is held; "" where it is about exactly that.
+
+        Args:
+            figures: hash of the noised figures that are held.
+        """
+        pairs = (
+            ("another federation", self.federation, federation),
+            ("another trust's or project's review", self.body, body),
+            ("another release", self.release_id, release_id),
+            ("another plan", self.plan_hash, plan_hash),
+            ("other figures", self.vector_sha256, figures),
+        )
+        return next((words for words, found, wanted in pairs if found != wanted), "")
 
 
 def digest_of(vector: bytes) -> str:

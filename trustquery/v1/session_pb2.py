@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btrustquery/v1/session.proto\x12\rtrustquery.v1\"\xe6\x04\n\x05\x46rame\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12#\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.trustquery.v1.Chunk\x12%\n\x05hello\x18\n \x01(\x0b\x32\x14.trustquery.v1.HelloH\x00\x12-\n\theartbeat\x18\x0b \x01(\x0b\x32\x18.trustquery.v1.HeartbeatH\x00\x12-\n\tdocuments\x18\x0c \x01(\x0b\x32\x18.trustquery.v1.DocumentsH\x00\x12)\n\x07preview\x18\r \x01(\x0b\x32\x16.trustquery.v1.PreviewH\x00\x12\x34\n\rpreview_reply\x18\x0e \x01(\x0b\x32\x1b.trustquery.v1.PreviewReplyH\x00\x12%\n\x05offer\x18\x0f \x01(\x0b\x32\x14.trustquery.v1.OfferH\x00\x12\'\n\x06\x61nswer\x18\x10 \x01(\x0b\x32\x15.trustquery.v1.AnswerH\x00\x12!\n\x03\x61\x63k\x18\x11 \x01(\x0b\x32\x12.trustquery.v1.AckH\x00\x12\'\n\x06\x63\x61ncel\x18\x12 \x01(\x0b\x32\x15.trustquery.v1.CancelH\x00\x12\x38\n\x0fwitness_request\x18\x13 \x01(\x0b\x32\x1d.trustquery.v1.WitnessRequestH\x00\x12\x31\n\x0b\x63osignature\x18\x14 \x01(\x0b\x32\x1a.trustquery.v1.CosignatureH\x00\x12)\n\x07goodbye\x18\x15 \x01(\x0b\x32\x16.trustquery.v1.GoodbyeH\x00\x42\x06\n\x04\x62odyJ\x04\x08(\x10<\"G\n\x05\x43hunk\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\x84\x01\n\x05Hello\x12\x10\n\x08versions\x18\x01 \x03(\r\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x0c\n\x04\x65\x63ho\x18\x04 \x01(\x0c\x12\x13\n\x0bledger_head\x18\x05 \x01(\x0c\x12\x13\n\x0bpolicy_hash\x18\x06 \x01(\x0c\x12\x14\n\x0cplan_formats\x18\x07 \x03(\t\"5\n\tHeartbeat\x12\x13\n\x0bledger_head\x18\x01 \x01(\x0c\x12\x13\n\x0bpolicy_hash\x18\x02 \x01(\x0c\"R\n\tDocuments\x12\x0e\n\x06roster\x18\x01 \x01(\x0c\x12\x13\n\x0brevocations\x18\x02 \x01(\x0c\x12\x0f\n\x07permits\x18\x03 \x03(\x0c\x12\x0f\n\x07stances\x18\x04 \x03(\x0c\"\xa9\x01\n\x07Preview\x12\x12\n\npreview_id\x18\x01 \x01(\x0c\x12\r\n\x05model\x18\x02 \x01(\x0c\x12\x0e\n\x06permit\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\x0c\x12\x10\n\x08key_kind\x18\x05 \x01(\t\x12\x19\n\x11opt_out_treatment\x18\x06 \x01(\t\x12\x1a\n\x12\x64isclosure_profile\x18\x07 \x01(\t\x12\x12\n\nmin_trusts\x18\x08 \x01(\r\"p\n\x0cPreviewReply\x12\x12\n\npreview_id\x18\x01 \x01(\x0c\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0f\n\x07reasons\x18\x03 \x01(\x0c\x12)\n\x06shares\x18\x04 \x03(\x0b\x32\x19.trustquery.v1.ScopeShare\"M\n\nScopeShare\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x17\n\x0fleft_millionths\x18\x02 \x01(\r\x12\x17\n\x0f\x63ost_millionths\x18\x03 \x01(\r\"L\n\x05Offer\x12\x0e\n\x06intent\x18\x01 \x01(\x0c\x12\x0e\n\x06permit\x18\x02 \x01(\x0c\x12\r\n\x05model\x18\x03 \x01(\x0c\x12\x14\n\x0c\x63loses_in_ms\x18\x04 \x01(\r\"C\n\x06\x41nswer\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\r\"\x19\n\x03\x41\x63k\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\"\x1c\n\x06\x43\x61ncel\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\"u\n\x0eWitnessRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x10\n\x08old_size\x18\x03 \x01(\x04\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\x12\x19\n\x11\x63onsistency_proof\x18\x05 \x03(\x0c\"G\n\x0b\x43osignature\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\x0c\x12\x0f\n\x07refusal\x18\x03 \x01(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t2E\n\x08NodeLink\x12\x39\n\x07Session\x12\x14.trustquery.v1.Frame\x1a\x14.trustquery.v1.Frame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btrustquery/v1/session.proto\x12\rtrustquery.v1\"\xf6\x05\n\x05\x46rame\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12#\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x14.trustquery.v1.Chunk\x12\x0f\n\x07session\x18\x03 \x01(\x0c\x12%\n\x05hello\x18\n \x01(\x0b\x32\x14.trustquery.v1.HelloH\x00\x12-\n\theartbeat\x18\x0b \x01(\x0b\x32\x18.trustquery.v1.HeartbeatH\x00\x12-\n\tdocuments\x18\x0c \x01(\x0b\x32\x18.trustquery.v1.DocumentsH\x00\x12)\n\x07preview\x18\r \x01(\x0b\x32\x16.trustquery.v1.PreviewH\x00\x12\x34\n\rpreview_reply\x18\x0e \x01(\x0b\x32\x1b.trustquery.v1.PreviewReplyH\x00\x12%\n\x05offer\x18\x0f \x01(\x0b\x32\x14.trustquery.v1.OfferH\x00\x12\'\n\x06\x61nswer\x18\x10 \x01(\x0b\x32\x15.trustquery.v1.AnswerH\x00\x12!\n\x03\x61\x63k\x18\x11 \x01(\x0b\x32\x12.trustquery.v1.AckH\x00\x12\'\n\x06\x63\x61ncel\x18\x12 \x01(\x0b\x32\x15.trustquery.v1.CancelH\x00\x12\x38\n\x0fwitness_request\x18\x13 \x01(\x0b\x32\x1d.trustquery.v1.WitnessRequestH\x00\x12\x31\n\x0b\x63osignature\x18\x14 \x01(\x0b\x32\x1a.trustquery.v1.CosignatureH\x00\x12)\n\x07goodbye\x18\x15 \x01(\x0b\x32\x16.trustquery.v1.GoodbyeH\x00\x12#\n\x04join\x18\x16 \x01(\x0b\x32\x13.trustquery.v1.JoinH\x00\x12%\n\x05renew\x18\x17 \x01(\x0b\x32\x14.trustquery.v1.RenewH\x00\x12\x31\n\x0b\x63\x65rtificate\x18\x18 \x01(\x0b\x32\x1a.trustquery.v1.CertificateH\x00\x42\x06\n\x04\x62odyJ\x04\x08(\x10<\"G\n\x05\x43hunk\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\x84\x01\n\x05Hello\x12\x10\n\x08versions\x18\x01 \x03(\r\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x0c\n\x04\x65\x63ho\x18\x04 \x01(\x0c\x12\x13\n\x0bledger_head\x18\x05 \x01(\x0c\x12\x13\n\x0bpolicy_hash\x18\x06 \x01(\x0c\x12\x14\n\x0cplan_formats\x18\x07 \x03(\t\"E\n\tHeartbeat\x12\x13\n\x0bledger_head\x18\x01 \x01(\x0c\x12\x13\n\x0bpolicy_hash\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66rozen\x18\x03 \x01(\x08\"v\n\tDocuments\x12\x0e\n\x06roster\x18\x01 \x01(\x0c\x12\x13\n\x0brevocations\x18\x02 \x01(\x0c\x12\x0f\n\x07permits\x18\x03 \x03(\x0c\x12\x0f\n\x07stances\x18\x04 \x03(\x0c\x12\x13\n\x0bwithdrawals\x18\x05 \x03(\x0c\x12\r\n\x05roots\x18\x06 \x03(\x0c\"\xa9\x01\n\x07Preview\x12\x12\n\npreview_id\x18\x01 \x01(\x0c\x12\r\n\x05model\x18\x02 \x01(\x0c\x12\x0e\n\x06permit\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\x0c\x12\x10\n\x08key_kind\x18\x05 \x01(\t\x12\x19\n\x11opt_out_treatment\x18\x06 \x01(\t\x12\x1a\n\x12\x64isclosure_profile\x18\x07 \x01(\t\x12\x12\n\nmin_trusts\x18\x08 \x01(\r\"p\n\x0cPreviewReply\x12\x12\n\npreview_id\x18\x01 \x01(\x0c\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\x12\x0f\n\x07reasons\x18\x03 \x01(\x0c\x12)\n\x06shares\x18\x04 \x03(\x0b\x32\x19.trustquery.v1.ScopeShare\"M\n\nScopeShare\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x17\n\x0fleft_millionths\x18\x02 \x01(\r\x12\x17\n\x0f\x63ost_millionths\x18\x03 \x01(\r\"L\n\x05Offer\x12\x0e\n\x06intent\x18\x01 \x01(\x0c\x12\x0e\n\x06permit\x18\x02 \x01(\x0c\x12\r\n\x05model\x18\x03 \x01(\x0c\x12\x14\n\x0c\x63loses_in_ms\x18\x04 \x01(\r\"Q\n\x06\x41nswer\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\r\x12\x0c\n\x04head\x18\x04 \x01(\x0c\"\x19\n\x03\x41\x63k\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\"\x1c\n\x06\x43\x61ncel\x12\x12\n\nrelease_id\x18\x01 \x01(\x0c\"\x86\x01\n\x0eWitnessRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x10\n\x08old_size\x18\x03 \x01(\x04\x12\x12\n\ncheckpoint\x18\x04 \x01(\x0c\x12\x19\n\x11\x63onsistency_proof\x18\x05 \x03(\x0c\x12\x0f\n\x07witness\x18\x06 \x01(\t\"U\n\x0b\x43osignature\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\x0c\x12\x0f\n\x07refusal\x18\x03 \x01(\t\x12\x0c\n\x04kept\x18\x04 \x01(\x0c\"&\n\x04Join\x12\x0f\n\x07\x63ounter\x18\x01 \x01(\x04\x12\r\n\x05proof\x18\x02 \x01(\x0c\"\x18\n\x05Renew\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"\"\n\x0b\x43\x65rtificate\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t2E\n\x08NodeLink\x12\x39\n\x07Session\x12\x14.trustquery.v1.Frame\x1a\x14.trustquery.v1.Frame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,35 +32,41 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'trustquery.v1.session_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FRAME']._serialized_start=47
-  _globals['_FRAME']._serialized_end=661
-  _globals['_CHUNK']._serialized_start=663
-  _globals['_CHUNK']._serialized_end=734
-  _globals['_HELLO']._serialized_start=737
-  _globals['_HELLO']._serialized_end=869
-  _globals['_HEARTBEAT']._serialized_start=871
-  _globals['_HEARTBEAT']._serialized_end=924
-  _globals['_DOCUMENTS']._serialized_start=926
-  _globals['_DOCUMENTS']._serialized_end=1008
-  _globals['_PREVIEW']._serialized_start=1011
-  _globals['_PREVIEW']._serialized_end=1180
-  _globals['_PREVIEWREPLY']._serialized_start=1182
-  _globals['_PREVIEWREPLY']._serialized_end=1294
-  _globals['_SCOPESHARE']._serialized_start=1296
-  _globals['_SCOPESHARE']._serialized_end=1373
-  _globals['_OFFER']._serialized_start=1375
-  _globals['_OFFER']._serialized_end=1451
-  _globals['_ANSWER']._serialized_start=1453
-  _globals['_ANSWER']._serialized_end=1520
-  _globals['_ACK']._serialized_start=1522
-  _globals['_ACK']._serialized_end=1547
-  _globals['_CANCEL']._serialized_start=1549
-  _globals['_CANCEL']._serialized_end=1577
-  _globals['_WITNESSREQUEST']._serialized_start=1579
-  _globals['_WITNESSREQUEST']._serialized_end=1696
-  _globals['_COSIGNATURE']._serialized_start=1698
-  _globals['_COSIGNATURE']._serialized_end=1769
-  _globals['_GOODBYE']._serialized_start=1771
-  _globals['_GOODBYE']._serialized_end=1796
-  _globals['_NODELINK']._serialized_start=1798
-  _globals['_NODELINK']._serialized_end=1867
+  _globals['_FRAME']._serialized_end=805
+  _globals['_CHUNK']._serialized_start=807
+  _globals['_CHUNK']._serialized_end=878
+  _globals['_HELLO']._serialized_start=881
+  _globals['_HELLO']._serialized_end=1013
+  _globals['_HEARTBEAT']._serialized_start=1015
+  _globals['_HEARTBEAT']._serialized_end=1084
+  _globals['_DOCUMENTS']._serialized_start=1086
+  _globals['_DOCUMENTS']._serialized_end=1204
+  _globals['_PREVIEW']._serialized_start=1207
+  _globals['_PREVIEW']._serialized_end=1376
+  _globals['_PREVIEWREPLY']._serialized_start=1378
+  _globals['_PREVIEWREPLY']._serialized_end=1490
+  _globals['_SCOPESHARE']._serialized_start=1492
+  _globals['_SCOPESHARE']._serialized_end=1569
+  _globals['_OFFER']._serialized_start=1571
+  _globals['_OFFER']._serialized_end=1647
+  _globals['_ANSWER']._serialized_start=1649
+  _globals['_ANSWER']._serialized_end=1730
+  _globals['_ACK']._serialized_start=1732
+  _globals['_ACK']._serialized_end=1757
+  _globals['_CANCEL']._serialized_start=1759
+  _globals['_CANCEL']._serialized_end=1787
+  _globals['_WITNESSREQUEST']._serialized_start=1790
+  _globals['_WITNESSREQUEST']._serialized_end=1924
+  _globals['_COSIGNATURE']._serialized_start=1926
+  _globals['_COSIGNATURE']._serialized_end=2011
+  _globals['_JOIN']._serialized_start=2013
+  _globals['_JOIN']._serialized_end=2051
+  _globals['_RENEW']._serialized_start=2053
+  _globals['_RENEW']._serialized_end=2077
+  _globals['_CERTIFICATE']._serialized_start=2079
+  _globals['_CERTIFICATE']._serialized_end=2113
+  _globals['_GOODBYE']._serialized_start=2115
+  _globals['_GOODBYE']._serialized_end=2140
+  _globals['_NODELINK']._serialized_start=2142
+  _globals['_NODELINK']._serialized_end=2211
 # @@protoc_insertion_point(module_scope)

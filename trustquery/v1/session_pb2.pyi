@@ -26,6 +26,7 @@ class Frame(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     HELLO_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
@@ -38,8 +39,13 @@ class Frame(_message.Message):
     WITNESS_REQUEST_FIELD_NUMBER: _builtins.int
     COSIGNATURE_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
+    JOIN_FIELD_NUMBER: _builtins.int
+    RENEW_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Counts up by one from 1 in each direction of one stream; a gap or a repeat ends the stream."""
+    session: _builtins.bytes
+    """Names this stream and who speaks: 16 bytes of a hash over both nonces. Empty in each Hello, and in nothing after it."""
     @_builtins.property
     def chunk(self) -> Global___Chunk:
         """A body larger than one frame is cut: chunk_index from 0 to chunk_count - 1 of the same chunked id."""
@@ -68,11 +74,18 @@ class Frame(_message.Message):
     def cosignature(self) -> Global___Cosignature: ...
     @_builtins.property
     def goodbye(self) -> Global___Goodbye: ...
+    @_builtins.property
+    def join(self) -> Global___Join: ...
+    @_builtins.property
+    def renew(self) -> Global___Renew: ...
+    @_builtins.property
+    def certificate(self) -> Global___Certificate: ...
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         chunk: Global___Chunk | None = ...,
+        session: _builtins.bytes = ...,
         hello: Global___Hello | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
         documents: Global___Documents | None = ...,
@@ -85,12 +98,15 @@ class Frame(_message.Message):
         witness_request: Global___WitnessRequest | None = ...,
         cosignature: Global___Cosignature | None = ...,
         goodbye: Global___Goodbye | None = ...,
+        join: Global___Join | None = ...,
+        renew: Global___Renew | None = ...,
+        certificate: Global___Certificate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "cancel", b"cancel", "chunk", b"chunk", "cosignature", b"cosignature", "documents", b"documents", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "offer", b"offer", "preview", b"preview", "preview_reply", b"preview_reply", "witness_request", b"witness_request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "cancel", b"cancel", "certificate", b"certificate", "chunk", b"chunk", "cosignature", b"cosignature", "documents", b"documents", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "join", b"join", "offer", b"offer", "preview", b"preview", "preview_reply", b"preview_reply", "renew", b"renew", "witness_request", b"witness_request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "cancel", b"cancel", "chunk", b"chunk", "cosignature", b"cosignature", "documents", b"documents", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "offer", b"offer", "preview", b"preview", "preview_reply", b"preview_reply", "sequence", b"sequence", "witness_request", b"witness_request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "cancel", b"cancel", "certificate", b"certificate", "chunk", b"chunk", "cosignature", b"cosignature", "documents", b"documents", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "hello", b"hello", "join", b"join", "offer", b"offer", "preview", b"preview", "preview_reply", b"preview_reply", "renew", b"renew", "sequence", b"sequence", "session", b"session", "witness_request", b"witness_request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "heartbeat", "documents", "preview", "preview_reply", "offer", "answer", "ack", "cancel", "witness_request", "cosignature", "goodbye"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "heartbeat", "documents", "preview", "preview_reply", "offer", "answer", "ack", "cancel", "witness_request", "cosignature", "goodbye", "join", "renew", "certificate"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -178,17 +194,21 @@ class Heartbeat(_message.Message):
 
     LEDGER_HEAD_FIELD_NUMBER: _builtins.int
     POLICY_HASH_FIELD_NUMBER: _builtins.int
+    FROZEN_FIELD_NUMBER: _builtins.int
     ledger_head: _builtins.bytes
     policy_hash: _builtins.bytes
+    frozen: _builtins.bool
+    """The node's ledger does not extend what witnesses cosigned, so it answers nothing."""
     def __init__(
         self,
         *,
         ledger_head: _builtins.bytes = ...,
         policy_hash: _builtins.bytes = ...,
+        frozen: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head", "policy_hash", b"policy_hash"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frozen", b"frozen", "ledger_head", b"ledger_head", "policy_hash", b"policy_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -206,12 +226,20 @@ class Documents(_message.Message):
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     PERMITS_FIELD_NUMBER: _builtins.int
     STANCES_FIELD_NUMBER: _builtins.int
+    WITHDRAWALS_FIELD_NUMBER: _builtins.int
+    ROOTS_FIELD_NUMBER: _builtins.int
     roster: _builtins.bytes
     revocations: _builtins.bytes
     @_builtins.property
     def permits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
     @_builtins.property
     def stances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def withdrawals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def roots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Roots that follow the first one, oldest first."""
+
     def __init__(
         self,
         *,
@@ -219,10 +247,12 @@ class Documents(_message.Message):
         revocations: _builtins.bytes = ...,
         permits: _abc.Iterable[_builtins.bytes] | None = ...,
         stances: _abc.Iterable[_builtins.bytes] | None = ...,
+        withdrawals: _abc.Iterable[_builtins.bytes] | None = ...,
+        roots: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["permits", b"permits", "revocations", b"revocations", "roster", b"roster", "stances", b"stances"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permits", b"permits", "revocations", b"revocations", "roots", b"roots", "roster", b"roster", "stances", b"stances", "withdrawals", b"withdrawals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -364,21 +394,25 @@ class Answer(_message.Message):
     RELEASE_ID_FIELD_NUMBER: _builtins.int
     ENVELOPE_FIELD_NUMBER: _builtins.int
     CHUNK_COUNT_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
     release_id: _builtins.bytes
     envelope: _builtins.bytes
     """The signed answer document."""
     chunk_count: _builtins.int
     """Parts of the vector that follow, each in a Chunk; 0 for an empty one."""
+    head: _builtins.bytes
+    """The ledger's head that holds this release, with the cosignatures of the policy's quorum; empty in bootstrap."""
     def __init__(
         self,
         *,
         release_id: _builtins.bytes = ...,
         envelope: _builtins.bytes = ...,
         chunk_count: _builtins.int = ...,
+        head: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "envelope", b"envelope", "release_id", b"release_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "envelope", b"envelope", "head", b"head", "release_id", b"release_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -431,11 +465,14 @@ class WitnessRequest(_message.Message):
     OLD_SIZE_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     CONSISTENCY_PROOF_FIELD_NUMBER: _builtins.int
+    WITNESS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.bytes
     origin: _builtins.str
     old_size: _builtins.int
     checkpoint: _builtins.bytes
     """A C2SP checkpoint signed by its log."""
+    witness: _builtins.str
+    """Who is asked, as the policy names it; the coordinator passes it on. Empty where the receiver is meant."""
     @_builtins.property
     def consistency_proof(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
     def __init__(
@@ -446,10 +483,11 @@ class WitnessRequest(_message.Message):
         old_size: _builtins.int = ...,
         checkpoint: _builtins.bytes = ...,
         consistency_proof: _abc.Iterable[_builtins.bytes] | None = ...,
+        witness: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "consistency_proof", b"consistency_proof", "old_size", b"old_size", "origin", b"origin", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "consistency_proof", b"consistency_proof", "old_size", b"old_size", "origin", b"origin", "request_id", b"request_id", "witness", b"witness"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -462,25 +500,97 @@ class Cosignature(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     COSIGNATURE_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.bytes
     cosignature: _builtins.bytes
     """A C2SP cosignature line, empty on refusal."""
     refusal: _builtins.str
     """A code of the error catalogue, empty when cosigned."""
+    kept: _builtins.bytes
+    """Where it refused because of what it cosigned before: that checkpoint."""
     def __init__(
         self,
         *,
         request_id: _builtins.bytes = ...,
         cosignature: _builtins.bytes = ...,
         refusal: _builtins.str = ...,
+        kept: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosignature", b"cosignature", "refusal", b"refusal", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosignature", b"cosignature", "kept", b"kept", "refusal", b"refusal", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Cosignature: _TypeAlias = Cosignature  # noqa: Y015
+
+@_typing.final
+class Join(_message.Message):
+    """The node's second message. It proves the identity key for this very session, and how often the node has joined."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    counter: _builtins.int
+    """One more than ever before; the node has written it down first. One that does not grow comes from a second copy."""
+    proof: _builtins.bytes
+    """Ed25519 over the federation, the node, the nonce of the coordinator's Hello, and the counter."""
+    def __init__(
+        self,
+        *,
+        counter: _builtins.int = ...,
+        proof: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "proof", b"proof"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Join: _TypeAlias = Join  # noqa: Y015
+
+@_typing.final
+class Renew(_message.Message):
+    """Asks for a new certificate for the same key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    request: _builtins.bytes
+    """A certificate request, PEM."""
+    def __init__(
+        self,
+        *,
+        request: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Renew: _TypeAlias = Renew  # noqa: Y015
+
+@_typing.final
+class Certificate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    certificate: _builtins.bytes
+    """PEM; the node checks that it is for its own key and name, and by its own authority."""
+    def __init__(
+        self,
+        *,
+        certificate: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Certificate: _TypeAlias = Certificate  # noqa: Y015
 
 @_typing.final
 class Goodbye(_message.Message):

@@ -10,6 +10,7 @@ from trustquery.errors import TrustQueryError
 from trustquery.identity import canonical
 from trustquery.protocol import messages as m
 from trustquery.v1 import session_pb2 as pb
+from trustquery.wire import membership
 
 __all__ = ["hex32", "raw32", "read", "write"]
 
@@ -85,12 +86,14 @@ def _read_hello(frame: pb.Frame) -> m.Hello:
 
 def _write_heartbeat(message: m.Heartbeat) -> pb.Frame:
     policy_hash = _raw_or_empty(message.policy_hash, "heartbeat.policy_hash")
-    return pb.Frame(heartbeat=pb.Heartbeat(ledger_head=message.ledger_head, policy_hash=policy_hash))
+    return pb.Frame(
+        heartbeat=pb.Heartbeat(ledger_head=message.ledger_head, policy_hash=policy_hash, frozen=message.frozen)
+    )
 
 
 def _read_heartbeat(frame: pb.Frame) -> m.Heartbeat:
     body = frame.heartbeat
-    return m.Heartbeat(body.ledger_head, _hex_or_empty(body.policy_hash, "heartbeat.policy_hash"))
+    return m.Heartbeat(body.ledger_head, _hex_or_empty(body.policy_hash, "heartbeat.policy_hash"), body.frozen)
 
 
 def _write_documents(message: m.Documents) -> pb.Frame:
@@ -100,13 +103,22 @@ def _write_documents(message: m.Documents) -> pb.Frame:
             revocations=message.revocations,
             permits=message.permits,
             stances=message.stances,
+            withdrawals=message.withdrawals,
+            roots=message.roots,
         )
     )
 
 
 def _read_documents(frame: pb.Frame) -> m.Documents:
     body = frame.documents
-    return m.Documents(body.roster, body.revocations, tuple(body.permits), tuple(body.stances))
+    return m.Documents(
+        body.roster,
+        body.revocations,
+        tuple(body.permits),
+        tuple(body.stances),
+        tuple(body.withdrawals),
+        tuple(body.roots),
+    )
 
 
 def _write_preview(message: m.Preview) -> pb.Frame:
@@ -222,6 +234,7 @@ def _write_witness_request(message: m.WitnessRequest) -> pb.Frame:
             old_size=message.old_size,
             checkpoint=message.checkpoint,
             consistency_proof=message.consistency_proof,
+            witness=message.witness,
         )
     )
 
@@ -229,19 +242,23 @@ def _write_witness_request(message: m.WitnessRequest) -> pb.Frame:
 def _read_witness_request(frame: pb.Frame) -> m.WitnessRequest:
     body = frame.witness_request
     request_id = _sized(body.request_id, 32, "witness_request.request_id")
-    return m.WitnessRequest(request_id, body.origin, body.old_size, body.checkpoint, tuple(body.consistency_proof))
+    proof = tuple(body.consistency_proof)
+    return m.WitnessRequest(request_id, body.origin, body.old_size, body.checkpoint, proof, body.witness)
 
 
 def _write_cosignature(message: m.Cosignature) -> pb.Frame:
     request_id = _sized(message.request_id, 32, "cosignature.request_id")
     return pb.Frame(
-        cosignature=pb.Cosignature(request_id=request_id, cosignature=message.cosignature, refusal=message.refusal)
+        cosignature=pb.Cosignature(
+            request_id=request_id, cosignature=message.cosignature, refusal=message.refusal, kept=message.kept
+        )
     )
 
 
 def _read_cosignature(frame: pb.Frame) -> m.Cosignature:
     body = frame.cosignature
-    return m.Cosignature(_sized(body.request_id, 32, "cosignature.request_id"), body.cosignature, body.refusal)
+    request_id = _sized(body.request_id, 32, "cosignature.request_id")
+    return m.Cosignature(request_id, body.cosignature, body.refusal, body.kept)
 
 
 def _write_goodbye(message: m.Goodbye) -> pb.Frame:
@@ -264,6 +281,7 @@ _WRITERS: dict[type[object], Callable[[Any], pb.Frame]] = {
     m.WitnessRequest: _write_witness_request,
     m.Cosignature: _write_cosignature,
     m.Goodbye: _write_goodbye,
+    **membership.WRITERS,
 }
 
 _READERS: dict[str, Callable[[pb.Frame], m.Message]] = {
@@ -278,6 +296,7 @@ _READERS: dict[str, Callable[[pb.Frame], m.Message]] = {
     "witness_request": _read_witness_request,
     "cosignature": _read_cosignature,
     "goodbye": _read_goodbye,
+    **membership.READERS,
 }
 
 

@@ -17,11 +17,13 @@ from trustquery.errors import TrustQueryError
 from trustquery.protocol.messages import AnswerMessage, Message
 from trustquery.v1 import session_pb2 as pb
 from trustquery.wire import bodies
+from trustquery.wire.counting import check_fields
 
 __all__ = [
     "CHUNK_BYTES",
     "MAX_FRAME_BYTES",
     "SERVICE",
+    "SESSION_BYTES",
     "SESSION_METHOD",
     "AnswerHead",
     "Body",
@@ -33,17 +35,20 @@ __all__ = [
 CHUNK_BYTES = 1024 * 1024
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """Both ends set gRPC's largest message to this; two 4 MiB documents never travel in one frame."""
+SESSION_BYTES = 16
+"""Length of what names a stream in each of its frames."""
 SERVICE = "trustquery.v1.NodeLink"
 SESSION_METHOD = f"/{SERVICE}/Session"
 
 
 @dataclass(frozen=True)
 class AnswerHead:
-    """First frame of an answer; ``parts`` frames with its vector follow."""
+    """First frame of an answer; ``parts`` frames with its vector follow. ``head``: as of ``AnswerMessage``."""
 
     release_id: str
     envelope: bytes
     parts: int
+    head: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,11 @@ class VectorPart:
 Body = Message | AnswerHead | VectorPart
 
 
-def encode(message: Message, sequence: int) -> list[bytes]:
+def encode(message: Message, sequence: int, session: bytes = b"") -> list[bytes]:
     """The frames of one message, numbered from ``sequence`` (≥ 1) upwards.
+
+    Args:
+        session: what names the stream; empty in a Hello alone.
 
     Raises:
         TrustQueryError: ``node-message-invalid`` when the message cannot be put on the wire.
@@ -68,6 +76,7 @@ def encode(message: Message, sequence: int) -> list[bytes]:
     frames: list[bytes] = []
     for offset, frame in enumerate(_frames(message)):
         frame.sequence = sequence + offset
+        frame.session = session
         data = frame.SerializeToString(deterministic=True)
         if len(data) > MAX_FRAME_BYTES:
             raise TrustQueryError("node-message-invalid", place="frame")
@@ -83,23 +92,26 @@ def _frames(message: Message) -> Iterator[pb.Frame]:
     if len(message.vector) % 8:
         raise TrustQueryError("node-message-invalid", place="answer.vector")
     count = -(-len(message.vector) // CHUNK_BYTES)
-    yield pb.Frame(answer=pb.Answer(release_id=release_id, envelope=message.envelope, chunk_count=count))
+    yield pb.Frame(
+        answer=pb.Answer(release_id=release_id, envelope=message.envelope, chunk_count=count, head=message.head)
+    )
     for index in range(count):
         data = message.vector[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
         yield pb.Frame(chunk=pb.Chunk(release_id=release_id, index=index, count=count, data=data))
 
 
-def decode(data: bytes) -> tuple[int, Body]:
+def decode(data: bytes) -> tuple[int, bytes, Body]:
     """Read one frame.
 
     Returns:
-        Its sequence number and its body.
+        Its sequence number, the name of its stream (empty, or ``SESSION_BYTES``) and its body.
 
     Raises:
         TrustQueryError: ``node-message-invalid``: unreadable, an unknown field, no body or two, a wrong length.
     """
     if len(data) > MAX_FRAME_BYTES:
         raise TrustQueryError("node-message-invalid", place="frame")
+    check_fields(data, pb.Frame.DESCRIPTOR)
     frame = pb.Frame()
     try:
         frame.ParseFromString(data)
@@ -109,16 +121,19 @@ def decode(data: bytes) -> tuple[int, Body]:
         raise TrustQueryError("node-message-invalid", place="unknown field")
     if frame.sequence < 1:
         raise TrustQueryError("node-message-invalid", place="sequence")
+    if len(frame.session) not in (0, SESSION_BYTES):
+        raise TrustQueryError("node-message-invalid", place="session")
     body = frame.WhichOneof("body")
     if frame.HasField("chunk") == (body is not None):
         raise TrustQueryError("node-message-invalid", place="body")
     if body is None:
-        return frame.sequence, _part(frame.chunk)
+        return frame.sequence, frame.session, _part(frame.chunk)
     if body == "answer":
         answer = frame.answer
         release_id = bodies.hex32(answer.release_id, "answer.release_id")
-        return frame.sequence, AnswerHead(release_id, answer.envelope, answer.chunk_count)
-    return frame.sequence, bodies.read(frame, body)
+        head = AnswerHead(release_id, answer.envelope, answer.chunk_count, answer.head)
+        return frame.sequence, frame.session, head
+    return frame.sequence, frame.session, bodies.read(frame, body)
 
 
 def _part(chunk: pb.Chunk) -> VectorPart:

@@ -48,6 +48,7 @@ def test_a_stranger_and_a_wrong_key_look_the_same(site: Site) -> None:
     assert code_of(replies[0]) == "auth-failed"
 
 
+@pytest.mark.acceptance("TRN-06")
 def test_a_challenge_serves_once_and_for_its_own_name(site: Site) -> None:
     kept: dict[str, str] = {}
     assert site.login("ada", ADA, kept.update).status_code == 200

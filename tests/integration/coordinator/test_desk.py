@@ -1,6 +1,7 @@
 """The enrolment desk: a code, a proof, words, a certificate; every wrong way out looks the same."""
 
 import datetime
+from collections.abc import Callable
 
 import pytest
 from cryptography import x509
@@ -8,6 +9,7 @@ from cryptography import x509
 from coordinator.enrolment import Desk
 from coordinator.store import Store
 from tests.factories.documents import NOW, root
+from tests.lib.approvals import OPERATORS, add_operators, admit, yes
 from trustquery.errors import TrustQueryError
 from trustquery.identity import SigningKey, words_for
 from trustquery.identity.certificates import Authority, certificate_request, new_tls_key, public_key_sha256
@@ -31,6 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def desk(store: Store, clock: Clock) -> Desk:
+    add_operators(store, NOW)
     return Desk(store, ROOT, AUTHORITY, "localhost:8443", clock)
 
 
@@ -58,12 +61,13 @@ def test_from_code_to_certificate(desk: Desk) -> None:
     assert words == words_for(ROOT, KEY.public, "RX1", code, tuple(Mnemonic("english").wordlist))
     assert len(words.split()) == 12
     assert desk.status(code, "RX1").status == "pending"
-    row = desk.approve("RX1")
+    admit(desk, "RX1")
+    row = desk.status(code, "RX1")
     certificate = x509.load_pem_x509_certificate(row.certificate_pem.encode())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == ["spiffe://test/node/RX1"]
     assert public_key_sha256(row.certificate_pem.encode()) == row.tls_key_sha256
-    assert certificate.not_valid_after_utc.timestamp() == NOW + 30 * 86_400
+    assert certificate.not_valid_after_utc.timestamp() == NOW + 7 * 86_400
     assert desk.status(code, "RX1").status == "approved"
 
 
@@ -108,7 +112,7 @@ def test_a_code_is_used_once_in_time_by_its_holder(desk: Desk, clock: Clock) -> 
 def test_a_second_enrolment_starts_anew_and_is_not_told_about_the_first(desk: Desk) -> None:
     first = desk.invite("RX1", "Trust", 900)
     apply(desk, first)
-    desk.approve("RX1")
+    admit(desk, "RX1")
     second = desk.invite("RX1", "Trust", 900)
     with pytest.raises(TrustQueryError) as caught:
         desk.status(second, "RX1")
@@ -128,5 +132,145 @@ def test_what_is_not_an_ods_code_is_not_invited(desk: Desk) -> None:
 
 def test_only_who_asked_is_approved(desk: Desk) -> None:
     with pytest.raises(TrustQueryError) as caught:
-        desk.approve("RX1")
+        yes(desk, "RX1", "olive")
     assert caught.value.code == "node-unknown"
+
+
+def code_of(action: Callable[[], object]) -> str:
+    with pytest.raises(TrustQueryError) as caught:
+        action()
+    return caught.value.code
+
+
+def test_it_takes_two_different_people(desk: Desk) -> None:
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    assert yes(desk, "RX1", "olive") == 1
+    assert code_of(lambda: yes(desk, "RX1", "olive")) == "node-one-person"
+    row = desk.store.nodes.get("RX1")
+    assert row is not None
+    assert (row.status, row.certificate_pem) == ("pending", "")
+    assert yes(desk, "RX1", "oscar") == 0
+    assert [event.action for event in desk.store.admissions.events("RX1")] == [
+        "invited", "asked", "approved", "approved", "certificate",
+    ]  # fmt: skip
+
+
+def test_two_accounts_of_one_person_are_one(desk: Desk) -> None:
+    second = SigningKey.generate()
+    assert desk.store.people.add("olive-home", second.public.hex(), NOW, person="olive")
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    assert yes(desk, "RX1", "olive") == 1
+    again = desk.deciding.draft("RX1", "admit").sign(second).encode()
+    assert code_of(lambda: desk.approve(again)) == "node-one-person"
+
+
+def test_whoever_invites_does_not_approve(desk: Desk) -> None:
+    apply(desk, desk.invite("RX1", "Trust", 900, by="olive"))
+    assert code_of(lambda: yes(desk, "RX1", "olive")) == "auth-not-permitted"
+    assert [yes(desk, "RX1", person) for person in ("oscar", "orla")] == [1, 0]
+
+
+def test_a_deputy_of_the_other_one_or_of_the_inviter_does_not_approve(desk: Desk) -> None:
+    assert desk.store.roles.deputise("oscar", "olive")
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    assert yes(desk, "RX1", "olive") == 1
+    assert code_of(lambda: yes(desk, "RX1", "oscar")) == "auth-not-permitted"
+    apply(desk, desk.invite("RX1", "Trust", 900, by="olive"))
+    assert code_of(lambda: yes(desk, "RX1", "oscar")) == "auth-not-permitted"
+
+
+def test_nobody_without_the_role_approves_and_a_role_taken_back_counts_no_more(desk: Desk) -> None:
+    eve = SigningKey.generate()
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    draft = desk.deciding.draft("RX1", "admit")
+    assert code_of(lambda: desk.approve(draft.sign(eve).encode())) == "auth-document"
+    desk.store.people.add("eve", eve.public.hex(), NOW)
+    assert code_of(lambda: desk.approve(draft.sign(eve).encode())) == "auth-not-permitted"
+    assert yes(desk, "RX1", "olive") == 1
+    desk.store.people.disable("olive")
+    assert yes(desk, "RX1", "oscar") == 1, "the first yes has lost its weight"
+    assert yes(desk, "RX1", "orla") == 0
+
+
+def test_a_yes_counts_for_one_enrolment_by_one_signature_of_ones_own(desk: Desk) -> None:
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    earlier = desk.deciding.draft("RX1", "admit")
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    assert code_of(lambda: desk.approve(earlier.sign(OPERATORS["olive"]).encode())) == "auth-document"
+    draft = desk.deciding.draft("RX1", "admit")
+    both = draft.sign(OPERATORS["olive"], OPERATORS["oscar"]).encode()
+    assert code_of(lambda: desk.approve(both)) == "auth-document"
+    mine = draft.sign(OPERATORS["olive"]).encode()
+    assert code_of(lambda: desk.approve(mine, by="oscar")) == "auth-not-permitted"
+    assert code_of(lambda: desk.approve(mine, node="RX2")) == "auth-document"
+    foreign = draft.model_copy(update={"federation": "other"}).sign(OPERATORS["olive"]).encode()
+    assert code_of(lambda: desk.approve(foreign)) == "auth-document"
+
+
+@pytest.mark.parametrize("seconds", [0, 60, 899, 7 * 86_400 + 1])
+def test_a_code_lives_fifteen_minutes_to_seven_days(desk: Desk, seconds: int) -> None:
+    assert code_of(lambda: desk.invite("RX1", "Trust", seconds)) == "usage-invalid"
+    assert desk.invite("RX1", "Trust", 900)
+    assert desk.invite("RX1", "Trust", 7 * 86_400)
+
+
+def renewed(desk: Desk, tls_key: bytes) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(desk.renew("RX1", certificate_request(tls_key, "any")))
+
+
+def test_a_certificate_is_renewed_for_the_enrolled_key_alone_and_the_earlier_one_lives_on(
+    desk: Desk, clock: Clock
+) -> None:
+    assert code_of(lambda: renewed(desk, TLS)) == "auth-certificate", "nobody is enrolled"
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    assert code_of(lambda: renewed(desk, TLS)) == "auth-certificate", "nobody has approved"
+    admit(desk, "RX1")
+    (first,) = desk.store.admissions.serials("RX1", clock.now)
+    clock.now += desk.certificate_seconds // 2
+    second = f"{renewed(desk, TLS).serial_number:x}"
+    assert desk.store.admissions.serials("RX1", clock.now) == {first, second}
+    assert code_of(lambda: renewed(desk, new_tls_key())) == "auth-certificate"
+    clock.now += desk.certificate_seconds // 2
+    assert desk.store.admissions.serials("RX1", clock.now) == {second}
+    desk.revoke("RX1")
+    assert code_of(lambda: renewed(desk, TLS)) == "auth-certificate"
+    assert [event.action for event in desk.store.admissions.events("RX1")][-2:] == ["renewed", "revoked"]
+
+
+def test_joins_must_grow_and_a_gap_is_no_alarm(desk: Desk) -> None:
+    admissions = desk.store.admissions
+    # A crash between writing and showing leaves a gap.
+    assert [admissions.join("RX1", counter, NOW) for counter in (1, 2, 5, 6, 1_000)] == [""] * 5
+    incident = admissions.join("RX1", 1_000, NOW)
+    assert incident
+    assert admissions.join("RX1", 2_000, NOW) == incident, "every copy stays out"
+    assert admissions.incidents() == {"RX1": incident}
+    assert not admissions.resolve("RX1", "0" * 64, NOW)
+    assert admissions.resolve("RX1", incident, NOW)
+    assert admissions.join("RX1", 1_000, NOW) != "", "the counter has not gone back"
+
+
+def test_an_enrolment_anew_ends_earlier_certificates_and_suspicions(desk: Desk, clock: Clock) -> None:
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    admit(desk, "RX1")
+    (first,) = desk.store.admissions.serials("RX1", clock.now)
+    desk.store.admissions.join("RX1", 9, NOW)
+    assert desk.store.admissions.join("RX1", 9, NOW)
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    admit(desk, "RX1")
+    assert first not in desk.store.admissions.serials("RX1", clock.now)
+    assert desk.store.admissions.join("RX1", 1, NOW) == ""
+
+
+def test_a_database_of_before_keeps_its_nodes(desk: Desk, clock: Clock) -> None:
+    from sqlalchemy import delete
+
+    from coordinator.store.models import CertificateRow
+
+    apply(desk, desk.invite("RX1", "Trust", 900))
+    admit(desk, "RX1")
+    before = desk.store.admissions.serials("RX1", clock.now)
+    with desk.store.transaction() as session:
+        session.execute(delete(CertificateRow))
+    desk.store.create()
+    assert desk.store.admissions.serials("RX1", clock.now) == before

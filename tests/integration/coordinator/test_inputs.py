@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any
 
 import pytest
 
+from coordinator.config import RetentionSettings
+from coordinator.retention import Retention
 from coordinator.store import Store
 from tests.factories.documents import NOW, permit
 from tests.lib.access_site import member
@@ -20,6 +23,7 @@ from trustquery.projects.inputs import INPUT_MOVES, InputDecision, InputState, i
 STROKE = b"icd,description\nI60,Subarachnoid haemorrhage\nI610,Intracerebral haemorrhage\n"
 MORE = STROKE + b"I63,Cerebral infarction\n"
 KEYS = {name: SigningKey.generate() for name in ("ann", "bob", "ada", "zed", "second")}
+DAY = 86_400
 MEMBER = Held(Role.COMMITTEE_MEMBER)
 
 
@@ -152,18 +156,116 @@ def test_what_is_refused_is_deleted_and_does_not_come_back(at: Site) -> None:
     assert states(at, "zed") == {}
 
 
+WRONG: dict[str, Any] = {"verdict": "withdraw", "reason": "It missed I64."}
+
+
 def test_what_is_withdrawn_is_pinned_no_more_and_can_still_be_read(at: Site) -> None:
     upload(at)
     decide(at, decision())
     pins = (read_table(STROKE, "stroke.csv").pin,)
     office = at.app.state.api.projects.inputs
     assert [table.pin for table in office.approved(pins)] == list(pins)
-    path = "/v1/inputs/stroke/1/withdraw"
-    assert at.as_user("ada").call("POST", path, json={"reason": "It missed I64."}).json()["state"] == "withdrawn"
-    assert office.approved(pins) == []
-    assert at.as_user("zed").call("GET", "/v1/inputs/stroke/1/table").json()["table"]["rows"][0][0] == "I60"
+    reply = decide(at, decision("bob", **WRONG), who="bob", verdict="withdraw")
+    assert (reply.json()["state"], reply.json()["approval"]) == ("withdrawn", decision())
+    assert refused(office.approved, pins) == "query-input-withdrawn"
+    found = at.as_user("zed").call("GET", "/v1/inputs/stroke/1/table").json()
+    assert found["table"]["rows"][0][0] == "I60"
+    assert found["events"][-1]["text"] == "Bob withdrew it: It missed I64."
+    # The signed word is what every node is told.
+    (told,) = at.base.store.inputs.withdrawals().values()
+    signed, signer = read_decision(told, at.base.rosters.current())
+    assert (signed.pin, signed.verdict, signer.person) == (pins[0], "withdraw", "bob")
     assert code_of(decide(at, decision())) == "query-input-move"
-    assert code_of(at.as_user("ada").call("POST", path, json={"reason": "again"})) == "query-input-move"
+    assert code_of(decide(at, decision(**WRONG), verdict="withdraw")) == "query-input-move"
+    assert code_of(upload(at)) == "query-input-move"
+
+
+@pytest.mark.parametrize(
+    ("envelope", "who", "code"),
+    [
+        (lambda: decision(), "ann", "auth-document"),
+        (lambda: decision("bob", **WRONG), "ann", "auth-document"),
+        (lambda: decision("zed", "ann", **WRONG), "ann", "auth-document"),
+        (lambda: decision(table_hash="ab" * 32, **WRONG), "ann", "auth-document"),
+        (lambda: decision(decided=NOW - 15 * 86_400, **WRONG), "ann", "auth-document"),
+        (lambda: "{}", "ann", "auth-document"),
+        # Whoever is signed in but not on the committee does not get so far.
+        (lambda: decision(**WRONG), "zed", "query-input-absent"),
+    ],
+)
+def test_an_approved_input_is_withdrawn_by_a_members_signature_and_nothing_else(
+    at: Site, envelope: Any, who: str, code: str
+) -> None:
+    upload(at)
+    decide(at, decision())
+    assert code_of(decide(at, envelope(), who=who, verdict="withdraw")) == code
+    assert states(at, "zed") == {"stroke@1": "approved"}
+    assert at.base.store.inputs.withdrawals() == {}
+
+
+def test_a_member_with_a_part_in_it_may_end_it_and_its_team_takes_back_what_waits(at: Site) -> None:
+    upload(at)
+    path = "/v1/inputs/stroke/1/retract"
+    assert code_of(decide(at, decision(**WRONG), verdict="withdraw")) == "query-input-move"
+    assert code_of(at.as_user("ann").call("POST", path, json={"reason": "no"})) == "auth-not-permitted"
+    taken = at.as_user("ada").call("POST", path, json={"reason": "The wrong file."}).json()
+    assert (taken["state"], taken["approval"]) == ("withdrawn", "")
+    assert at.base.store.inputs.content(taken["sha256"]) is None
+    assert states(at, "zed") == {}
+    assert upload(at, MORE, version=2).status_code == 201
+    decide(at, decision(content=MORE, version=2), version=2)
+    assert code_of(at.as_user("ada").call("POST", "/v1/inputs/stroke/2/retract", json={"reason": "no"})) == (
+        "query-input-move"
+    )
+    own = decision("second", "ada", content=MORE, version=2, **WRONG)
+    assert decide(at, own, who="ada2", verdict="withdraw", version=2).json()["state"] == "withdrawn"
+
+
+def refused(function: Any, *arguments: Any) -> str:
+    with pytest.raises(TrustQueryError) as caught:
+        function(*arguments)
+    return caught.value.code
+
+
+@pytest.mark.acceptance("AUZ-05")
+@pytest.mark.parametrize(
+    ("method", "action"),
+    [("GET", ""), ("GET", "/table"), *(("POST", f"/{word}") for word in ("approve", "refuse", "withdraw", "retract"))],
+)
+def test_an_input_that_is_hidden_looks_like_one_that_is_not_there(at: Site, method: str, action: str) -> None:
+    upload(at)
+    body = {"reason": "x"} if action == "/retract" else {"envelope": "{}"} if method == "POST" else None
+    shown = []
+    for name, version in (("stroke", 1), ("absent", 1), ("stroke", 2)):
+        reply = at.as_user("zed").call(method, f"/v1/inputs/{name}/{version}{action}", json=body)
+        headers = [(key, value) for key, value in reply.headers.multi_items() if key != "date"]
+        shown.append((reply.status_code, reply.text.replace(f"{name}@{version}", "NAME"), headers))
+    assert shown[0][0] == 404
+    assert shown[0] == shown[1] == shown[2]
+    assert at.as_user("zed").call("GET", "/v1/inputs").json() == {"inputs": []}
+
+
+def test_the_content_of_a_withdrawn_input_is_erased_by_age_and_its_record_stays(at: Site) -> None:
+    upload(at)
+    decide(at, decision())
+    assert decide(at, decision("bob", **WRONG), who="bob", verdict="withdraw").json()["state"] == "withdrawn"
+    upload(at, MORE, version=2)
+    inputs, pin = at.base.store.inputs, read_table(STROKE, "stroke.csv").pin
+    settings = RetentionSettings(withdrawn_inputs_days=30)
+    for now, there in ((NOW + 30 * DAY - 1, True), (NOW + 30 * DAY, False), (NOW + 31 * DAY, False)):
+        Retention(at.base.store, settings, partial(int, now)).tick()
+        assert (inputs.content(pin.sha256) is not None) is there
+    found = inputs.get("stroke", 1)
+    assert found is not None
+    assert (found.sha256, found.state, found.approval != b"") == (pin.sha256, "withdrawn", True)
+    actions = [(event.action, event.at) for event in inputs.events("stroke") if event.version == 1]
+    assert [action for action, _ in actions] == ["upload", "approve", "withdraw", "erase"]
+    assert actions[-1][1] == NOW + 30 * DAY
+    # The version that nobody withdrew is left alone; of the erased one there is the record without a table.
+    assert at.as_user("zed").call("GET", "/v1/inputs/stroke/1/table").json()["table"] is None
+    second = inputs.get("stroke", 2)
+    assert second is not None
+    assert inputs.content(second.sha256) is not None
 
 
 def test_another_member_signs_anew_when_the_first_has_left(at: Site) -> None:
@@ -197,7 +299,7 @@ def test_what_is_no_base64_is_refused(at: Site) -> None:
 def test_only_moves_of_the_table_are_possible() -> None:
     listed = {(move.before, move.action): move.after for move in INPUT_MOVES}
     for state in InputState:
-        for action in ("approve", "refuse", "withdraw", "upload"):
+        for action in ("approve", "refuse", "withdraw", "retract", "upload"):
             if (state, action) in listed:
                 assert input_after(state, action, "x") == listed[state, action]
             else:

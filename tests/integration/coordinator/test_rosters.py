@@ -23,10 +23,10 @@ def row(ods: str, status: str, key: SigningKey) -> NodeRow:
 
 def test_a_draft_lists_approved_nodes_and_counts_up() -> None:
     rows = [row("RX1", "approved", NODE), row("RX2", "pending", ANN), row("RX3", "revoked", BOB)]
-    first = draft(ROOT, None, rows, COMMITTEE, NODE.public, NOW)
+    first = draft(ROOT, None, rows, COMMITTEE, (BOB.public.hex(),), ANN.public, NOW)
     assert [node.node for node in first.nodes] == ["RX1"]
     assert (first.version, first.expires - first.issued) == (1, 30 * 86_400)
-    assert draft(ROOT, first, rows, COMMITTEE, NODE.public, NOW).version == 2
+    assert draft(ROOT, first, rows, COMMITTEE, (BOB.public.hex(),), ANN.public, NOW).version == 2
 
 
 @pytest.mark.parametrize(

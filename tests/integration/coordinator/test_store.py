@@ -1,10 +1,9 @@
-"""What the store promises: once means once, late means late, versions only go up."""
+"""What the store promises, on SQLite and on PostgreSQL: once means once, late means late, versions only go up."""
 
 import contextlib
 import threading
-from pathlib import Path
 
-from sqlalchemy import text
+import pytest
 
 from coordinator.queries.machine import OPEN, State, before
 from coordinator.store import AnswerRow, NodeRow, ProjectRow, QueryRow, Store
@@ -13,6 +12,7 @@ from tests.lib.site import put_project
 
 NOW = 1_790_000_000
 KEY = "aa" * 32
+pytestmark = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
 
 
 def node(ods: str) -> NodeRow:
@@ -74,19 +74,57 @@ def test_a_challenge_works_once_for_its_name_in_its_time(store: Store) -> None:
     assert not store.people.take_challenge("d" * 64, "ada", NOW)
 
 
+IDLE = 900
+
+
 def test_a_session_ends_with_time_and_with_its_user(store: Store) -> None:
     store.people.add("ada", KEY, NOW)
     user = store.people.find("ada")
     assert user is not None
-    store.people.open_session("t1", user.id, NOW + 10, NOW)
-    assert store.people.by_token("t1", NOW + 9) is not None
-    assert store.people.by_token("t1", NOW + 10) is None
-    store.people.close_session("t1")
-    assert store.people.by_token("t1", NOW) is None
-    store.people.open_session("t2", user.id, NOW + 10, NOW)
+
+    def begin(token: str) -> bool:
+        return store.sessions.open(token, user.id, NOW + 10, NOW, level=2, auth_time=NOW)
+
+    assert begin("t1")
+    assert store.sessions.find("t1", NOW + 9, IDLE) is not None
+    assert store.sessions.find("t1", NOW + 10, IDLE) is None
+    store.sessions.close("t1")
+    assert store.sessions.find("t1", NOW, IDLE) is None
+    assert begin("t2")
     assert store.people.disable("ada")
-    assert store.people.by_token("t2", NOW) is None
+    assert store.sessions.find("t2", NOW, IDLE) is None
     assert store.people.find("ada") is None
+    # Who was disabled while they signed in gets no session by it.
+    assert not begin("t3")
+
+
+def test_a_session_that_nobody_uses_ends_after_its_idle_time_and_does_not_come_back(store: Store) -> None:
+    store.people.add("ada", KEY, NOW)
+    user = store.people.find("ada")
+    assert user is not None
+    assert store.sessions.open("t", user.id, NOW + 28_800, NOW, level=2, auth_time=NOW)
+    at = NOW
+    for _ in range(4):  # in use: it lives on past its first quarter of an hour
+        at += IDLE
+        assert store.sessions.find("t", at, IDLE) is not None
+    assert store.sessions.find("t", at + IDLE + 1, IDLE) is None
+    assert store.sessions.find("t", at, IDLE) is None
+
+
+def test_a_session_is_strong_by_its_level_and_for_five_minutes(store: Store) -> None:
+    store.people.add("ada", KEY, NOW)
+    user = store.people.find("ada")
+    assert user is not None
+    for token, level, age in (("strong", 3, 0), ("plain", 2, 0), ("old", 3, 301)):
+        assert store.sessions.open(token, user.id, NOW + 28_800, NOW, level=level, auth_time=NOW - age)
+    found = {token: store.sessions.find(token, NOW, IDLE) for token in ("strong", "plain", "old")}
+    assert {token: live.strong(NOW, 300) for token, live in found.items() if live is not None} == {
+        "strong": True, "plain": False, "old": False,
+    }  # fmt: skip
+    live = found["strong"]
+    assert live is not None
+    assert live.strong(NOW + 300, 300)
+    assert not live.strong(NOW + 301, 300)
 
 
 def test_an_invitation_is_used_once_by_its_own_trust_in_time(store: Store) -> None:
@@ -173,31 +211,6 @@ def test_only_ones_own_queries_are_found_by_prefix(store: Store) -> None:
     assert store.queries.of_user(2, "ab" * 31 + "c") is None
     assert store.queries.of_user(1, "%") is None
     assert [row.release_id for row in store.queries.history(1, 10)] == ["ab" * 32, "ab" * 31 + "cd"]
-
-
-def test_an_index_that_a_later_version_added_is_made_in_an_older_database(store: Store) -> None:
-    named = "SELECT count(*) FROM sqlite_master WHERE name = 'queries_by_hash'"
-    with store.transaction() as session:
-        session.execute(text("DROP INDEX queries_by_hash"))
-    store.create()
-    store.create()
-    with store.transaction() as session:
-        assert session.scalar(text(named)) == 1
-        plan = session.execute(
-            text(
-                "EXPLAIN QUERY PLAN SELECT release_id FROM queries WHERE query_hash IN ('a', 'b') AND state = 'closed'"
-            )
-        )
-        assert "queries_by_hash" in str(plan.all())
-
-
-def test_foreign_keys_hold_and_the_journal_is_safe(store: Store, tmp_path: Path) -> None:
-    with store.transaction() as session:
-        assert session.scalar(text("PRAGMA foreign_keys")) == 1
-        assert session.scalar(text("PRAGMA synchronous")) == 2
-        version = tuple(int(part) for part in str(session.scalar(text("SELECT sqlite_version()"))).split("."))
-        journal = session.scalar(text("PRAGMA journal_mode"))
-    assert journal == ("wal" if version >= (3, 51, 3) else "truncate")
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.lib.public_site import HOLDERS, ROOT, SQL, PublicSite
+from coordinator.config import RetentionSettings
+from coordinator.retention import Retention
+from coordinator.store import ReviewRow
+from tests.lib.public_site import DAY, HOLDERS, ROOT, SQL, PublicSite
 from trustquery.cli.main import app
 from trustquery.outputs.sheets import read_sheet
-from trustquery.projects.register import COLUMNS
+from trustquery.projects.register import COLUMNS, iso_day
 
 AB = "ab" * 32
+ROOT_FOLDER = Path(__file__).parents[3]
 RUN = CliRunner()
 
 
@@ -109,6 +115,23 @@ def test_a_lead_publishes_and_withdraws(served: PublicSite) -> None:
     tq("release", "publish", AB[:12], fails=10)
 
 
+@pytest.mark.parametrize(("state", "outcome"), [("closed", "approved"), ("returned", "returned")])
+def test_what_was_reviewed_and_then_erased_is_shown_with_both(served: PublicSite, state: str, outcome: str) -> None:
+    row = served.use(served.project(), AB, state=state)
+    with served.store.transaction() as session:
+        session.add(ReviewRow(release_id=AB, why="application", deadline=row.closed, outcome=outcome))
+    before = tq("query", "show", AB[:12]).stderr
+    assert "erased" not in before
+    then = row.closed + 90 * DAY
+    Retention(served.store, RetentionSettings(results_days=90), lambda: then).tick()
+    shown = tq("query", "show", AB[:12]).stderr
+    assert f"its figures were erased on {iso_day(then)}" in shown
+    said = {"approved": "Two output checkers: approved", "returned": "Output checkers: not approved"}[outcome]
+    assert f"output review: {said}" in shown
+    assert ("No result: two output checkers did not both approve it" in shown) == (outcome == "returned")
+    assert ("Not published, and erased on" in shown) == (outcome == "approved")
+
+
 def test_a_question_that_is_not_its_hash_is_refused(served: PublicSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model is hashed here: another one under the same name is noticed, whoever serves it."""
     from trustquery.client.public import read_public_query
@@ -122,3 +145,34 @@ def test_a_question_that_is_not_its_hash_is_refused(served: PublicSite, monkeypa
             read_public_query(document | change)
     with pytest.raises(TrustQueryError, match="another form"):
         read_public_query({})
+
+
+@pytest.mark.acceptance("AUD-06")
+def test_anybody_checks_the_log_and_keeps_the_proof_of_an_entry(served: PublicSite, tmp_path: Path) -> None:
+    """Over HTTPS, then offline from the copy, with the key that the roster names; and by the script alone."""
+    permit = served.project()
+    served.use(permit, AB)
+    (tmp_path / "home" / "key.pem").unlink()
+    assert "every entry, tile and signature is good" in tq("audit", "verify").stdout
+    tq("audit", "export", tmp_path / "log", "--entry", "2")
+    assert json.loads((tmp_path / "log" / "2.json").read_text())["kind"] == "account.add"
+    found = json.loads(tq("audit", "verify", tmp_path / "log", "--format", "json").stdout)
+    assert '"seq":2' in tq("audit", "verify", tmp_path / "log" / "2.tlog-proof", "--format", "json").stdout.replace(
+        "\\", ""
+    )
+    key = served.base.audit_log.verifier_key.text
+    done = subprocess.run(
+        [sys.executable, ROOT_FOLDER / "tools" / "verify_log.py", tmp_path / "log", "--key", key],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"good: {found[0]['entries']} entries of test/coordinator, root {found[0]['root']}" in done.stdout
+    # What was seen must still be there; a copy that was changed is not believed, nor another key.
+    served.use(permit, "cd" * 32)
+    assert json.loads(tq("audit", "verify", "--format", "json").stdout)[0]["entries"] == found[0]["entries"]
+    served.base.audit_log.show(served.base.audit_log.sign())
+    assert json.loads(tq("audit", "verify", "--format", "json").stdout)[0]["entries"] > found[0]["entries"]
+    tq("audit", "verify", tmp_path / "log", fails=3)
+    tq("audit", "verify", tmp_path / "log", "--key", "nonsense", fails=2)
+    tq("audit", "export", tmp_path / "log", fails=30)
+    tq("audit", "export", tmp_path / "none", "--entry", "9999", fails=2)
+    tq("audit", "verify", tmp_path / "nothing", fails=32)

@@ -11,6 +11,7 @@ import pytest
 from tests.factories.documents import NOW
 from tests.lib.public_site import ADA, ANN, EVE, SQL, PublicSite
 from trustquery.identity import SigningKey
+from trustquery.log import Entry
 from trustquery.outputs.sheets import read_sheet
 from trustquery.privacy.budget import epsilon_of
 
@@ -228,3 +229,24 @@ def test_what_has_ended_may_spend_no_more_and_stays_charged(site: PublicSite) ->
 def test_what_may_come_back_counts_as_permitted(site: PublicSite, state: str) -> None:
     site.project(state=state)
     assert numbers(site)["lines"][0]["permitted_rho_nano"] == 500_000_000
+
+
+@pytest.mark.acceptance("AUD-09")
+def test_what_every_trust_charged_can_be_added_up_from_the_log_alone(site: PublicSite) -> None:
+    """The coordinator's part: per project and trust, what entries say is what the signed answers say. The trust's own
+    ledger, which charges late and silent answers as well, is rebuilt from its own log."""
+    permit = site.project()
+    site.use(permit, "a1" * 32)
+    site.use(permit, "a2" * 32, says={"RX1": "answer", "RX2": "late", "RX3": "refused"})
+    found: dict[tuple[str, str], int] = {}
+    project: dict[str, str] = {}
+    for payload in site.store.audit.payloads(0, 10_000):
+        entry = Entry.from_payload(payload)
+        if entry.kind == "query.ask":
+            project[entry.release_id] = entry.project
+        if entry.rho_nano:
+            place = project[entry.release_id], entry.node
+            found[place] = found.get(place, 0) + entry.rho_nano
+    charged = {(permit.project, node): rho for node, rho, _ in site.store.queries.charged(permit.project)}
+    assert found == charged
+    assert {node for _, node in found} == {"RX1", "RX2"}

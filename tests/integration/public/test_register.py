@@ -153,7 +153,7 @@ def test_nothing_of_a_draft_or_of_a_refused_application_is_public(site: PublicSi
                         envelope=row.sign(EVE).encode(),
                     )
                 )  # fmt: skip
-            change.note("save", "eve", "Unpublished idea", public=False)
+            change.note("edit", "eve", "Unpublished idea", public=False)
     text = base64.b64encode(b"Unpublished idea").decode()[:12]
     for path in (
         "/public/",
@@ -253,7 +253,7 @@ def test_another_federations_root_is_no_root(site: PublicSite) -> None:
     ]
     with pytest.raises(TrustQueryError, match="another federation"):
         verify_register(export(site), ROOT.model_copy(update={"federation": "other"}))
-    for wrong in ({}, {"format": "tq-register-1"}, {"format": "tq-register-1", "entries": 1, "rosters": []}):
+    for wrong in ({}, {"format": "tq-register-2"}, {"format": "tq-register-2", "entries": 1, "rosters": []}):
         with pytest.raises(TrustQueryError, match="format"):
             verify_register(wrong, ROOT)
     broken = export(site)
@@ -268,3 +268,20 @@ def test_a_stance_after_the_trust_left_the_roster_does_not_count(site: PublicSit
     document["entries"][0]["documents"]["stances"] = [late]
     assert ("stance", "the stance cannot be verified: its trust was on no roster when it said so") in faults(document)
     assert node_entry("RX1", NODES["RX1"]).key == ENTRIES[0].key
+
+
+# -- opt-outs --------------------------------------------------------------------------------------------------------
+
+
+def test_an_exemption_from_opt_outs_stands_in_the_register_and_on_the_page_with_its_basis(site: PublicSite) -> None:
+    basis = "Regulation 3 of the Control of Patient Information Regulations 2002: communicable disease."
+    site.project(project="exempt", opt_out_treatment="exempt-with-basis", opt_out_basis=basis)
+    site.project(project="ordinary", opt_out_treatment="applied", opt_out_basis="The national data opt-out applies.")
+    rows = {row["Project ID"]: row for row in read_sheet(site.get("/public/register/data.csv").text)}
+    told = {name: row["National data opt-out applied?"] for name, row in rows.items()}
+    assert told["exempt"] == f"No, under a legal basis. {basis}"
+    assert told["ordinary"].startswith("Yes.")
+    for project, words in (("exempt", told["exempt"]), ("ordinary", told["ordinary"])):
+        assert words in site.get(f"/public/projects/{project}").text
+        columns = site.get(f"/public/projects/{project}/data.json").json()["columns"]
+        assert columns["National data opt-out applied?"] == words

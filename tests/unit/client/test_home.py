@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.documents import node_entry, person, root, roster
+from tests.factories.documents import STATEMENT, node_entry, person, root, roster
 from trustquery.client.config import ClientSettings, find_home
-from trustquery.client.verify import read_permit, read_roster
+from trustquery.client.verify import read_permit, read_standing
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Roster, SigningKey
+from trustquery.identity import Revocations, Revoked, Roster, SigningKey
+from trustquery.identity.rotation import successor_of
 
 
 def test_the_home_is_given_or_named_or_the_usual_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,10 @@ def test_a_roster_is_the_roots_in_date_and_never_older(tmp_path: Path) -> None:
     def made(version: int, **changed: object) -> Roster:
         return roster(nodes, committee, **({"version": version, "issued": now - 5, "expires": now + 500} | changed))
 
-    assert read_roster(home, _signed(made(2), holders[:2])).version == 2
+    def read(envelope: str) -> Roster:
+        return read_standing(home, {"roster": envelope, "roots": [], "revocations": ""})[0]
+
+    assert read(_signed(made(2), holders[:2])).version == 2
     refused = {
         "older": _signed(made(1), holders[:2]),
         "one signature": _signed(made(3), holders[:1]),
@@ -81,9 +85,52 @@ def test_a_roster_is_the_roots_in_date_and_never_older(tmp_path: Path) -> None:
     }
     for why, envelope in refused.items():
         with pytest.raises(TrustQueryError) as caught:
-            read_roster(home, envelope)
+            read(envelope)
         assert caught.value.code in ("auth-document", "policy-document-stale"), why
-    assert read_roster(home, _signed(made(2), holders[1:])).version == 2
+    assert read(_signed(made(2), holders[1:])).version == 2
+
+
+def test_roots_roster_and_statement_are_followed_and_never_go_back(tmp_path: Path) -> None:
+    import time
+
+    now = int(time.time())
+    holders = [SigningKey.generate() for _ in range(4)]
+    ann, bob, node, other = (SigningKey.generate() for _ in range(4))
+    home = find_home(tmp_path)
+    first = root(*holders[:3])
+    home.root.write_bytes(first.payload())
+    second = successor_of(first, (key.public.hex() for key in holders[1:]), 2)
+    chain = [second.sign(*holders[1:]).encode().decode()]
+    entries = (node_entry("RX1", node), node_entry("RX2", other))
+    listed = roster(entries, (person("ann", ann), person("bob", bob)), issued=now - 5, expires=now + 500)
+
+    def said(version: int, *keys: SigningKey, signer: SigningKey = STATEMENT) -> str:
+        revoked = tuple(Revoked(kind="key", id=item, until=0) for item in sorted(key.public.hex() for key in keys))
+        facts = {"federation": "test", "version": version, "issued": now - 5, "expires": now + 500}
+        return Revocations.model_validate(facts | {"revoked": revoked}).sign(signer).encode().decode()
+
+    old = _signed(listed, holders[:2])
+    new = _signed(listed.model_copy(update={"version": 2}), holders[2:])
+    assert read_standing(home, {"roster": old, "roots": [], "revocations": ""}) == (listed, None)
+    found = {"roster": new, "roots": chain, "revocations": said(2, node, bob)}
+    standing, statement = read_standing(home, found)
+    assert [item.node for item in standing.nodes] == ["RX2"]
+    assert [item.person for item in standing.committee] == ["ann"]
+    assert statement is not None
+    assert statement.version == 2
+    refused = {
+        "no roots": found | {"roots": []},
+        "a roster of a root that has ended": found | {"roster": old},
+        "the roots held back": {"roster": old, "roots": [], "revocations": found["revocations"]},
+        "an older statement": found | {"revocations": said(1)},
+        "no statement": found | {"revocations": ""},
+        "a stranger's statement": found | {"revocations": said(3, signer=ann)},
+    }
+    for why, changed in refused.items():
+        with pytest.raises(TrustQueryError) as caught:
+            read_standing(home, changed)
+        assert caught.value.code in ("auth-document", "policy-document-stale"), why
+    assert read_standing(home, found)[1] == statement
 
 
 def test_a_permit_is_the_committees_and_the_right_projects() -> None:

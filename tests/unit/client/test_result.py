@@ -15,6 +15,7 @@ from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.explain import cost_of
 from trustquery.identity import Answer, SigningKey, canonical
 from trustquery.language import compile_query
+from trustquery.log import Checkpoint, cosign, node_origin, with_lines
 from trustquery.outputs import criteria
 from trustquery.planning import compile_plan
 
@@ -84,9 +85,41 @@ def test_an_honest_result_is_read_and_its_sum_repeated() -> None:
     assert any("No rollback protection" in note for note in found.notes)
 
 
-def test_rollback_protection_is_what_the_trusts_sign_and_nobody_else_says() -> None:
-    found = read(["5"], [answered("RX1", 2), answered("RX2", 3)], [missing("RX3")])
-    assert not any("rollback" in note for note in found.notes)
+def head(ods: str, *by: str, size: int = 9, key: SigningKey | None = None) -> dict[str, str]:
+    """The cosigned ledger head that comes beside a trust's answer."""
+    note = Checkpoint(node_origin("test", ods), size, bytes(32)).sign(key or KEYS[ods])
+    return {"head": with_lines(note, [cosign(note, node_origin("test", name), KEYS[name], 5) for name in by]).decode()}
+
+
+def rollback(*heads: dict[str, str]) -> str:
+    """What a result of two trusts says, the heads beside them."""
+    items = [answered(ods, 2) | heads[place] for place, ods in enumerate(("RX1", "RX2"))]
+    (note,) = [note for note in read(["4"], items, [missing("RX3")]).notes if "ollback" in note or "cosigned" in note]
+    return note
+
+
+def test_a_result_says_who_cosigned_each_ledger() -> None:
+    assert rollback(head("RX1", "RX2", "RX3"), head("RX2", "RX3")) == (
+        "Ledgers were cosigned before anything left: RX1 by RX2, RX3; RX2 by RX3."
+    )
+
+
+NO_HEAD = {
+    "none": {},
+    "nobody signed": head("RX2"),
+    "itself alone": head("RX2", "RX2"),
+    "another trust's": head("RX1", "RX3"),
+    "older than the release": head("RX2", "RX3", size=0),
+    "signed by another": head("RX2", "RX3", key=KEYS["RX3"]),
+    "nonsense": {"head": "nonsense"},
+}
+
+
+@pytest.mark.parametrize("wrong", NO_HEAD)
+def test_what_no_witness_signed_is_said_to_be_unprotected(wrong: str) -> None:
+    """The coordinator can leave a head out or change it; it cannot make one."""
+    assert rollback(head("RX1", "RX2"), NO_HEAD[wrong]).startswith("No rollback protection: no witnesses were shown")
+    assert "RX2" in rollback(head("RX1", "RX2"), NO_HEAD[wrong])
 
 
 def test_a_reason_that_the_trust_did_not_sign_is_not_shown() -> None:

@@ -16,6 +16,9 @@ PEM = AUTHORITY.issue_node(certificate_request(new_tls_key(), "RX1"), uri=spiffe
 SERIAL = f"{x509.load_pem_x509_certificate(PEM).serial_number:x}"
 
 
+SERIALS = frozenset({SERIAL})
+
+
 def context(**changed: list[bytes]) -> dict[str, list[bytes]]:
     return {
         "ssl_tls_version": [b"TLSv1.3"],
@@ -32,8 +35,12 @@ def row(**changed: str) -> NodeRow:
     return NodeRow(enrolled=0, **(fields | changed))
 
 
+def nothing(key: str, serial: str) -> bool:
+    return False
+
+
 def test_the_right_peer_passes() -> None:
-    check_peer(read_peer(context()), "test", "RX1", row())
+    check_peer(read_peer(context()), "test", "RX1", row(), SERIALS, nothing)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +70,29 @@ def test_a_connection_without_proof_is_refused(changed: dict[str, list[bytes]]) 
         ("RX1", "test", row(status="pending")),
         ("RX1", "test", row(status="revoked")),
         ("RX1", "test", row(tls_key_sha256="0" * 64)),
-        ("RX1", "test", row(serial="1")),
-        ("RX1", "test", row(serial="")),
     ],
 )
 def test_any_difference_is_refused_in_the_same_words(named: str, federation: str, found: NodeRow | None) -> None:
     with pytest.raises(TrustQueryError) as caught:
-        check_peer(read_peer(context()), federation, named, found)
+        check_peer(read_peer(context()), federation, named, found, SERIALS, nothing)
     assert str(caught.value) == "auth-certificate: the certificate is not the one on the roster"
+
+
+@pytest.mark.parametrize("serials", [frozenset(), frozenset({"1"}), frozenset({""})])
+def test_a_certificate_that_has_ended_or_was_never_issued_is_refused(serials: frozenset[str]) -> None:
+    with pytest.raises(TrustQueryError) as caught:
+        check_peer(read_peer(context()), "test", "RX1", row(), serials, nothing)
+    assert caught.value.code == "auth-certificate"
+
+
+@pytest.mark.parametrize("revoked", [("key", "ab" * 32), ("certificate", SERIAL)])
+def test_a_revoked_key_or_certificate_is_refused_and_told_so(revoked: tuple[str, str]) -> None:
+    def revokes(key: str, serial: str) -> bool:
+        return revoked in (("key", key), ("certificate", serial))
+
+    with pytest.raises(TrustQueryError) as caught:
+        check_peer(read_peer(context()), "test", "RX1", row(identity_key="ab" * 32), SERIALS, revokes)
+    assert caught.value.code == "auth-revoked"
 
 
 def test_a_peer_is_plain_data() -> None:

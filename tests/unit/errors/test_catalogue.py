@@ -14,7 +14,15 @@ from trustquery.errors import CATALOGUE, Exit
 ROOT = Path(__file__).parents[3]
 CODE = re.compile(rf"({'|'.join(sorted({code.split('-')[0] for code in CATALOGUE}))})-[a-z0-9-]+")
 
-NO_CODES = {"node-wide", "node-cut", "node-connected", "node-disconnected", "query-accepted", "query-closed"}
+NO_CODES = {
+    "node-wide",
+    "node-cut",
+    "node-connected",
+    "node-disconnected",
+    "node-frozen",
+    "query-accepted",
+    "query-closed",
+}
 """A budget scope and the names of log events, which look like codes."""
 
 NOT_YET = {
@@ -26,7 +34,7 @@ RAISERS = {"TrustQueryError", "Problem", "add", "refuse", "report", "cls"}
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    for package in ("trustquery", "coordinator", "node_agent"):
+    for package in ("trustquery", "coordinator", "node_agent", "witness"):
         for path in sorted((ROOT / package).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
             if name != "trustquery/errors/catalogue.py" and not name.startswith("trustquery/v1/"):
@@ -105,11 +113,15 @@ FAMILIES = {
     "optout": Exit.DATA,
     "config": Exit.CONFIG, "auth": Exit.AUTH, "ledger": Exit.LEDGER, "internal": Exit.INTERNAL,
     "project": Exit.POLICY, "usage": Exit.USAGE, "expectation": Exit.EXPECTATION,
+    "witness": Exit.LEDGER, "log": Exit.CHECK_FOUND_PROBLEMS,
 }  # fmt: skip
 OTHERWISE = {
     "query-not-confirmed": Exit.USAGE,
     "query-max-epsilon": Exit.BUDGET,
     "query-no-answer": Exit.TIMEOUT,
+    "query-in-review": Exit.TIMEOUT,
+    "query-returned": Exit.POLICY,
+    "query-review-unset": Exit.CONFIG,
     "query-too-few-trusts": Exit.TIMEOUT,
     "query-too-few-accept": Exit.CONNECTION,
     "query-refused-everywhere": Exit.POLICY,
@@ -123,7 +135,12 @@ OTHERWISE = {
     "node-code-invalid": Exit.AUTH,
     "node-fingerprint": Exit.AUTH,
     "node-not-approved": Exit.AUTH,
+    "node-one-person": Exit.AUTH,
+    "node-clone-suspected": Exit.AUTH,
     "node-engine-isolation": Exit.CONFIG,
+    "log-key": Exit.USAGE,
+    "log-unreachable": Exit.CONNECTION,
+    "log-unwritable": Exit.LEDGER,
 }
 
 

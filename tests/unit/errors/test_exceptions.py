@@ -1,5 +1,6 @@
 """Errors as data: exact fields, several at once in order, and nonsense from another machine."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -113,3 +114,10 @@ def test_collected_problems_are_sorted_by_position_and_told_once() -> None:
 )
 def test_the_nearest_name(name: str, known: list[str], found: str) -> None:
     assert nearest(name, known) == found
+
+
+def test_an_error_survives_the_way_to_another_process() -> None:
+    problems = [Problem("ledger-corrupt", "the file", {"seq": "3"}), Problem("ledger-unwritable")]
+    error = pickle.loads(pickle.dumps(TrustQueryError.of(problems)))
+    assert error.problems == tuple(problems)
+    assert str(error) == str(TrustQueryError.of(problems))

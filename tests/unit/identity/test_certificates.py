@@ -47,8 +47,8 @@ def test_a_nodes_certificate_is_for_a_client_and_lives_30_days() -> None:
     assert spiffe_name("test", "RX1") == URI
     certificate = issue(certificate_request(new_tls_key(), "RX1"))
     assert usages(certificate) == [ExtendedKeyUsageOID.CLIENT_AUTH]
-    assert certificate.not_valid_after_utc - NOW == datetime.timedelta(days=30)
-    assert certificate.not_valid_before_utc == NOW - datetime.timedelta(minutes=5)
+    assert certificate.not_valid_after_utc - NOW == datetime.timedelta(days=7)
+    assert certificate.not_valid_before_utc == NOW - datetime.timedelta(minutes=10)
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     assert (constraints.critical, constraints.value.ca) == (True, False)
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(AUTHORITY.certificate_pem))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 import time
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def test_an_answer_passes_every_step_and_leaves_at_the_second_slot() -> None:
     assert world.sent[0].vector == b"".join(value.to_bytes(8, "little") for value in (7, 8, 9, 0, 1))
     # 2 s allowance and the declared rows and draws make three slots of 1 s.
     assert world.clock.waited == [3.0, 4.0]
-    assert [event for event, _ in world.ledger.events][3:] == ["reserve", "start", "commit", "witnessed", "sent"]
+    assert [event for event, _ in world.ledger.events][5:] == ["reserve", "start", "commit", "witnessed", "sent"]
     scopes = (("node-wide", ""), ("dataset", "made-up"), ("project", "stays"), ("analyst", "ada"))
     assert world.ledger.totals() == dict.fromkeys(scopes, (1_000_000, 0, 1))
 
@@ -371,6 +372,59 @@ def test_a_fresh_draw_or_new_data_are_charged_again(change: Callable[[World], An
     assert world.ledger.totals()["node-wide", ""][0] == 2_000_000
 
 
+def erased_world() -> tuple[World, Offer]:
+    """A world whose one answer was erased on the day after, with nothing of it left to send, and its offer."""
+    world = World()
+    offer = world.offer()
+    world.ask(offer)
+    later = NOW + 40 * 86_400
+    assert len(world.ledger.erase(0, later)) == 1
+    # The budget clock has moved on with it, and the delegate has gone on speaking daily.
+    said = {"version": 2, "issued": later - 3_600, "expires": later + 86_400}
+    world.people.the_statement = world.people.the_statement.model_copy(update=said)
+    world.engine.result = [0, 0, 0, 0, 0]
+    return world, offer
+
+
+def test_an_erased_answer_is_not_drawn_anew_unless_that_is_asked_for() -> None:
+    world, _ = erased_world()
+    refused = world.ask(world.offer(world.people.the_intent("two")))
+    assert world.codes(refused) == ["budget-answer-erased"]
+    assert refused is not None
+    assert refused.reasons[0]["fields"] == {
+        "date": (datetime.date(1970, 1, 1) + datetime.timedelta(NOW // 86_400 + 40)).isoformat()
+    }
+    assert (world.engine.runs, world.ledger.totals()["node-wide", ""]) == (1, (1_000_000, 0, 1))
+    # Whoever asks for a fresh draw gets one, and the trust is charged for it; it is then what is stored.
+    drawn = world.ask(world.offer(world.people.the_intent("three", reuse="fresh")))
+    assert drawn is not None
+    assert (drawn.status, world.engine.runs) == ("answer", 2)
+    assert world.ledger.totals()["node-wide", ""] == (2_000_000, 0, 2)
+    again = world.ask(world.offer(world.people.the_intent("four")))
+    assert again is not None
+    assert (again.status, again.vector_sha256) == ("answer", drawn.vector_sha256)
+    assert world.ledger.totals()["node-wide", ""] == (2_000_000, 0, 2)
+
+
+def test_a_new_data_version_asks_anew_after_an_erasure() -> None:
+    world, _ = erased_world()
+    world.engine.data_version = 2
+    answer = world.ask(world.offer(world.people.the_intent("two")))
+    assert answer is not None
+    assert (answer.status, world.ledger.totals()["node-wide", ""][0]) == ("answer", 2_000_000)
+
+
+def test_an_erased_release_is_never_answered_with_other_bytes() -> None:
+    world, offer = erased_world()
+    sent = len(world.sent)
+    assert world.ask(offer) is None
+    world.engine.data_version = 2
+    assert world.ask(offer) is None
+    assert world.ask(world.offer(world.people.the_intent(reuse="fresh"))) is not None
+    assert world.codes(world.read(world.sent[-1])) == ["node-release-conflict"]
+    assert (len(world.sent), world.engine.runs) == (sent + 1, 1)
+
+
 @pytest.mark.parametrize(
     ("change", "scope"),
     [
@@ -495,7 +549,7 @@ def test_the_seat_is_held_until_the_slot_even_when_the_engine_was_quick() -> Non
     assert free == [True]  # one of the two seats was still taken
 
 
-@pytest.mark.parametrize(("step", "state"), [("commit", State.COMMITTED), ("witness", State.WITNESSED)])
+@pytest.mark.parametrize(("step", "state"), [("commit", State.COMMITTED), ("witness", State.COMMITTED)])
 def test_a_shutdown_while_waiting_leaves_the_release_for_the_restart(step: str, state: State) -> None:
     world = World()
     world.trouble[step] = lambda: setattr(world.clock, "down", True)
@@ -522,7 +576,7 @@ def test_the_published_head_shows_nothing_before_its_slot() -> None:
     world.trouble["witness"] = lambda: seen.append(world.ports.heads.note)
     world.ask()
     assert seen == [b""]
-    assert world.ports.heads.note.startswith(b"test/node/ash\n6\n")
+    assert world.ports.heads.note.startswith(b"test/node/ash\n8\n")
 
 
 def test_a_head_published_at_anothers_slot_hides_what_is_not_due() -> None:
@@ -581,12 +635,13 @@ def test_a_resumed_release_waits_for_its_slot_and_is_checked_again() -> None:
     assert late.ledger.releases[ONE].state is State.WITHHELD
 
 
-def test_an_unreadable_offer_gets_no_reply() -> None:
+def test_an_unreadable_offer_gets_no_reply_and_is_an_alarm() -> None:
     world = World()
     assert world.ask(world.offer(intent=b"{}")) is None
     assert world.ask(world.offer(intent=b"")) is None
     assert world.ask(world.offer(intent=b"x" * 70_000)) is None
-    assert world.ledger.events == []
+    assert [what for what, _ in world.ledger.events] == ["alarm"] * 3
+    assert world.ledger.totals() == {}
 
 
 def test_a_question_of_another_dataset_is_refused() -> None:

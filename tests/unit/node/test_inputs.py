@@ -98,6 +98,20 @@ def test_without_the_very_table_nothing_is_read_and_nothing_spent(held: tuple[Pu
     assert preview_codes(world) == [code]
 
 
+def test_an_input_that_the_committee_withdrew_is_refused_though_the_node_holds_it() -> None:
+    world = world_of(asking(), mine())
+    world.withdrawn = {mine().pin}
+    assert world.codes(world.ask()) == ["query-input-withdrawn"]
+    assert (world.engine.runs, world.given, world.ledger.totals()) == (0, [], {})
+    assert preview_codes(world) == ["query-input-withdrawn"]
+    # Another version of the name goes on.
+    world = world_of(asking(mine(version=2)), mine(version=2))
+    world.withdrawn = {mine().pin}
+    answer = world.ask()
+    assert answer is not None
+    assert answer.status == "answer"
+
+
 def test_two_versions_at_one_node_serve_two_projects() -> None:
     for version in (1, 2):
         world = world_of(asking(mine(version=version)), mine(version=1), mine(version=2))

@@ -16,9 +16,12 @@ from node_agent.policy_store.files import replace_file, safe_name
 from tests.factories.trust import NOW, People, key, person, signed_policy
 from tests.lib.memory_ledger import MemoryLedger
 from tests.lib.refusals import code_of
+from trustquery.codelists import CodingSystem, Pin
 from trustquery.identity import GovernanceList
+from trustquery.projects.inputs import InputDecision
 from trustquery.protocol.messages import Documents
 
+PIN = Pin("mine", 1, "ab" * 32)
 LISTED = GovernanceList(format="tq-governance-1", people=(person("grace"), person("ivan"), person("olu")), threshold=2)
 
 
@@ -184,10 +187,17 @@ def test_a_roster_needs_the_root_and_a_time(documents: DocumentStore) -> None:
         assert code_of(documents.take_roster, bad, ledger, NOW) == "auth-document"
     assert code_of(documents.take_roster, roster("root0", "root1", federation="other"), ledger, NOW) == "auth-document"
     assert code_of(documents.take_roster, roster("root0", "root1"), ledger, NOW + 86_400) == "policy-document-stale"
-    assert code_of(documents.take_roster, roster("root0", "root1"), ledger, NOW - 86_401) == "policy-document-stale"
+    assert code_of(documents.take_roster, roster("root0", "root1"), ledger, NOW - 86_701) == "policy-document-stale"
     documents.take_roster(roster("root0", "root2"), ledger, NOW)
     assert documents.roster(NOW).version == 1
     assert code_of(documents.roster, NOW + 86_400) == "policy-document-stale"
+
+
+def test_a_clock_five_minutes_behind_takes_a_fresh_roster(documents: DocumentStore) -> None:
+    issued = NOW - 86_400
+    documents.take_roster(roster("root0", "root1"), MemoryLedger(), issued - 300)
+    assert documents.roster(issued - 300).version == 1
+    assert code_of(documents.roster, issued - 301) == "policy-document-stale"
 
 
 def test_a_roster_never_goes_backwards(documents: DocumentStore) -> None:
@@ -218,6 +228,34 @@ def test_an_older_permit_does_not_replace_a_newer(documents: DocumentStore) -> N
     documents.take_permit(versions[2], NOW)
     assert code_of(documents.take_permit, versions[1], NOW) == "policy-document-stale"
     assert documents.permit("stays", NOW)[0].version == 2
+
+
+def input_decision(by: str = "ann", person: str = "", **changed: Any) -> bytes:
+    facts: dict[str, Any] = {
+        "federation": "test", "id": "mine", "version": 1, "table_hash": PIN.sha256, "system": CodingSystem.ICD10,
+        "column": "icd", "verdict": "withdraw", "reason": "It missed I64.", "person": person or by, "decided": NOW,
+    }  # fmt: skip
+    return InputDecision(**(facts | changed)).sign(key(by)).encode()
+
+
+def test_a_withdrawal_is_the_committees_word_and_is_never_unsaid(documents: DocumentStore) -> None:
+    ledger = MemoryLedger()
+    assert code_of(documents.take_withdrawal, input_decision(), NOW) == "policy-document-stale"
+    others = [
+        input_decision("zed"), input_decision("zed", "ann"), input_decision("bob", "ann"),
+        input_decision(verdict="approve"), input_decision(federation="other"), b"junk",
+    ]  # fmt: skip
+    message = Documents(roster("root0", "root1"), withdrawals=tuple(others))
+    assert documents.take(message, ledger, NOW) == ("auth-document",) * len(others)
+    documents.check_inputs([PIN])
+    assert documents.take(Documents(withdrawals=(input_decision(),)), ledger, NOW) == ()
+    assert code_of(documents.check_inputs, [PIN]) == "query-input-withdrawn"
+    documents.check_inputs([dataclasses.replace(PIN, version=2, sha256="cd" * 32)])
+    # The coordinator may leave it out, send it again, or send what once approved it: it stays.
+    documents.take(Documents(withdrawals=(input_decision(),)), ledger, NOW)
+    documents.take(Documents(withdrawals=(input_decision(verdict="approve"),)), ledger, NOW)
+    documents.take(Documents(), ledger, NOW)
+    assert code_of(documents.check_inputs, [PIN]) == "query-input-withdrawn"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "a b", "é"])

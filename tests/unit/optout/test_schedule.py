@@ -9,8 +9,8 @@ import pytest
 
 from node_agent.config import Home, parse_config
 from node_agent.optout.current import open_vault
-from node_agent.optout.schedule import DAY, FIRST_PAUSE, LONGEST_PAUSE, Schedule, next_try
-from node_agent.optout.vault import Run
+from node_agent.optout.records import Ended, Run
+from node_agent.optout.schedule import DAY, FIRST_AGAIN, FIRST_PAUSE, LONGEST_PAUSE, Schedule, ask_again, next_try
 from node_agent.sources.store import Store
 from tests.unit.optout.test_lists import numbers
 from trustquery.identity import write_private_file
@@ -40,6 +40,22 @@ def runs(*outcomes: str) -> tuple[Run, ...]:
 )
 def test_when_a_job_is_due(found: tuple[Run, ...], due: int) -> None:
     assert next_try(found, 7 * DAY) == due
+
+
+@pytest.mark.parametrize(
+    ("states", "due"),
+    [
+        ("", None),
+        ("answered", None),
+        ("sent refused", None),
+        ("refused answered", NOW + FIRST_AGAIN),
+        ("refused refused answered", NOW + 2 * FIRST_AGAIN),
+        (" ".join(["refused"] * 5), NOW + 16 * FIRST_AGAIN),
+        (" ".join(["refused"] * 6), None),
+    ],
+)
+def test_a_refused_reply_is_asked_for_again_sooner_a_few_times(states: str, due: int | None) -> None:
+    assert ask_again(tuple(Ended(NOW - at, state) for at, state in enumerate(states.split()))) == due
 
 
 def test_failures_are_on_record_wait_longer_each_time_and_a_new_list_is_put_in_force(tmp_path: Path) -> None:

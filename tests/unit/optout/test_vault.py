@@ -123,14 +123,18 @@ def test_a_reply_makes_the_list_as_old_as_its_request(vault: Vault, tmp_path: Pa
     facts = config(tmp_path, f"1,{A}", f"2,{B}", f"3,{C}")
     older, made = make_request(vault, facts, Path, NOW - DAY), make_request(vault, facts, Path, NOW)
     vault.sent(made.id, "message")
-    used = take_reply(vault, made.id, f"{A},\n{C},\n".encode(), most_percent=25)
+    first, *left = made.numbers
+    used = take_reply(vault, made.id, "".join(f"{number},\n" for number in left).encode(), most_percent=25)
     assert (used.kind, used.as_of) == ("national", NOW)
-    assert vault.entries("national") == {A, C}
+    assert vault.entries("national") == {A, B, C} - {first}
     assert vault.waiting() == ()
     for late in (made.id, older.id, "f" * 32):
         again = partial(take_reply, vault, late, f"{A},\n".encode(), most_percent=25)
         assert code_of(again) == "optout-reply-refused"
-    assert vault.entries("national") == {A, C}
+    assert vault.entries("national") == {A, B, C} - {first}
+    assert [item.state for item in vault.ended()] == ["answered"]
+    # The next request ends with one that came back.
+    assert make_request(vault, facts, Path, NOW + DAY).numbers[-1] != first
 
 
 OF_NOBODY, CUT = f"{D},\n".encode(), f"{A},\n{B[:5]}".encode()

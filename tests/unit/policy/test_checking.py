@@ -123,7 +123,7 @@ def test_text_that_is_no_toml_names_its_place() -> None:
 
 
 WARNED = [
-    ({"bootstrap": "false"}, "bootstrap", "witnesses are not built"),
+    ({"bootstrap": "false"}, "bootstrap", "no witnesses are named"),
     ({"purposes": "[]"}, "who.purposes", "the list is empty"),
     ({"min_released_count": "5"}, "queries.min_released_count", "withholds as many counts"),
     ({"disclosure_profiles": '["none", "nhs_hes"]'}, "queries.disclosure_profiles", "no profile nhs_hes"),

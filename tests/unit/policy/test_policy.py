@@ -63,6 +63,7 @@ def request(**changes: Any) -> PolicyRequest:
         "unknown_keys": False,
         "trust_key": False,
         "training_expires": NOW + 1,
+        "revocations_age": 48 * 3_600,
         "now": NOW,
     }
     return PolicyRequest(**(facts | changes))
@@ -106,7 +107,7 @@ def test_the_schemas_on_disk_are_in_date() -> None:
 
 def test_the_closed_baseline_allows_nothing() -> None:
     closed = Policy.from_toml((ROOT / "policies/baseline/closed.toml").read_text())
-    decision = evaluate(closed, request(federation="federation", node="trust"))
+    decision = evaluate(closed, request(federation="federation", node="trust", revocations_age=48 * 3_600 + 1))
     assert not decision.allowed
     assert {rule.id for rule in RULES} - ALWAYS <= set(decision.rules)
 
@@ -310,6 +311,8 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("purpose", {"purpose": "clinical-audit"}, {}),
     ("unknown-keys", {"unknown_keys": True}, {}),
     ("training", {"training_expires": NOW}, {}),
+    ("revocations", {"revocations_age": 48 * 3_600 + 1}, {}),
+    ("revocations", {}, {"revocations_max_age_hours": "47"}),
     ("training", {"training_expires": NOW + 30 * DAY}, {"min_training_days": "30"}),
 ]
 

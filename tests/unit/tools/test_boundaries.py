@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ROOMS = {
     "trustquery": ["catalogue", "cli", "client", "planning", "privacy", "reference", "synthetic", "v1", "wire"],
     "coordinator": ["cli", "fleet", "queries", "store"],
-    "node_agent": ["budget", "cli", "engines", "gate", "link", "optout", "sources"],
+    "node_agent": ["budget", "cli", "engines", "enrolment", "gate", "link", "network", "optout", "sources"],
+    "witness": ["cli", "store"],
     "audits": ["accountant", "controls", "releases", "report", "work"],
 }
 
@@ -41,9 +42,10 @@ def lint(root: Path, sources: Mapping[str, str]) -> subprocess.CompletedProcess[
 
 
 BREACHES = {
-    "coordinator/queries/a.py": ("import node_agent", "coordinator and node_agent never import each other"),
-    "node_agent/link/a.py": ("import coordinator.store", "coordinator and node_agent never import each other"),
-    "trustquery/wire/a.py": ("import node_agent", "trustquery imports neither of them"),
+    "coordinator/queries/a.py": ("import node_agent", "coordinator, node_agent and witness never import each other"),
+    "node_agent/link/a.py": ("import coordinator.store", "coordinator, node_agent and witness never import each other"),
+    "witness/cli/a.py": ("import coordinator.store", "coordinator, node_agent and witness never import each other"),
+    "trustquery/wire/a.py": ("import node_agent", "trustquery imports none of them"),
     "trustquery/catalogue/a.py": ("import demo", "nothing that ships imports the demo"),
     "trustquery/privacy/b.py": ("import audits.controls", "nothing that ships imports the audits"),
     "node_agent/gate/c.py": ("from audits import releases", "nothing that ships imports the audits"),

@@ -22,8 +22,9 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def test_all_the_locks_are_here() -> None:
-    names = ("accounting", "audit", "bootstrap", "demo", "dev", "mesh", "rocrate", "runtime", "scan", "smartnoise")
-    assert [path.removesuffix(".lock") for path in LOCKS] == list(names)
+    ours = ("bootstrap", "demo", "dev", "postgresql", "runtime")
+    apart = ("accounting", "audit", "fuzz", "mesh", "rocrate", "scan", "smartnoise")
+    assert [path.removesuffix(".lock") for path in LOCKS] == sorted((*ours, *apart))
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -39,20 +40,23 @@ def test_a_lock_holds_what_its_input_asks_for(name: str) -> None:
     locked = pins(name)
     lines = (ROOT / "requirements" / name).with_suffix(".in").read_text(encoding="utf-8").splitlines()
     for line in lines:
-        if line and not line.startswith(("#", "-r ")):
+        if line and not line.startswith(("#", "-r ", "-c ")):
             requirement = Requirement(line)
             assert all(requirement.specifier.contains(v) for v in locked[canonicalize_name(requirement.name)])
 
 
 def test_dev_has_everything_of_runtime_at_the_same_version() -> None:
     dev = pins("dev.lock")
-    assert {package: dev.get(package) for package in pins("runtime.lock")} == pins("runtime.lock")
+    for name in ("runtime.lock", "postgresql.lock"):
+        assert {package: dev.get(package) for package in pins(name)} == pins(name)
 
 
 def test_the_wheel_asks_for_what_the_runtime_lock_tests() -> None:
     locked = pins("runtime.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for requirement in map(Requirement, project["dependencies"]):
+    locked |= pins("postgresql.lock")
+    asked = (*project["dependencies"], *project["optional-dependencies"]["postgresql"])
+    for requirement in map(Requirement, asked):
         assert all(requirement.specifier.contains(v) for v in locked[canonicalize_name(requirement.name)])
 
 

@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 
 from trustquery.errors import TrustQueryError
 from trustquery.protocol import messages as m
-from trustquery.protocol.session import Inbound, Outbound
+from trustquery.protocol.session import Inbound, Outbound, session_name
 from trustquery.v1 import session_pb2 as pb
-from trustquery.wire import CHUNK_BYTES, AnswerHead, VectorPart, decode, encode
+from trustquery.wire import CHUNK_BYTES, SESSION_BYTES, AnswerHead, VectorPart, decode, encode
 
 H32 = "ab" * 32
 ID = b"\x07" * 32
+SESSION = b"\x09" * SESSION_BYTES
 
 b32 = st.binary(min_size=32, max_size=32)
 h32 = b32.map(bytes.hex)
 small = st.binary(max_size=200)
+pem = st.binary(min_size=1, max_size=200)
 words = st.text(max_size=40)
 u32 = st.integers(0, 2**32 - 1)
-problem = st.dictionaries(words, words | st.integers(-(2**53), 2**53), max_size=3)
+problem = st.dictionaries(words, words | st.integers(-(2**53) + 1, 2**53 - 1), max_size=3)
 shares = st.builds(m.ScopeShare, words, u32, u32)
 
 MESSAGES: dict[type, st.SearchStrategy[m.Message]] = {
@@ -35,22 +37,23 @@ MESSAGES: dict[type, st.SearchStrategy[m.Message]] = {
         st.just("") | h32,
         st.lists(words, max_size=3).map(tuple),
     ),
-    m.Heartbeat: st.builds(m.Heartbeat, small, st.just("") | h32),
-    m.Documents: st.builds(
-        m.Documents, small, small, st.lists(small, max_size=3).map(tuple), st.lists(small, max_size=3).map(tuple)
-    ),
+    m.Heartbeat: st.builds(m.Heartbeat, small, st.just("") | h32, st.booleans()),
+    m.Documents: st.builds(m.Documents, small, small, *(st.lists(small, max_size=3).map(tuple) for _ in range(3))),
     m.Preview: st.builds(m.Preview, b32, small, small, h32, words, words, words, u32),
     m.PreviewReply: st.builds(m.PreviewReply, b32, st.just(True), st.just(()), st.lists(shares, max_size=3).map(tuple))
     | st.builds(m.PreviewReply, b32, st.just(False), st.lists(problem, min_size=1, max_size=3).map(tuple)),
     m.Offer: st.builds(m.Offer, small, small, small, u32),
-    m.AnswerMessage: st.builds(m.AnswerMessage, h32, small, st.lists(b32, max_size=4).map(b"".join)),
+    m.AnswerMessage: st.builds(m.AnswerMessage, h32, small, st.lists(b32, max_size=4).map(b"".join), small),
     m.Ack: st.builds(m.Ack, h32),
     m.Cancel: st.builds(m.Cancel, h32),
     m.WitnessRequest: st.builds(
-        m.WitnessRequest, b32, words, st.integers(0, 2**64 - 1), small, st.lists(small, max_size=3).map(tuple)
+        m.WitnessRequest, b32, words, st.integers(0, 2**64 - 1), small, st.lists(small, max_size=3).map(tuple), words
     ),
-    m.Cosignature: st.builds(m.Cosignature, b32, small, words),
+    m.Cosignature: st.builds(m.Cosignature, b32, small, words, small),
     m.Goodbye: st.builds(m.Goodbye, words),
+    m.Join: st.builds(m.Join, st.integers(1, 2**53), st.binary(min_size=64, max_size=64)),
+    m.Renew: st.builds(m.Renew, pem),
+    m.Certificate: st.builds(m.Certificate, pem),
 }
 any_message = st.one_of(*MESSAGES.values())
 
@@ -67,17 +70,17 @@ def test_every_kind_of_message_is_covered() -> None:
 
 
 @settings(deadline=None)
-@given(any_message, st.integers(1, 2**40))
-def test_round_trip(message: m.Message, sequence: int) -> None:
-    frames = encode(message, sequence)
-    number, body = decode(frames[0])
-    assert number == sequence
+@given(any_message, st.integers(1, 2**40), st.sampled_from([b"", SESSION]))
+def test_round_trip(message: m.Message, sequence: int, session: bytes) -> None:
+    frames = encode(message, sequence, session)
+    number, said, body = decode(frames[0])
+    assert (number, said) == (sequence, session)
     if not isinstance(message, m.AnswerMessage):
         assert len(frames) == 1
         assert body == message
     else:
         assert isinstance(body, AnswerHead)
-        parts = [decode(frame)[1] for frame in frames[1:]]
+        parts = [decode(frame)[2] for frame in frames[1:]]
         assert body.parts == len(parts)
         assert all(isinstance(part, VectorPart) for part in parts)
         assert b"".join(part.data for part in parts if isinstance(part, VectorPart)) == message.vector
@@ -91,10 +94,12 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("length", [8, CHUNK_BYTES - 8, CHUNK_BYTES, CHUNK_BYTES + 8, 3 * CHUNK_BYTES])
 def test_a_vector_is_cut_and_put_together(length: int) -> None:
-    hello = m.Hello((1,), "RX1", ID)
+    hello = m.Hello((m.PROTOCOL_VERSION,), "RX1", ID)
     answer = m.AnswerMessage(H32, b"envelope", bytes(range(8)) * (length // 8))
-    outbound, inbound = Outbound(), Inbound(sender="node")
+    outbound, inbound = Outbound(), Inbound(sender="node", nonce=bytes(32))
     assert inbound.receive(outbound.frames(hello)[0]) == hello
+    outbound.begin(session_name("node", ID, bytes(32)))
+    inbound.receive(outbound.frames(m.Join(1, bytes(64)))[0])
     frames = outbound.frames(answer)
     assert len(frames) == 1 + -(-length // CHUNK_BYTES)
     results = [inbound.receive(frame) for frame in frames]
@@ -120,7 +125,14 @@ def test_an_unknown_field_is_refused_at_any_depth() -> None:
         (pb.Frame(sequence=1), "body"),
         (pb.Frame(ack=pb.Ack(release_id=ID)), "sequence"),
         (pb.Frame(sequence=1, ack=pb.Ack(release_id=b"short")), "ack.release_id"),
+        (pb.Frame(sequence=1, session=bytes(15), ack=pb.Ack(release_id=ID)), "session"),
+        (pb.Frame(sequence=1, session=bytes(17), ack=pb.Ack(release_id=ID)), "session"),
         (pb.Frame(sequence=1, hello=pb.Hello(node="RX1", nonce=b"short")), "hello.nonce"),
+        (pb.Frame(sequence=1, join=pb.Join(counter=0, proof=bytes(64))), "join.counter"),
+        (pb.Frame(sequence=1, join=pb.Join(counter=2**53 + 1, proof=bytes(64))), "join.counter"),
+        (pb.Frame(sequence=1, join=pb.Join(counter=1, proof=bytes(63))), "join.proof"),
+        (pb.Frame(sequence=1, renew=pb.Renew()), "renew.request"),
+        (pb.Frame(sequence=1, certificate=pb.Certificate(certificate=b"x" * 8_001)), "certificate.certificate"),
         (pb.Frame(sequence=1, hello=pb.Hello(node="RX1", nonce=ID, policy_hash=b"x")), "hello.policy_hash"),
         (pb.Frame(sequence=1, hello=pb.Hello(node="RX1", nonce=ID, echo=b"x")), "hello.echo"),
         (

@@ -1,0 +1,186 @@
+"""The head of the coordinator's log on its way to everybody: signed, witnessed by nodes and others, then shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+import structlog
+
+from coordinator.config import Home, LogSettings
+from coordinator.fleet.links import Fleet
+from coordinator.fleet.witnessing import Relay
+from coordinator.rosters import Rosters
+from coordinator.signin.fetching import trusting
+from coordinator.transparency.audit_log import AuditLog
+from trustquery.errors import TrustQueryError
+from trustquery.identity import new_secret
+from trustquery.log import Checkpoint, VerifierKey, cosigners, node_origin, with_lines
+from trustquery.log.submission import SIZE_TYPE, write_submission
+from trustquery.protocol.messages import WitnessRequest
+
+__all__ = ["Publisher", "Remote", "remotes"]
+
+_SECONDS = 5.0
+_MOST_REPLY = 8_192
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A stand-alone witness: its key, where it is, and how it is reached."""
+
+    key: VerifierKey
+    url: str
+    transport: httpx.AsyncBaseTransport
+
+
+def remotes(home: Home, settings: LogSettings) -> tuple[Remote, ...]:
+    """The witnesses that the settings name.
+
+    Raises:
+        TrustQueryError: ``log-key``, ``config-missing``.
+    """
+    found = []
+    for item in settings.witness:
+        path = home.path / item.authority.removeprefix("file:")
+        try:
+            authority = path.read_text(encoding="utf-8") if item.authority else ""
+        except OSError as error:
+            raise TrustQueryError("config-missing", path=path, instead="put the certificates there") from error
+        key = VerifierKey.read(item.key)
+        if not key.witness:
+            raise TrustQueryError("log-key")
+        found.append(Remote(key, item.url.rstrip("/"), httpx.AsyncHTTPTransport(verify=trusting(authority))))
+    return tuple(found)
+
+
+class Publisher:
+    """Makes heads and gathers lines. Lives in the event loop.
+
+    Args:
+        log: makes what the loop may wait for elsewhere: the log, once the home's key can be read.
+        needed: lines without which a head is not shown.
+    """
+
+    def __init__(
+        self,
+        federation: str,
+        log: Callable[[], AuditLog],
+        fleet: Fleet,
+        relay: Relay,
+        rosters: Rosters,
+        remote: tuple[Remote, ...],
+        needed: int,
+    ) -> None:
+        self._federation = federation
+        self._log = log
+        self._fleet = fleet
+        self._relay = relay
+        self._rosters = rosters
+        self._remote = remote
+        self._needed = needed
+        self._sizes: dict[str, int] = {}
+
+    async def tick(self) -> int:
+        """One head: signed, offered to every witness that can be reached, shown where enough of them signed it.
+
+        Returns:
+            How many have signed what is shown.
+
+        Raises:
+            TrustQueryError: ``log-rewound``: the database was put back, and nothing is signed.
+        """
+        log = self._log()
+        note = await asyncio.to_thread(log.sign)
+        head = Checkpoint.read(note)
+        keys = self._keys()
+        shown = await asyncio.to_thread(log.lines, head.size)
+        have = cosigners(with_lines(note, shown), keys)
+        asked = [name for name in keys if name not in have and self._reachable(name)]
+        replies = await asyncio.gather(*(self._ask(log, name, head.size, note) for name in asked))
+        lines = []
+        for name, line in zip(asked, replies, strict=True):
+            try:
+                if line and name in cosigners(with_lines(note, [line]), {name: keys[name]}):
+                    lines.append(line)
+            except TrustQueryError:
+                _log.warning("cosignature-wrong", witness=name)
+        signed = len(have) + len(lines)
+        if signed < self._needed:
+            _log.warning("head-waits", size=head.size, signed=signed, needed=self._needed)
+        elif lines or not shown:
+            await asyncio.to_thread(log.show, note, lines)
+        return signed
+
+    def _keys(self) -> Mapping[str, bytes]:
+        """Every witness that counts: nodes on the roster, and those that the settings name."""
+        roster = self._rosters.found()
+        nodes = roster.nodes if roster is not None else ()
+        keys = {node_origin(self._federation, node.node): bytes.fromhex(node.key) for node in nodes}
+        return keys | {item.key.name: item.key.public for item in self._remote}
+
+    def _reachable(self, name: str) -> bool:
+        node = name.removeprefix(node_origin(self._federation, ""))
+        return any(item.key.name == name for item in self._remote) or self._fleet.link(node) is not None
+
+    async def _ask(self, log: AuditLog, name: str, size: int, note: bytes) -> bytes:
+        """A witness's line, b"" without one. One that has signed another head since is asked once more, from there."""
+        for _ in range(2):
+            old = min(self._sizes.get(name, 0), size)
+            proof = await asyncio.to_thread(log.consistency, old, size)
+            line, kept = await self._send(name, old, proof, note)
+            if line:
+                self._sizes[name] = size
+                return line
+            if kept is None or kept > size or kept == old:
+                return b""
+            self._sizes[name] = kept
+        return b""
+
+    async def _send(self, name: str, old: int, proof: tuple[bytes, ...], note: bytes) -> tuple[bytes, int | None]:
+        """The line, or the size of what the witness says that it has signed."""
+        for item in self._remote:
+            if item.key.name == name:
+                return await self._post(item, write_submission(old, proof, note))
+        node = name.removeprefix(node_origin(self._federation, ""))
+        origin = Checkpoint.read(note).origin
+        request = WitnessRequest(new_secret(32), origin, old, note, proof)
+        reply = await self._relay.ask(node, request, _SECONDS)
+        if reply is None:
+            return b"", None
+        if reply.refusal:
+            _log.warning("cosignature-refused", witness=name, code=reply.refusal)
+        try:
+            kept = Checkpoint.read(reply.kept).size if reply.kept else 0
+        except TrustQueryError:
+            return b"", None
+        return reply.cosignature, kept if reply.refusal == "witness-conflict" else None
+
+    async def _post(self, item: Remote, body: bytes) -> tuple[bytes, int | None]:
+        try:
+            async with asyncio.timeout(_SECONDS), httpx.AsyncClient(transport=_Kept(item.transport)) as client:
+                reply = await client.post(f"{item.url}/add-checkpoint", content=body)
+        except (httpx.HTTPError, TimeoutError):
+            _log.warning("cosigner-away", witness=item.key.name)
+            return b"", None
+        content = reply.content[:_MOST_REPLY]
+        if reply.status_code == 200:
+            return content, None
+        size = content.decode("ascii", errors="replace").strip()
+        told = reply.headers.get("content-type", "").startswith(SIZE_TYPE) and size.isdigit() and len(size) < 19
+        _log.warning("cosignature-refused", witness=item.key.name, status=reply.status_code)
+        return b"", int(size) if reply.status_code == 409 and told else None
+
+
+class _Kept(httpx.AsyncBaseTransport):
+    """A transport that outlives the client that uses it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        return await self._inner.handle_async_request(request)

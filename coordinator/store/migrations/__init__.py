@@ -1,0 +1,1 @@
+"""The steps that bring a database to today's tables, and what is done with a database as it is found."""

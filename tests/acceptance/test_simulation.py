@@ -1,0 +1,79 @@
+"""A slice of `make simulate`: histories that a seed decides, the faults that must be seen, and exact replay."""
+
+from __future__ import annotations
+
+import collections
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.controls import CONTROLS
+from tests.simulation.history import History
+from tests.simulation.script import script_of
+from tests.simulation.shims import simulated
+from tests.simulation.work import Piece, run_piece
+
+
+@pytest.mark.acceptance("LED-14")
+def test_a_slice_of_the_simulation() -> None:
+    found = run_piece(Piece(1_000, 12))
+    assert found.failed == {}
+    assert found.violations == 0
+    assert found.histories == 12
+    assert found.counts["kills"] > 0
+    assert found.counts["power_cuts"] > 0
+    assert found.counts["release SENT"] > 12
+    assert found.counts["query closed"] > 5
+
+
+@pytest.mark.acceptance("AUD-04")
+def test_a_ledger_that_was_put_back_cannot_serve_two_heads() -> None:
+    """One disk goes back to an earlier copy, and the node enters other things than before under the same numbers.
+
+    Every cosignature is heard: no honest witness signs backwards, no two heads that do not go together have a quorum
+    (W1 and W2), and the node freezes. A witness that signs anything is seen.
+    """
+    back = [seed for seed in range(1, 200) if any(event.kind == "rollback" for event in script_of(seed).events)]
+    counts: collections.Counter[str] = collections.Counter()
+    with simulated() as disks:
+        for seed in back[:5]:
+            history = History(seed).run()
+            assert history.violations == []
+            counts += history.counts
+        with CONTROLS[next(title for title in CONTROLS if title.startswith("signs anything"))].plant(disks):
+            broken = [what for seed in back[:8] for what in History(seed).run().violations]
+    assert counts["disks put back"] >= 3
+    assert counts["frozen after that"] >= 1
+    assert counts["cosignatures"] > 50
+    assert any(what.startswith("W1") for what in broken)
+
+
+@pytest.mark.parametrize("name", ["sync", "replay", "quorum of one"])
+def test_a_planted_fault_is_seen(name: str) -> None:
+    """All of them are planted by the full run; these are seen within a few histories."""
+    control = next(control for title, control in CONTROLS.items() if title.startswith(f"{name}:"))
+    with simulated() as disks:
+        for seed in range(1, 9):
+            with control.plant(disks):
+                if History(seed).run().violations:
+                    return
+    raise AssertionError("nobody saw it")
+
+
+@pytest.mark.acceptance("LED-14")
+def test_a_seed_gives_the_same_history_in_every_process() -> None:
+    """To the byte: also where dictionaries and sets of text are in another order."""
+    with simulated():
+        here = History(5).run().digest
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", "--replay", "5"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+    )
+    lines = done.stdout.splitlines()
+    assert lines[-1] == f"trace {here}"
+    assert any(" starts for the 1. time" in line for line in lines)

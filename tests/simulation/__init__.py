@@ -1,0 +1,1 @@
+"""Deterministic simulation: see ``README.md``."""
