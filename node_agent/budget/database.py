@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 
 from node_agent.budget.filesystem import check_filesystem
+from node_agent.budget.rows import register
 from node_agent.budget.schema import DDL, MIGRATIONS, SCHEMA_VERSION
 from trustquery.errors import TrustQueryError
 
@@ -69,6 +70,7 @@ class Database:
             connection = apsw.Connection(str(path), flags=flags)
             connection.set_busy_timeout(_BUSY_MS)
             _settle(connection, _ALWAYS)
+            register(connection)
             if write:
                 path.chmod(0o600)
                 _settle(connection, _DURABLE)

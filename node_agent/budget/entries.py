@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from node_agent.budget.database import Database
+from node_agent.budget.rows import hash_of_row
 from node_agent.budget.verify import verify
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
@@ -50,11 +51,18 @@ class Transaction:
 
     def commitment(self, scope: str, subject: str) -> str:
         """The text that stands for a subject in the log; its salt is made at first sight."""
+        return commitment(self._salt(scope, subject), scope, subject)
+
+    def seal(self, scope: str, subject: str, *facts: str | bytes | int) -> str:
+        """What binds an entry to the facts that are kept beside it, under the subject's salt."""
+        return commitment(self._salt(scope, subject), scope, hash_of_row(*facts))
+
+    def _salt(self, scope: str, subject: str) -> bytes:
         row = self._db.row("SELECT salt FROM salt WHERE scope = ? AND subject = ?", (scope, subject))
         salt = bytes(row[0]) if row else new_secret(32)
         if row is None:
             self.run("INSERT INTO salt (scope, subject, salt) VALUES (?, ?, ?)", (scope, subject, salt))
-        return commitment(salt, scope, subject)
+        return salt
 
 
 def last_time(db: Database) -> int:

@@ -57,12 +57,15 @@ def exhaust(transaction: Transaction, left: Sequence[tuple[ScopeLimit, Spent]], 
             found = transaction.commitment(item.scope, item.subject)
             # Only these three are ever exhausted: the others are no promise to patients.
             named = {"dataset_commitments": (found,)} if item.scope == "dataset" else {"profiles_commitment": found}
+        day = transaction.now // DAY
+        seal = transaction.seal("exhausted", f"{item.scope} {item.subject}", day)
         leaf = transaction.append(
-            "exhausted", intent_hash=order, rho_sum_nano=rho, rho_local_nano=rho, delta_atto=delta, **named
-        )
+            "exhausted", intent_hash=order, rho_sum_nano=rho, rho_local_nano=rho, delta_atto=delta,
+            facts_commitment=seal, **named,
+        )  # fmt: skip
         transaction.run(
             "INSERT INTO exhausted (seq, scope, subject, rho_nano, delta_atto, day) VALUES (?, ?, ?, ?, ?, ?)",
-            (leaf.seq, item.scope, item.subject, rho, delta, transaction.now // DAY),
+            (leaf.seq, item.scope, item.subject, rho, delta, day),
         )
 
 

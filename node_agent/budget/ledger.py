@@ -15,6 +15,7 @@ from node_agent.budget.entries import Transaction
 from node_agent.budget.exhausting import exhaust, settle
 from node_agent.budget.port import REPEAT_SECONDS, SHARED, Release, Reservation, ScopeLimit
 from node_agent.budget.reader import DAY, LedgerReader
+from node_agent.budget.rows import COLUMNS, FIXED
 from node_agent.budget.states import VALID_TRANSITIONS, State
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
@@ -84,20 +85,29 @@ class SqliteLedger(LedgerReader):
             for item in charged:
                 self._check_cap(item, reservation, now)
             kind: Kind = "stored" if reservation.stored else "reserved"
-            leaf = transaction.append(kind, **_charge_fields(transaction, reservation, charged))
-            _insert_release(transaction, reservation, day, leaf.seq)
+            row = _release_row(reservation, day)
+            seal = transaction.seal("release", reservation.release_id, *(row[name] for name in FIXED))
+            fields = _charge_fields(transaction, reservation, charged)
+            leaf = transaction.append(kind, **fields, facts_commitment=seal)
+            row |= {"state": str(State.RESERVED), "reserved_seq": leaf.seq}
+            transaction.run(
+                "INSERT INTO release (release_id, intent_hash, query_hash, plan_hash, question, state, project,"
+                " analyst, data_version, mode, rho_nano, delta_atto, policy_hash, planned_slot, not_after,"
+                " project_ends, due_ms, stored, day, reserved_seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                tuple(row[name] for name in COLUMNS["release"]),
+            )
             for item in charged:
+                charge = (
+                    reservation.release_id,
+                    item.scope,
+                    item.subject,
+                    reservation.rho_nano,
+                    reservation.delta_atto,
+                )
                 transaction.run(
                     "INSERT INTO charge (release_id, scope, subject, rho_nano, delta_atto, day)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        reservation.release_id,
-                        item.scope,
-                        item.subject,
-                        reservation.rho_nano,
-                        reservation.delta_atto,
-                        day,
-                    ),
+                    (*charge, day),
                 )
             return self.found(reservation.release_id), True
 
@@ -115,7 +125,12 @@ class SqliteLedger(LedgerReader):
             release = self._step(transaction, release_id, State.COMMITTED)
             if release.state is State.RESERVED and not release.stored:
                 raise TrustQueryError("ledger-state", found=release.state, wanted=State.COMMITTED)
-            transaction.append("committed", **_about(release), outbox_hash=hashlib.sha256(outbox).hexdigest())
+            transaction.append(
+                "committed",
+                **_about(release),
+                outbox_hash=hashlib.sha256(outbox).hexdigest(),
+                facts_commitment=transaction.seal("release", release_id, vector),
+            )
             transaction.run(
                 "INSERT INTO outbox (release_id, bytes, state) VALUES (?, ?, 'ready')", (release_id, outbox)
             )
@@ -372,30 +387,24 @@ def _charge_fields(transaction: Transaction, item: Reservation, charged: list[Sc
     }
 
 
-def _insert_release(transaction: Transaction, item: Reservation, day: int, seq: int) -> None:
-    transaction.run(
-        "INSERT INTO release (release_id, intent_hash, query_hash, plan_hash, question, state, project, analyst,"
-        " data_version, mode, rho_nano, delta_atto, policy_hash, planned_slot, not_after, project_ends, due_ms,"
-        " stored, day, reserved_seq) VALUES (?,?,?,?,?,'RESERVED',?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        (
-            item.release_id,
-            item.intent_hash,
-            item.query_hash,
-            item.plan_hash,
-            item.question,
-            item.project,
-            item.analyst,
-            item.data_version,
-            item.mode,
-            item.rho_nano,
-            item.delta_atto,
-            item.policy_hash,
-            item.planned_slot,
-            item.not_after,
-            item.project_ends,
-            item.due_ms,
-            int(item.stored),
-            day,
-            seq,
-        ),
-    )
+def _release_row(item: Reservation, day: int) -> dict[str, str | int]:
+    return {
+        "release_id": item.release_id,
+        "intent_hash": item.intent_hash,
+        "query_hash": item.query_hash,
+        "plan_hash": item.plan_hash,
+        "question": item.question,
+        "project": item.project,
+        "analyst": item.analyst,
+        "data_version": item.data_version,
+        "mode": item.mode,
+        "rho_nano": item.rho_nano,
+        "delta_atto": item.delta_atto,
+        "policy_hash": item.policy_hash,
+        "planned_slot": item.planned_slot,
+        "not_after": item.not_after,
+        "project_ends": item.project_ends,
+        "due_ms": item.due_ms,
+        "stored": int(item.stored),
+        "day": day,
+    }

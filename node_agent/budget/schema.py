@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from node_agent.budget.rows import SEALING
+
 __all__ = ["DDL", "MIGRATIONS", "SCHEMA_VERSION"]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """2: the scope ``profiles``. 3: what governance decided, and the input of every decision of the policy. 4: which
 answers were erased. 5: alarms. 6: what witnesses cosigned, what this node cosigned for others, and whether it is
-frozen. A program that knows only an older version would not see
-them, so it must not open the file."""
+frozen. 7: a hash in every row. A program that knows only an older version would not see them, so it must not open the
+file."""
 
 MIGRATIONS = {
     1: """
@@ -128,6 +130,7 @@ CREATE TABLE witness_fork (
 ) STRICT;
 PRAGMA user_version = 6;
 """,
+    6: f"{SEALING}PRAGMA user_version = 7;",
 }
 """By a file's version: what makes it the next version. No entry is ever rewritten."""
 

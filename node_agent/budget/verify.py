@@ -6,11 +6,13 @@ import hashlib
 from collections import defaultdict
 
 from node_agent.budget.database import Database
+from node_agent.budget.rows import COLUMNS, FIXED, check_rows, hash_of_row
 from node_agent.budget.states import State
 from node_agent.budget.verify_alarms import check_alarms
 from node_agent.budget.verify_book import GOVERNING, check_book
 from node_agent.budget.verify_cosigned import check_cosigned
 from node_agent.budget.verify_exhausted import check_exhausted
+from node_agent.budget.verify_schema import check_schema
 from trustquery.errors import TrustQueryError
 from trustquery.log import FIRST_PREV_HASH, Leaf, Tree, commitment
 from trustquery.log.tree import leaf_hash
@@ -44,7 +46,7 @@ def _corrupt(seq: int) -> TrustQueryError:
 
 
 def verify(db: Database) -> Tree:
-    """Check everything the ledger says against its hash chain.
+    """Check every row against its hash, and everything the ledger says against its hash chain.
 
     A chain cut off at its end still verifies: only witnesses can notice that.
 
@@ -55,6 +57,8 @@ def verify(db: Database) -> Tree:
         TrustQueryError: ``ledger-corrupt`` with the entry.
     """
     with db.lock:
+        check_schema(db)
+        check_rows(db.rows, db.version)
         tree = Tree()
         governing: list[Leaf] = []
         of_kind: dict[str, list[Leaf]] = {"alarm": [], "exhausted": [], "repaired": []}
@@ -94,37 +98,65 @@ def _check_releases(db: Database, entries: dict[str, list[Leaf]]) -> None:
     charges: dict[str, list[tuple[str, str, int, int, int]]] = defaultdict(list)
     for release_id, *charge in db.rows("SELECT release_id, scope, subject, rho_nano, delta_atto, refunded FROM charge"):
         charges[release_id].append((charge[0], charge[1], charge[2], charge[3], charge[4]))
-    releases = db.rows(
-        "SELECT release_id, intent_hash, state, reserved_seq, data_version, mode, policy_hash, planned_slot, rho_nano,"
-        " delta_atto FROM release"
+    if db.row("SELECT 1 FROM charge JOIN release USING (release_id) WHERE charge.day <> release.day"):
+        raise _corrupt(0)
+    rows = db.rows(
+        "SELECT release_id, intent_hash, query_hash, plan_hash, question, state, project, analyst, data_version, mode,"
+        " rho_nano, delta_atto, policy_hash, planned_slot, not_after, project_ends, due_ms, stored, day, reserved_seq"
+        " FROM release"
     )
-    if {row[0] for row in releases} != set(entries) or not set(charges) <= set(entries):
+    releases = [dict(zip(COLUMNS["release"], row, strict=True)) for row in rows]
+    if {row["release_id"] for row in releases} != set(entries) or not set(charges) <= set(entries):
         raise _corrupt(len(entries))
-    for release_id, intent_hash, state, reserved_seq, *facts in releases:
+    for row in releases:
+        release_id, state = row["release_id"], row["state"]
         history = entries[release_id]
         first = history[0]
         kinds = tuple(leaf.kind for leaf in history)
-        if state not in _STATES.get(kinds, frozenset()) or reserved_seq != first.seq:
+        if state not in _STATES.get(kinds, frozenset()) or row["reserved_seq"] != first.seq:
             raise _corrupt(history[-1].seq)
-        if any(leaf.intent_hash != intent_hash for leaf in history):
+        if any(leaf.intent_hash != row["intent_hash"] for leaf in history):
             raise _corrupt(first.seq)
-        if facts[:4] != [first.data_version, first.mode, first.policy_hash, first.planned_slot]:
+        if any(row[name] != getattr(first, name) for name in ("data_version", "mode", "policy_hash", "planned_slot")):
             raise _corrupt(first.seq)
         # A stored answer may be charged nothing, and its entry says so: its row keeps what its intent named.
-        if first.kind == "reserved" and facts[4:] != [first.rho_local_nano, first.delta_atto]:
+        amounts = (row["rho_nano"], row["delta_atto"])
+        if first.kind == "reserved" and amounts != (first.rho_local_nano, first.delta_atto):
             raise _corrupt(first.seq)
+        _check_seal(first, salts, release_id, *(row[name] for name in FIXED))
         _check_charges(first, charges[release_id], state == State.EXPIRED, salts)
         committed = next((leaf for leaf in history if leaf.kind == "committed"), None)
         if committed is not None:
             # One at a time: a vector may be megabytes, and there may be many.
-            row = db.row("SELECT bytes FROM outbox WHERE release_id = ?", (release_id,))
+            kept = db.row("SELECT bytes FROM outbox WHERE release_id = ?", (release_id,))
             if history[-1].kind == "erased":
                 # What an entry says was erased is not there: nobody brings an answer back.
-                if row is not None:
+                if kept is not None:
                     raise _corrupt(history[-1].seq)
-            elif row is None or committed.outbox_hash != hashlib.sha256(row[0]).hexdigest():
+            elif kept is None or committed.outbox_hash != hashlib.sha256(kept[0]).hexdigest():
                 raise _corrupt(committed.seq)
+    _check_stored(db, entries, salts)
     _check_erased(db, entries)
+
+
+def _check_seal(leaf: Leaf, salts: dict[tuple[str, str], bytes], release_id: str, *facts: str | bytes | int) -> None:
+    # Entries of older versions have no seal, and the chain lets nobody take one away.
+    if leaf.facts_commitment:
+        salt = salts.get(("release", release_id), b"")
+        if commitment(salt, "release", hash_of_row(*facts)) != leaf.facts_commitment:
+            raise _corrupt(leaf.seq)
+
+
+def _check_stored(db: Database, entries: dict[str, list[Leaf]], salts: dict[tuple[str, str], bytes]) -> None:
+    """What would be given again to who asks again is the vector that was committed, of that question and those data."""
+    for release_id, question, data_version in db.rows("SELECT release_id, question, data_version FROM stored_answer"):
+        about = db.row("SELECT question, data_version FROM release WHERE release_id = ?", (release_id,))
+        history = entries.get(release_id, [])
+        committed = next((leaf for leaf in history if leaf.kind == "committed"), None)
+        vector = db.row("SELECT vector FROM stored_answer WHERE question = ?", (question,))
+        if about != (question, data_version) or committed is None or vector is None:
+            raise _corrupt(history[-1].seq if history else 0)
+        _check_seal(committed, salts, release_id, vector[0])
 
 
 def _check_erased(db: Database, entries: dict[str, list[Leaf]]) -> None:

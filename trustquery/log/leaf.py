@@ -75,9 +75,11 @@ class Leaf(BaseModel):
             node's own key.
         dataset_commitments: one for each dataset charged, sorted.
         profiles_commitment: the dataset whose profile this is, where the policy gives profiles a cap of their own.
-        facts_commitment: what the node keeps beside an entry. ``lodged``: the change's hash and when it was lodged;
-            ``alarm``: why, where, the hash and when; ``opened``: 32 random bytes, so that no two starts of a ledger
-            and no two copies of it ever have the same head.
+        facts_commitment: what the node keeps beside an entry, under a salt of its own. ``reserved`` and ``stored``: all
+            that is fixed of the release, its day among it; ``committed``: the vector that is kept for who asks again;
+            ``exhausted``: its day; ``lodged``: the change's hash and when it was lodged; ``alarm``: why, where, the
+            hash and when; ``opened``: 32 random bytes, so that no two starts of a ledger and no two copies of it ever
+            have the same head.
         rho_sum_nano: loss at this trust in the federation's sum, 1e-9 rho; in local mode the same as the next.
         rho_local_nano: loss of this trust's share alone.
         outbox_hash: SHA-256 of the exact bytes to send (``committed``).

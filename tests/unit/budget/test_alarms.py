@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from node_agent.budget import SqliteLedger
 from node_agent.budget.alarms import DAY, MORE, MOST_A_DAY, Alarm
 from node_agent.budget.history import history
 from node_agent.budget.reader import LedgerReader
+from tests.lib.ledger_edits import editing
 from tests.lib.refusals import code_of
 
 NOW = 1_800_000_000
@@ -63,7 +63,7 @@ def test_a_flood_is_counted_in_one_last_event_of_the_day(ledger: SqliteLedger, p
         "UPDATE alarm SET place = 'permit'",
         "UPDATE alarm SET at = at + 1",
         "UPDATE alarm SET sha256 = replace(sha256, 'a', 'b')",
-        "INSERT INTO alarm SELECT 2, code, place, sha256, at, more FROM alarm",
+        "INSERT INTO alarm (seq, code, place, sha256, at, more) SELECT 2, code, place, sha256, at, more FROM alarm",
         "DELETE FROM salt WHERE scope = 'alarm'",
     ],
 )
@@ -72,16 +72,14 @@ def test_an_alarm_that_was_edited_taken_away_or_added_does_not_verify(path: Path
     ledger.note_alarm("auth-document", "roster", b"forged", NOW, once=True)
     ledger.close()
     SqliteLedger(path).close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(edit)
-    connection.close()
     assert code_of(SqliteLedger, path) == "ledger-corrupt"
 
 
 def test_the_log_holds_no_time_and_no_word_of_an_alarm(ledger: SqliteLedger, path: Path) -> None:
     ledger.note_alarm("auth-document", "roster", b"forged", NOW, once=True)
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         (payload,) = connection.execute("SELECT payload FROM leaf").fetchone()
-    connection.close()
     assert not any(word in payload for word in (b"auth-document", b"roster", b"forged", str(NOW).encode()))

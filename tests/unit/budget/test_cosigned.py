@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from node_agent.budget import Limits, ScopeLimit, SqliteLedger
 from node_agent.budget.reader import LedgerReader
 from tests.factories.reservations import reservation
 from tests.factories.trust import NOW, key
+from tests.lib.ledger_edits import editing
 from trustquery.errors import TrustQueryError
 from trustquery.log import Checkpoint, Conflict
 
@@ -85,9 +85,8 @@ def test_frozen_is_for_good_and_one_alarm(ledger: SqliteLedger) -> None:
     ledger = again(ledger)
     assert ledger.frozen() == (head(ledger, 0), theirs)
     ledger.close()
-    with sqlite3.connect(ledger._db.path) as connection:
+    with editing(ledger._db.path) as connection:
         assert connection.execute("SELECT code FROM alarm").fetchall() == [("ledger-frozen",)]
-    connection.close()
 
 
 def scopes() -> tuple[ScopeLimit, ...]:
@@ -122,7 +121,7 @@ EDITS = {
     "a fork": "UPDATE frozen SET theirs = ours",
     "a mark made smaller": "UPDATE exhausted SET rho_nano = rho_nano - 1 WHERE scope = 'dataset'",
     "a mark taken away": "DELETE FROM exhausted",
-    "a repair that nobody ordered": "INSERT INTO repaired VALUES (1, 'x')",
+    "a repair that nobody ordered": "INSERT INTO repaired (seq, theirs_sha256) VALUES (1, 'x')",
 }
 
 
@@ -140,9 +139,8 @@ def test_an_edited_row_is_noticed_at_the_start(ledger: SqliteLedger, edit: str) 
     ledger.repair(theirs, "a" * 64, scopes(), NOW)
     path = ledger._db.path
     again(ledger).close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         connection.execute(EDITS[edit])
-    connection.close()
     with pytest.raises(TrustQueryError) as caught:
         LedgerReader(path)
     assert caught.value.code == "ledger-corrupt"
@@ -154,9 +152,8 @@ def test_a_text_that_is_no_text_is_a_corrupt_ledger_and_nothing_else(ledger: Sql
     ledger.keep_cosigned(1, head(ledger, 1), NOW)
     path = ledger._db.path
     ledger.close()
-    with sqlite3.connect(path) as connection:
+    with editing(path, clumsily=True) as connection:
         connection.execute("UPDATE cosigned SET sha256 = CAST(x'b5ff' AS TEXT)")
-    connection.close()
     with pytest.raises(TrustQueryError) as caught:
         LedgerReader(path)
     assert caught.value.code == "ledger-corrupt"

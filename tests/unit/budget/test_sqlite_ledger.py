@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,8 +14,10 @@ import pytest
 from node_agent.budget import SqliteLedger, State
 from node_agent.budget.database import check_sqlite, is_in_use
 from node_agent.budget.reader import LedgerReader
+from node_agent.budget.rows import COLUMNS, TRIGGERS
 from node_agent.budget.schema import MIGRATIONS, SCHEMA_VERSION
 from tests.factories.reservations import print_of, profile_scopes, reservation, scopes
+from tests.lib.ledger_edits import editing
 from trustquery.errors import TrustQueryError
 from trustquery.log import Leaf
 
@@ -55,16 +56,14 @@ def code(action: Callable[[], object]) -> str:
 
 
 def alter(path: Path, sql: str) -> None:
-    with sqlite3.connect(path) as connection:
+    with editing(path, clumsily="CAST(x'" in sql) as connection:
         assert connection.execute(sql).rowcount > 0, sql
-    connection.close()
 
 
 def test_a_plain_sqlite_shell_adds_up(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         rows = connection.execute("SELECT scope, subject, spent_rho_nano, releases FROM budget").fetchall()
         year = connection.execute("SELECT scope, spent_rho_nano FROM budget_12_months ORDER BY scope").fetchall()
-    connection.close()
     assert sorted(rows) == [
         ("analyst", "ada", 60, 2),
         ("dataset", "omop-5.4", 60, 2),
@@ -87,10 +86,9 @@ def profiled(folder: Path) -> Path:
 
 def test_a_shell_adds_up_profiles_over_ninety_days(tmp_path: Path) -> None:
     path = profiled(tmp_path)
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         quarter = connection.execute("SELECT scope, subject, spent_rho_nano FROM budget_90_days").fetchall()
         year = connection.execute("SELECT scope, spent_rho_nano FROM budget_12_months ORDER BY scope").fetchall()
-    connection.close()
     assert quarter == [("profiles", "omop-5.4", 30)]
     assert year == [("dataset", 30), ("node-wide", 30), ("profiles", 30)]
 
@@ -114,14 +112,12 @@ def test_a_ledger_whose_profiles_were_edited_does_not_open(tmp_path: Path, sql: 
 
 def test_an_entry_that_charges_no_profile_has_no_such_field(path: Path, tmp_path: Path) -> None:
     """So entries of an older version keep their bytes and their hash, and an empty field cannot be slipped in."""
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         payloads = [bytes(row[0]) for row in connection.execute("SELECT payload FROM leaf")]
-    connection.close()
     assert not any(b"profiles" in payload for payload in payloads)
     assert code(lambda: Leaf.from_payload(payloads[0].replace(b'"project_', b'"profiles_commitment":"","project_')))
-    with sqlite3.connect(profiled(tmp_path)) as connection:
+    with editing(profiled(tmp_path)) as connection:
         kinds = [json.loads(row[0]) for row in connection.execute("SELECT payload FROM leaf")]
-    connection.close()
     assert [bool(leaf.get("profiles_commitment")) for leaf in kinds] == [True, False, False]
 
 
@@ -132,16 +128,17 @@ CAME = {
     5: "DROP TABLE alarm;",
     6: "DROP TABLE cosigned; DROP TABLE frozen; DROP TABLE witness_head; DROP TABLE witness_fork;"
     "DROP TABLE repaired; DROP TABLE exhausted;",
+    7: "".join(f"DROP TRIGGER {name};" for name in TRIGGERS)
+    + "".join(f"ALTER TABLE {table} DROP COLUMN row_hash;" for table in COLUMNS),
 }
 """What each version of the tables brought, and how to be without it."""
 
 
 def older(path: Path, version: int = 1) -> None:
     """Make the file what an older version of the ledger's tables left behind."""
-    with sqlite3.connect(path) as connection:
-        gone = "".join(sql for number, sql in CAME.items() if number > version)
+    with editing(path) as connection:
+        gone = "".join(sql for number, sql in sorted(CAME.items(), reverse=True) if number > version)
         connection.executescript(f"{gone} PRAGMA user_version = {version}")
-    connection.close()
 
 
 @pytest.mark.acceptance("AVL-10")
@@ -152,15 +149,13 @@ def test_a_ledger_of_every_older_version_is_read_as_it_is_and_brought_up_to_date
     reader = LedgerReader(path)
     before = (reader.totals(), reader.size(), reader.head("here", reader.size()))
     reader.close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (version,)
-    connection.close()
     ledger = SqliteLedger(path)
     assert (ledger.totals(), ledger.size(), ledger.head("here", ledger.size())) == before
     ledger.close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-    connection.close()
 
 
 def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -> None:
@@ -168,9 +163,8 @@ def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -
     reader = LedgerReader(path)
     before = (reader.totals(), reader.size(), reader.head("here", reader.size()))
     reader.close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-    connection.close()
     ledger = SqliteLedger(path)
     assert (ledger.totals(), ledger.size(), ledger.head("here", ledger.size())) == before
     # The policy that was seen last stays in force, under the first list of people.
@@ -182,20 +176,18 @@ def test_a_ledger_of_the_version_before_opens_verifies_and_goes_on(path: Path) -
     again = SqliteLedger(path)
     assert again.spent("profiles", "omop-5.4", NOW).rho_window == 30
     again.close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         assert connection.execute("SELECT spent_rho_nano FROM budget_90_days").fetchall() == [(30,)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (6,)
-    connection.close()
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 @pytest.mark.parametrize("version", sorted(MIGRATIONS))
 def test_a_ledger_of_every_earlier_version_opens_with_what_it_held(path: Path, version: int) -> None:
     older(path)
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         for step in range(1, version):
             connection.executescript(MIGRATIONS[step])
         assert connection.execute("PRAGMA user_version").fetchone() == (version,)
-    connection.close()
     reader = LedgerReader(path)
     before = (reader.totals(), reader.states(), reader.size(), reader.head("here", reader.size()))
     reader.close()
@@ -209,9 +201,8 @@ def test_a_ledger_of_every_earlier_version_opens_with_what_it_held(path: Path, v
 
 @pytest.mark.acceptance("AVL-10")
 def test_a_ledger_of_a_later_version_does_not_open(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 7")
-    connection.close()
+    with editing(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     assert code(lambda: SqliteLedger(path)) == "ledger-newer"
     assert code(lambda: LedgerReader(path)) == "ledger-newer"
 
@@ -281,7 +272,8 @@ def test_an_erased_answer_leaves_charges_states_and_hashes_as_they_were(path: Pa
         "DELETE FROM erased",
         "UPDATE erased SET question = 'another'",
         "INSERT INTO outbox (release_id, bytes, state) SELECT release_id, x'00', 'ready' FROM erased",
-        "INSERT INTO stored_answer SELECT question, release_id, 1, x'00' FROM erased",
+        "INSERT INTO stored_answer (question, release_id, data_version, vector)"  # noqa: ISC004
+        " SELECT question, release_id, 1, x'00' FROM erased",
         "DELETE FROM leaf WHERE kind = 'erased' AND seq = (SELECT max(seq) FROM leaf)",
     ],
 )
@@ -446,9 +438,8 @@ def test_commitments_hide_names_and_still_add_up(path: Path) -> None:
     for place in range(2):
         ledger.reserve(reservation(f"z{place}", analyst="zora", scopes=scopes(names=names)), NOW)
     ledger.close()
-    with sqlite3.connect(path) as connection:
+    with editing(path) as connection:
         payloads = [row[0] for row in connection.execute("SELECT payload FROM leaf")]
-    connection.close()
     assert not any(word in payload for payload in payloads for word in (b"zora", b"stays", b"omop"))
     leaves = [json.loads(payload) for payload in payloads]
     reserved = [leaf for leaf in leaves if leaf["kind"] == "reserved"]

@@ -18,6 +18,7 @@ from node_agent.policy_store.desk import Desk
 from node_agent.policy_store.files import replace_file
 from node_agent.reviews import Bench, ReviewFolder
 from tests.factories.trust import NOW, People, key, person, signed_policy
+from tests.lib.ledger_edits import editing
 from tests.lib.refusals import code_of
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Acceptance, GovernanceList, Order, Person
@@ -155,19 +156,16 @@ def test_setting_the_clock_back_or_touching_files_does_not_hasten_it(trust: Trus
     ],
 )
 def test_a_book_that_somebody_edited_does_not_open(trust: Trust, statement: str) -> None:
-    import sqlite3
 
     trust.office.activate(signed_policy("grace", "ivan"))
     trust.office.activate(signed_policy("grace", "ivan", version="2", max_cells="99"))
     trust.office.activate(signed_policy("grace", "ivan", version="3", max_cells="101"))
     trust.ledger.close()
-    with sqlite3.connect(trust.home.ledger) as connection:
+    with editing(trust.home.ledger) as connection:
         assert connection.execute(statement).rowcount > 0
-    connection.close()
     assert code_of(SqliteLedger, trust.home.ledger) == "ledger-corrupt"
-    with sqlite3.connect(trust.home.ledger) as connection:
+    with editing(trust.home.ledger) as connection:
         connection.execute("DELETE FROM leaf")  # so that the fixture's close finds a file
-    connection.close()
 
 
 def test_one_person_withdraws_a_change_that_waits(trust: Trust) -> None:
