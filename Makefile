@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PY := $(BIN)/python
-WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help

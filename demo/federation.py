@@ -41,6 +41,7 @@ class Federation:
     processes: Processes
     screen: Screen
     tools: Tools = field(default_factory=Tools)
+    run: Callable[..., str] = command
     fingerprint: str = ""
     analyst_key: str = ""
     nodes: dict[str, Part] = field(default_factory=dict)
@@ -49,11 +50,11 @@ class Federation:
 
     def tq(self, *arguments: str | Path) -> str:
         """``tq`` as the committee, a root holder or governance would run it."""
-        return command([self.tools.path("tq"), *arguments], self.layout.base)
+        return self.run([self.tools.path("tq"), *arguments], self.layout.base)
 
     def person(self, home: Path, *arguments: str | Path) -> str:
         """``tq`` as somebody with a home of their own runs it."""
-        return command([self.tools.path("tq"), *arguments], home, {"TQ_HOME": str(home)})
+        return self.run([self.tools.path("tq"), *arguments], home, {"TQ_HOME": str(home)})
 
     def analyst(self, *arguments: str | Path) -> str:
         """``tq`` as the analyst runs it."""
@@ -62,12 +63,12 @@ class Federation:
     def coordinator(self, *arguments: str | Path) -> str:
         """``tq-coordinator``."""
         home = self.layout.coordinator
-        return command([self.tools.path("tq-coordinator"), "--home", home, *arguments], home)
+        return self.run([self.tools.path("tq-coordinator"), "--home", home, *arguments], home)
 
     def node(self, ods: str, *arguments: str | Path) -> str:
         """``tq-node`` at one trust."""
         home = self.layout.trust(ods)
-        return command([self.tools.path("tq-node"), "--home", home, *arguments], home)
+        return self.run([self.tools.path("tq-node"), "--home", home, *arguments], home)
 
     def each(self, work: Callable[[str], T], over: Iterable[str] = TRUSTS) -> dict[str, T]:
         """The same for every trust, side by side."""

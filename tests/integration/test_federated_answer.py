@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from coordinator.fleet.links import REPLACED_SECONDS
 from tests.factories.projects import application, today
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
-from tests.lib.processes import command, wait_for
+from tests.lib.processes import command, short, wait_for
 from tests.lib.puppet import Puppet, connected
 from trustquery.catalogue import load
 from trustquery.client.config import ClientHome
@@ -293,7 +294,7 @@ def test_a_cancelled_query_keeps_late_answers_apart(world: World) -> None:
 def test_one_stream_per_node_the_newer_wins(world: World) -> None:
     older, newer = world.puppet("RX1"), world.puppet("RX1")
     with connected(older), connected(newer):
-        wait_for(lambda: older.status is not None, 5, "the older stream to end")
+        wait_for(lambda: older.status is not None, REPLACED_SECONDS + 15, "the older stream to end")
         assert newer.status is None
 
 
@@ -305,15 +306,7 @@ COLUMN = ("omop-5.4", "--table", "visit_occurrence", "--column", "visit_start_da
 
 def tq(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
     home = str(world.connection.home.path)
-    return subprocess.run(
-        [command("tq"), "profile", *arguments],
-        env=os.environ | {"TQ_HOME": home, "COLUMNS": "200"},
-        input="",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+    return short([command("tq"), "profile", *arguments], os.environ | {"TQ_HOME": home, "COLUMNS": "200"}, seconds=100)
 
 
 def test_a_profile_is_asked_once_and_read_by_everybody(world: World) -> None:

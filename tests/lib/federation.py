@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from demo.config import child_environment
 from demo.documents import policy_toml
 from demo.federation import Federation
 from demo.layout import COMMITTEE, PROJECT, TRUSTS, Layout
-from demo.processes import Part, Processes
+from demo.processes import DemoError, Part, Processes
 from demo.screen import Screen
-from tests.lib.processes import wait_for
+from tests.lib.processes import short, wait_for
 from tests.lib.settings import with_keys
 
 __all__ = ["PROJECT", "TRUSTS", "Asked", "LiveFederation"]
@@ -33,6 +33,15 @@ class _Silent(Screen):
     @contextmanager
     def step(self, words: str) -> Iterator[None]:
         yield
+
+
+def _short(arguments: Sequence[str | Path], home: Path, extra: Mapping[str, str] | None = None) -> str:
+    """As ``demo.processes.command``, with the imports done."""
+    done = short(arguments, child_environment(home, extra))
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-3000:]
+        raise DemoError(f"this command failed with exit status {done.returncode}:\n  {arguments}\n\n{said}")
+    return done.stdout
 
 
 class Asked:
@@ -75,7 +84,7 @@ class LiveFederation(Federation):
     ) -> None:
         layout = Layout(folder / "federation")
         layout.make()
-        super().__init__(layout, Processes(layout.record), _Silent())
+        super().__init__(layout, Processes(layout.record), _Silent(), run=_short)
         self.allowance_ms, self.policy, self.killable = allowance_ms, policy or {}, killable
         self.witnessed = witnessed
 
@@ -165,16 +174,8 @@ class LiveFederation(Federation):
     def ask(self, *arguments: str | Path, timeout: float = 120, stdin: str | None = None) -> Asked:
         """Run ``tq`` as the analyst."""
         home = self.layout.analyst
-        return Asked(
-            subprocess.run(
-                [self.tools.path("tq"), *map(str, arguments)],
-                env=child_environment(home, {"TQ_HOME": str(home)}),
-                input=stdin if stdin is not None else "",
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-            )
-        )
+        environment = child_environment(home, {"TQ_HOME": str(home)})
+        return Asked(short([self.tools.path("tq"), *arguments], environment, stdin=stdin or "", seconds=timeout))
 
     def approve_input(self, file: str | Path, *options: str, system: str = "look-up") -> None:
         """Have a codelist or look-up uploaded by the analyst and approved by a member of the committee."""

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ROOT", "Process", "command", "free_port", "run", "wait_for"]
+from tests.lib import warm
+
+__all__ = ["ROOT", "Process", "command", "free_port", "run", "short", "wait_for"]
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,12 +35,20 @@ def free_port() -> int:
 def run(*arguments: str | Path, check: bool = True, home: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home or "/nonexistent"), "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        [str(item) for item in arguments], capture_output=True, text=True, timeout=120, env=environment
-    )
+    done = short(arguments, environment)
     if check and done.returncode != 0:
         raise AssertionError(f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def short(
+    arguments: Sequence[str | Path], environment: Mapping[str, str], *, stdin: str = "", seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself, in a process of its own; ours begin with their imports done."""
+    words = [str(item) for item in arguments]
+    if warm.can(words[0]):
+        return warm.run(words, environment, stdin=stdin, seconds=seconds)
+    return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=seconds, env=dict(environment))
 
 
 def wait_for(what: Callable[[], bool], seconds: float, why: str) -> None:
