@@ -41,8 +41,12 @@ def _run(todo: Sequence[Piece], workers: int) -> Iterator[tuple[Piece, Outcome]]
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(run_piece, piece): piece for piece in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            # A fault of the test's own is told at once, not after hours of the rest.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -141,7 +141,7 @@ def _apart(_: Disks) -> Planted:
                 transaction.run("DELETE FROM charge WHERE release_id = ?", (asked.release_id,))
             with self._entries.writing(now) as transaction:
                 for row in rows:
-                    transaction.run("INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                    transaction.run("INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return release, made
 
     return instead(SqliteLedger, "reserve", reserve)

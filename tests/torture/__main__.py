@@ -30,8 +30,12 @@ def _run(todo: Sequence[Piece], workers: int) -> Iterator[tuple[Piece, power.Out
     # Processes that were spawned, not forked: a killed writer is forked from a process with one thread.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = {pool.submit(piece.run, *piece.arguments): piece for piece in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            # A fault of the test's own is told at once, not after hours of the rest.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
