@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 
-from node_agent.network import dial, split_address, within
+from node_agent.network import dial, within
 from node_agent.preflight.results import NO_SETTINGS, NOT_ENROLLED, Outcome, Result, refused
 from node_agent.preflight.world import World
 from trustquery.errors import TrustQueryError
+from trustquery.settings import split_address
 
 __all__ = ["FOUND", "NO_PROXY", "OPEN", "THROUGH_PROXY", "TUNNEL", "UNKNOWN_NAME", "names", "ports", "proxy"]
 

@@ -12,10 +12,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-from node_agent.network import dial, split_address, within
+from node_agent.network import dial, within
 from node_agent.preflight.results import NO_SETTINGS, NOT_ENROLLED, Outcome, Result, refused
 from node_agent.preflight.world import Endpoint, World
 from trustquery.errors import TrustQueryError
+from trustquery.settings import split_address
 
 __all__ = ["clock", "extra_authorities", "http2", "inspection", "websocket"]
 
