@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from coordinator.api.door import acts, doors
 from coordinator.store.uses import UseFilter
-from coordinator.transparency.log import OUTCOMES, month_of
+from coordinator.transparency.log import month_of
 from coordinator.transparency.promise import Numbers
 from coordinator.transparency.public import Public
+from coordinator.transparency.uses import OUTCOMES
 from coordinator.web.pages import percent, render, style
 from trustquery.errors import TrustQueryError
 
