@@ -8,25 +8,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from coordinator.signin.settings import IdentitySettings
-from trustquery.errors import TrustQueryError, nearest
-from trustquery.policy.reading import parse_toml
+from trustquery.errors import TrustQueryError
+from trustquery.policy.reading import parse_toml, read_model
+from trustquery.settings import Address, Strict, chosen_home, split_address, text_of
 
 __all__ = ["Home", "RetentionSettings", "Settings", "find_home", "load_settings", "require_tls13", "sample_text"]
 
 _SETTINGS = "coordinator.toml"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-Address = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$")]
-
-
-class Endpoint(_Strict):
+class Endpoint(Strict):
     """Where a server listens, and how others reach it."""
 
     listen: Address
@@ -35,17 +29,17 @@ class Endpoint(_Strict):
     @property
     def host(self) -> str:
         """Host to bind."""
-        return self.listen.rpartition(":")[0].strip("[]")
+        return split_address(self.listen)[0]
 
     @property
     def port(self) -> int:
         """Port to bind."""
-        return int(self.listen.rpartition(":")[2])
+        return split_address(self.listen)[1]
 
     @property
     def public_host(self) -> str:
         """Host named in the certificate."""
-        return self.public.rpartition(":")[0].strip("[]")
+        return split_address(self.public)[0]
 
 
 class NodesEndpoint(Endpoint):
@@ -58,20 +52,20 @@ class NodesEndpoint(Endpoint):
     certificate_hours: int = Field(default=168, ge=24, le=90 * 24)
 
 
-class Database(_Strict):
+class Database(Strict):
     """``url``: empty for SQLite, or a reference ``env:NAME`` or ``file:PATH``."""
 
     url: Annotated[str, Field(pattern=r"^$|^(env|file):.+$")]
 
 
-class Queries(_Strict):
+class Queries(Strict):
     """Waits, see the sample file."""
 
     preview_wait_ms: int = Field(ge=100, le=30_000)
     longest_wait_seconds: int = Field(ge=1, le=2_678_400)
 
 
-class Review(_Strict):
+class Review(Strict):
     """Project review: two output checkers look at merged tables.
 
     Attributes:
@@ -83,7 +77,7 @@ class Review(_Strict):
     seconds: int = Field(ge=0, le=2_678_400)
 
 
-class Sessions(_Strict):
+class Sessions(Strict):
     """Lifetime of a sign-in; the longest allowed are the defaults."""
 
     hours: int = Field(ge=1, le=8)
@@ -91,7 +85,7 @@ class Sessions(_Strict):
     strong_seconds: int = Field(ge=60, le=300)
 
 
-class RetentionSettings(_Strict):
+class RetentionSettings(Strict):
     """How long figures are kept, in days. Hashes, signed answers, charges, criteria and the log are kept for ever.
 
     Attributes:
@@ -103,7 +97,7 @@ class RetentionSettings(_Strict):
     withdrawn_inputs_days: int = Field(default=366, ge=1, le=36_600)
 
 
-class LogWitness(_Strict):
+class LogWitness(Strict):
     """A stand-alone witness of the coordinator's log.
 
     Attributes:
@@ -117,7 +111,7 @@ class LogWitness(_Strict):
     authority: str = Field(default="", pattern=r"^$|^file:.+$")
 
 
-class LogSettings(_Strict):
+class LogSettings(Strict):
     """The coordinator's own log.
 
     Attributes:
@@ -127,10 +121,10 @@ class LogSettings(_Strict):
 
     needed: int = Field(default=0, ge=0, le=1_000)
     seconds: int = Field(default=15, ge=1, le=60)
-    witness: list[LogWitness] = []
+    witness: list[LogWitness] = Field(default=[])
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """``coordinator.toml``: every key is needed but those of ``[retention]``, ``[log]`` and ``[websocket]``."""
 
     federation: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -199,12 +193,8 @@ def find_home(given: Path | None) -> Home:
     Raises:
         TrustQueryError: ``config-missing`` when neither is given.
     """
-    text = os.environ.get("TQ_COORDINATOR_HOME", "")
-    if given is None and not text:
-        raise TrustQueryError(
-            "config-missing", path="the home folder", instead="give --home or set TQ_COORDINATOR_HOME"
-        )
-    return Home((given if given is not None else Path(text)).expanduser().absolute())
+    variable = "TQ_COORDINATOR_HOME"
+    return Home(chosen_home(given, os.environ.get(variable, ""), variable=variable))
 
 
 def sample_text() -> str:
@@ -218,11 +208,7 @@ def load_settings(home: Home) -> Settings:
     Raises:
         TrustQueryError: ``config-missing``, ``config-unknown-key``, ``config-invalid``.
     """
-    try:
-        text = home.settings.read_text(encoding="utf-8")
-    except OSError as error:
-        raise TrustQueryError("config-missing", path=home.settings, instead="run `tq-coordinator init`") from error
-    return parse_settings(text)
+    return parse_settings(text_of(home.settings, instead="run `tq-coordinator init`"))
 
 
 def parse_settings(text: str) -> Settings:
@@ -232,25 +218,7 @@ def parse_settings(text: str) -> Settings:
         TrustQueryError: ``config-unknown-key``, ``config-invalid``.
     """
     data = parse_toml(text, invalid="config-invalid", name=_SETTINGS)
-    try:
-        return Settings.model_validate(data)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        problems = [_problem(tuple(str(step) for step in item["loc"]), item["type"], item["msg"]) for item in found]
-        raise TrustQueryError.of([problem.problem for problem in problems]) from error
-
-
-def _problem(steps: tuple[str, ...], kind: str, message: str) -> TrustQueryError:
-    key = ".".join(steps)
-    if kind != "extra_forbidden":
-        return TrustQueryError("config-invalid", place=f"{_SETTINGS}: {key}", problem=f"{key}: {message}")
-    model: type[BaseModel] = Settings
-    for step in steps[:-1]:
-        inner = model.model_fields[step].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    guess = nearest(steps[-1], model.model_fields) or "one of " + ", ".join(model.model_fields)
-    return TrustQueryError("config-unknown-key", place=f"{_SETTINGS}: {key}", key=key, nearest=guess)
+    return read_model(Settings, data, unknown="config-unknown-key", invalid="config-invalid", file=_SETTINGS)
 
 
 def database_url(home: Home, settings: Settings) -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from trustquery.errors import TrustQueryError
 from trustquery.policy.reading import parse_toml, read_model
+from trustquery.settings import ADDRESS, Address, Strict
 
 __all__ = [
     "AnswerConfig",
@@ -40,15 +41,9 @@ __all__ = [
 ]
 
 NODE_FORMAT = "tq-node-1"
-ADDRESS = r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$"
-"""host:port."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class TrustConfig(_Part):
+class TrustConfig(Strict):
     """Whose node this is.
 
     Attributes:
@@ -60,7 +55,7 @@ class TrustConfig(_Part):
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class LinkConfig(_Part):
+class LinkConfig(Strict):
     """How the node keeps its connection; the addresses come from enrolment.
 
     Attributes:
@@ -83,8 +78,8 @@ class LinkConfig(_Part):
     reconnect_max_ms: int = Field(default=20_000, ge=100, le=600_000)
     transport: Literal["auto", "grpc", "websocket"] = "auto"
     websocket: Annotated[str, Field(pattern=rf"^$|{ADDRESS}")] = ""
-    also: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = Field(default=(), max_length=16)
-    also_websocket: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = Field(default=(), max_length=16)
+    also: tuple[Address, ...] = Field(default=(), max_length=16)
+    also_websocket: tuple[Address, ...] = Field(default=(), max_length=16)
     https_ca_file: Annotated[str, Field(max_length=4096)] = ""
 
     @model_validator(mode="after")
@@ -102,7 +97,7 @@ def _proxy_url(url: str) -> str:
     return url
 
 
-class ProxyConfig(_Part):
+class ProxyConfig(Strict):
     """The trust's web proxy. Without this table the node reads HTTPS_PROXY and NO_PROXY.
 
     Attributes:
@@ -118,7 +113,7 @@ class ProxyConfig(_Part):
     no_proxy: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")], ...] = ()
 
 
-class AnswerConfig(_Part):
+class AnswerConfig(Strict):
     """When answers leave. Slots are fixed before data are read; these figures are declared, never measured.
 
     Attributes:
@@ -138,7 +133,7 @@ class AnswerConfig(_Part):
     queue_ms: int = Field(default=10_000, ge=0, le=600_000)
 
 
-class EngineConfig(_Part):
+class EngineConfig(Strict):
     """Hard limits of the engine's process of one query, and what is kept between queries.
 
     Attributes:
@@ -156,7 +151,7 @@ class EngineConfig(_Part):
     threads: int = Field(default=2, ge=1, le=256)
 
 
-class KeysConfig(_Part):
+class KeysConfig(Strict):
     """The node's own keys.
 
     Attributes:
@@ -167,7 +162,7 @@ class KeysConfig(_Part):
     passphrase_file: Annotated[str, Field(max_length=4096)] = ""
 
 
-class StoreConfig(_Part):
+class StoreConfig(Strict):
     """The prepared data on the disk.
 
     Attributes:
@@ -187,7 +182,7 @@ def _folder(path: str) -> str:
     return path
 
 
-class SourceConfig(_Part):
+class SourceConfig(Strict):
     """One dataset's files.
 
     Attributes:
@@ -201,7 +196,7 @@ class SourceConfig(_Part):
     path: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_folder)]
 
 
-class NumbersConfig(_Part):
+class NumbersConfig(Strict):
     """Where one dataset's NHS numbers stand: a file of person keys with a number beside each.
 
     It may be a source table's own file, or one apart. No query can reach it, and no number is in the prepared data.
@@ -220,7 +215,7 @@ class NumbersConfig(_Part):
     number: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class OptOutConfig(_Part):
+class OptOutConfig(Strict):
     """People's opt-outs. Without NHS numbers there is no list, and what needs one is refused.
 
     Attributes:
@@ -243,7 +238,7 @@ def _mesh_url(url: str) -> str:
     return url
 
 
-class MeshConfig(_Part):
+class MeshConfig(Strict):
     """The trust's own mailbox at MESH, through which numbers go to NHS England's service and replies come.
 
     Attributes:
@@ -265,7 +260,7 @@ class MeshConfig(_Part):
     ca_file: Annotated[str, Field(max_length=4096)] = ""
 
 
-class RetentionConfig(_Part):
+class RetentionConfig(Strict):
     """How long answers are kept after they have left. Hashes, charges and entries of the ledger are kept for ever.
 
     Attributes:
@@ -275,7 +270,7 @@ class RetentionConfig(_Part):
     answers_days: int = Field(default=366, ge=1, le=36_600)
 
 
-class NodeConfig(_Part):
+class NodeConfig(Strict):
     """The whole of ``node.toml``."""
 
     format: Literal["tq-node-1"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tools import docs_pages
+from tools import docs_commands, docs_machinery, docs_questions, docs_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = "docs/reference"
@@ -49,30 +49,30 @@ def pages() -> list[Page]:
     from trustquery.catalogue import available
 
     commands = [
-        Page(f"cli-{name}", f"Commands of {name}", audience, partial(docs_pages.commands, module, name))
-        for name, (module, audience) in docs_pages.PROGRAMS.items()
+        Page(f"cli-{name}", f"Commands of {name}", audience, partial(docs_commands.commands, module, name))
+        for name, (module, audience) in docs_commands.PROGRAMS.items()
     ]
     catalogues = [
-        Page(f"catalogue-{name}", f"Catalogue {name}", "analysts, trust IT", partial(docs_pages.catalogue, name))
+        Page(f"catalogue-{name}", f"Catalogue {name}", "analysts, trust IT", partial(docs_questions.catalogue, name))
         for name in available()
     ]
     return [
-        Page("errors", "Error codes", "everyone", docs_pages.errors),
-        Page("functions", "Scalar functions", "analysts", docs_pages.functions),
+        Page("errors", "Error codes", "everyone", docs_questions.errors),
+        Page("functions", "Scalar functions", "analysts", docs_questions.functions),
         *commands,
         *catalogues,
-        Page("questions", "Questions and catalogues", "analysts", docs_pages.questions),
-        Page("questions-in-sql", "The questions in SQL", "analysts", docs_pages.questions_in_sql),
-        Page("configuration", "Configuration", "trust IT, federation operators", docs_pages.configuration),
-        Page("preflight", "Preflight checks", "trust IT", docs_pages.preflight),
-        Page("policy", "Policy", "governance, trust IT", docs_pages.policy),
-        Page("documents", "Signed documents", "governance, developers", docs_pages.documents),
-        Page("public-log", "The public log", "everyone", docs_pages.public_log),
-        Page("wire", "The wire between node and coordinator", "developers", docs_pages.wire),
-        Page("gate", "The gate's steps", "governance, trust IT, developers", docs_pages.gate),
-        Page("disclosure-profiles", "Disclosure profiles", "everyone", docs_pages.disclosure_profiles),
-        Page("states", "State machines", "trust IT, developers", docs_pages.states),
-        Page("roles", "Roles", "everyone", docs_pages.roles),
+        Page("questions", "Questions and catalogues", "analysts", docs_questions.questions),
+        Page("questions-in-sql", "The questions in SQL", "analysts", docs_questions.questions_in_sql),
+        Page("configuration", "Configuration", "trust IT, federation operators", docs_settings.configuration),
+        Page("preflight", "Preflight checks", "trust IT", docs_settings.preflight),
+        Page("policy", "Policy", "governance, trust IT", docs_settings.policy),
+        Page("documents", "Signed documents", "governance, developers", docs_settings.documents),
+        Page("public-log", "The public log", "everyone", docs_settings.public_log),
+        Page("wire", "The wire between node and coordinator", "developers", docs_machinery.wire),
+        Page("gate", "The gate's steps", "governance, trust IT, developers", docs_machinery.gate),
+        Page("disclosure-profiles", "Disclosure profiles", "everyone", docs_questions.disclosure_profiles),
+        Page("states", "State machines", "trust IT, developers", docs_machinery.states),
+        Page("roles", "Roles", "everyone", docs_machinery.roles),
     ]
 
 

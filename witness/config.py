@@ -11,49 +11,46 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Root, Roster
 from trustquery.log import VerifierKey, coordinator_origin, node_origin
 from trustquery.log.note import valid_name
 from trustquery.policy.reading import parse_toml, read_model
+from trustquery.settings import Address, Strict, chosen_home, split_address, text_of
 
 __all__ = ["Home", "Settings", "find_home", "introduced", "load_settings", "sample_text"]
 
 _FILE = "witness.toml"
-_LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Tls(_Part):
+class Tls(Strict):
     """Files of the listener, PEM."""
 
     certificate: str
     key: str
 
 
-class Federation(_Part):
+class Federation(Strict):
     """Signed documents that introduce a federation's logs."""
 
     root: str
     roster: str
 
 
-class LogKey(_Part):
+class LogKey(Strict):
     """One log, by verifier key."""
 
     key: Annotated[str, Field(max_length=400)]
 
 
-class Settings(_Part):
+class Settings(Strict):
     """``witness.toml``."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$")]
+    listen: Address
     tls: Tls | None = None
     federation: Federation | None = None
     log: tuple[LogKey, ...] = ()
@@ -61,12 +58,12 @@ class Settings(_Part):
     @property
     def host(self) -> str:
         """Host to bind."""
-        return self.listen.rpartition(":")[0].strip("[]")
+        return split_address(self.listen)[0]
 
     @property
     def port(self) -> int:
         """Port to bind."""
-        return int(self.listen.rpartition(":")[2])
+        return split_address(self.listen)[1]
 
 
 @dataclass(frozen=True)
@@ -97,10 +94,8 @@ def find_home(given: Path | None) -> Home:
     Raises:
         TrustQueryError: ``config-missing`` when neither is given.
     """
-    text = os.environ.get("TQ_WITNESS_HOME", "")
-    if given is None and not text:
-        raise TrustQueryError("config-missing", path="the home folder", instead="give --home or set TQ_WITNESS_HOME")
-    return Home((given if given is not None else Path(text)).expanduser().absolute())
+    variable = "TQ_WITNESS_HOME"
+    return Home(chosen_home(given, os.environ.get(variable, ""), variable=variable))
 
 
 def sample_text() -> str:
@@ -118,11 +113,7 @@ def load_settings(home: Home) -> Settings:
     Raises:
         TrustQueryError: ``config-missing``, ``config-unknown-key``, ``config-invalid``.
     """
-    try:
-        text = home.settings.read_text(encoding="utf-8")
-    except OSError as error:
-        raise TrustQueryError("config-missing", path=home.settings, instead="write it from the sample") from error
-    return parse_settings(text)
+    return parse_settings(text_of(home.settings, instead="write it from the sample"))
 
 
 def parse_settings(text: str) -> Settings:
@@ -132,10 +123,10 @@ def parse_settings(text: str) -> Settings:
         TrustQueryError: ``config-unknown-key``, ``config-invalid``.
     """
     data = parse_toml(text, invalid="config-invalid", name=_FILE)
-    found = read_model(Settings, data, invalid="config-invalid", unknown="config-unknown-key")
+    found = read_model(Settings, data, unknown="config-unknown-key", invalid="config-invalid", file=_FILE)
     if not valid_name(found.name):
         raise _bad("a key's name has no space and no plus sign", "name")
-    if found.tls is None and found.listen.rpartition(":")[0] not in _LOOPBACK:
+    if found.tls is None and found.host not in _LOOPBACK:
         raise _bad("without [tls] it listens on this machine alone", "listen")
     return found
 

@@ -53,6 +53,16 @@ async def _limit(api: Api, request: Request) -> None:
     await api.login_rate.count(client_of(request))
 
 
+async def _filled(api: Api, request: Request) -> dict[str, str]:
+    """A form that a person filled in: counted before it is read.
+
+    Raises:
+        TrustQueryError: ``usage-invalid``, ``node-rate``.
+    """
+    await _limit(api, request)
+    return await _form(request)
+
+
 @router.get("/.well-known/openid-configuration")
 @acts("session.open")
 async def published(local: LocalDep) -> dict[str, Any]:
@@ -94,8 +104,7 @@ async def authorize(local: LocalDep, api: ApiDep, request: Request) -> Response:
 async def signed_in(local: LocalDep, api: ApiDep, request: Request) -> Response:
     """The form, filled in. Whatever was wrong, the page is the same."""
     try:
-        await _limit(api, request)
-        form = await _form(request)
+        form = await _filled(api, request)
         given = (form.get(name, "") for name in ("user", "password", "code"))
         name = form.get("request", "")
         onward = await asyncio.to_thread(local.answer, name, request.cookies.get(COOKIE, ""), *given)
@@ -120,8 +129,7 @@ async def setup(local: LocalDep) -> Response:
 async def proposed(local: LocalDep, api: ApiDep, request: Request) -> Response:
     """The secret for the authenticator app."""
     try:
-        await _limit(api, request)
-        form = await _form(request)
+        form = await _filled(api, request)
         found = await asyncio.to_thread(local.propose, form.get("setup", ""), form.get("password", ""))
     except TrustQueryError as error:
         return sorry(error)
@@ -134,8 +142,7 @@ async def proposed(local: LocalDep, api: ApiDep, request: Request) -> Response:
 async def confirmed(local: LocalDep, api: ApiDep, request: Request) -> Response:
     """The app works, and the account is ready."""
     try:
-        await _limit(api, request)
-        form = await _form(request)
+        form = await _filled(api, request)
         name = await asyncio.to_thread(local.confirm, form.get("setup", ""), form.get("code", ""))
     except TrustQueryError as error:
         return sorry(error)

@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from coordinator.api.door import acts, doors
 from coordinator.store.uses import UseFilter
-from coordinator.transparency.log import OUTCOMES, month_of
+from coordinator.transparency.log import month_of
 from coordinator.transparency.promise import Numbers
 from coordinator.transparency.public import Public
+from coordinator.transparency.uses import OUTCOMES
 from coordinator.web.pages import percent, render, style
 from trustquery.errors import TrustQueryError
 
@@ -67,6 +68,10 @@ async def _page(request: Request, public: Public, make: Callable[[], str]) -> Re
 
 async def _data(request: Request, make: Callable[[], Any], *, name: str = "") -> Response:
     return _reply(request, await asyncio.to_thread(lambda: _encode(make())), "application/json", name=name)
+
+
+async def _table(request: Request, make: Callable[[], str], *, name: str) -> Response:
+    return _reply(request, (await asyncio.to_thread(make)).encode(), _CSV, name=name)
 
 
 def _sentence(numbers: Numbers) -> str:
@@ -201,8 +206,7 @@ async def register_json(request: Request, public: PublicDep) -> Response:
 @acts("public.read")
 async def register_csv(request: Request, public: PublicDep) -> Response:
     """The register as a table."""
-    body = await asyncio.to_thread(public.register_csv)
-    return _reply(request, body.encode(), _CSV, name="register.csv")
+    return await _table(request, public.register_csv, name="register.csv")
 
 
 @router.get("/register/crate.zip")
@@ -238,8 +242,7 @@ async def inputs_json(request: Request, public: PublicDep) -> Response:
 @acts("public.read")
 async def inputs_csv(request: Request, public: PublicDep) -> Response:
     """The inputs as a table."""
-    body = await asyncio.to_thread(public.inputs_csv)
-    return _reply(request, body.encode(), _CSV, name="inputs.csv")
+    return await _table(request, public.inputs_csv, name="inputs.csv")
 
 
 @router.get("/queries/data.json")
@@ -253,8 +256,7 @@ async def queries_json(request: Request, public: PublicDep) -> Response:
 @acts("public.read")
 async def queries_csv(request: Request, public: PublicDep) -> Response:
     """The log as a table, all pages unless one is named."""
-    body = await asyncio.to_thread(lambda: public.log_csv(_uses(request, public)))
-    return _reply(request, body.encode(), _CSV, name="log.csv")
+    return await _table(request, lambda: public.log_csv(_uses(request, public)), name="log.csv")
 
 
 def _uses(request: Request, public: Public) -> list[Any]:

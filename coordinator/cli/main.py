@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from coordinator.cli import backups, log, nodes, projects, roles, rosters, running, statements, stores
-from trustquery.cli.version import VersionOption
+from trustquery.cli.program import new_program, take_home
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="tq-coordinator",
-    help="Set up, run and look after a TrustQuery coordinator.\n\n"
+app = new_program(
+    "tq-coordinator",
+    "Set up, run and look after a TrustQuery coordinator.\n\n"
     "Example: tq-coordinator init --home /srv/tq --root root.json --api localhost:8443 --nodes localhost:8444",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _options(
-    context: typer.Context,
-    home: Annotated[
-        Path | None, typer.Option(help="The coordinator's folder; or set TQ_COORDINATOR_HOME.", show_default=False)
-    ] = None,
-    version: VersionOption = False,
-) -> None:
-    os.umask(0o077)
-    context.obj = home
+take_home(app, "The coordinator's folder; or set TQ_COORDINATOR_HOME.")
 
 
 app.command("init")(running.init)

@@ -61,9 +61,7 @@ def approve(context: typer.Context, ods: Ods, person: Persons, key: Keys, yes: C
         data(row.words)
         if not yes and not typer.confirm("Did somebody at the trust read out exactly these words?", err=True):
             raise TrustQueryError("node-not-approved", ods=ods)
-        if _sign(base, ods, "admit", person, key):
-            say(f"next: a second person runs tq-coordinator node approve {ods} --as PERSON --key FILE")
-        else:
+        if _signed(base, ods, "admit", person, key, command="approve"):
             say(f"{ods} approved. Its answers count once the root holders sign a roster that lists it:")
             say("next: tq-coordinator roster draft")
 
@@ -82,14 +80,12 @@ def resolve_clone(context: typer.Context, ods: Ods, person: Persons, key: Keys, 
         base.desk.deciding.about(ods, "resolve-clone")
         if not yes and not typer.confirm("Is the second copy found, and gone for good?", err=True):
             raise TrustQueryError("node-clone-suspected", node=ods)
-        if _sign(base, ods, "resolve-clone", person, key):
-            say(f"next: a second person runs tq-coordinator node resolve-clone {ods} --as PERSON --key FILE")
-        else:
+        if _signed(base, ods, "resolve-clone", person, key, command="resolve-clone"):
             say(f"{ods} may join again. next: tq-coordinator node history {ods}")
 
 
-def _sign(base: Base, ods: str, act: Act, persons: list[str], keys: list[Path]) -> int:
-    """Have each person sign; returns how many more it takes."""
+def _signed(base: Base, ods: str, act: Act, persons: list[str], keys: list[Path], *, command: str) -> bool:
+    """Have each person sign; tells whether that is enough, and where it is not, says what a second one runs."""
     from trustquery.cli.signing import load_key
 
     if len(persons) != len(keys):
@@ -100,7 +96,9 @@ def _sign(base: Base, ods: str, act: Act, persons: list[str], keys: list[Path]) 
         base.desk.deciding.account(person, key)
         _, left = base.desk.approve(base.desk.deciding.draft(ods, act).sign(key).encode())
         say(f"{person} has approved")
-    return left
+    if left:
+        say(f"next: a second person runs tq-coordinator node {command} {ods} --as PERSON --key FILE")
+    return not left
 
 
 @app.command()

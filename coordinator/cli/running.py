@@ -18,6 +18,7 @@ from coordinator.certificates import hosts_of, renew_server_certificate
 from coordinator.cli.opening import opened
 from coordinator.cli.output import data, reporting, say
 from coordinator.config import Home, find_home, load_settings, parse_settings, require_tls13, sample_text
+from trustquery.cli.program import log_to_stderr
 from trustquery.errors import TrustQueryError
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def run(context: typer.Context) -> None:
         # Where a native library crashed: names of functions only.
         faulthandler.enable()
         require_tls13()
-        _log_to_stderr()
+        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+        log_to_stderr()
         base = opened(context)
         if renew_server_certificate(base.home, base.settings, base.desk.authority, datetime.datetime.now(datetime.UTC)):
             say("the listeners' certificate was renewed")
@@ -134,22 +136,6 @@ def _listening(base: Base) -> list[str]:
     settings = base.settings
     endpoints = {"api": settings.api, "nodes": settings.nodes, "websocket": settings.websocket}
     return [f"{name} {endpoint.listen}" for name, endpoint in endpoints.items() if endpoint is not None]
-
-
-def _log_to_stderr() -> None:
-    import structlog
-
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 @config_app.command("check")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from trustquery.settings import Strict
 
 __all__ = ["ALGORITHMS", "LEVELS", "LOCAL", "Allowed", "IdentitySettings", "ProviderSettings", "origin_of"]
 
@@ -20,10 +22,6 @@ LOCAL = "local"
 _PORTS = {"https": 443}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 def origin_of(address: str) -> tuple[str, int] | None:
     """Host and port of an https address; None for anything else, and for one with a user, a query or a fragment."""
     try:
@@ -36,7 +34,7 @@ def origin_of(address: str) -> tuple[str, int] | None:
     return parts.hostname, port if port is not None else _PORTS["https"]
 
 
-class ProviderSettings(_Strict):
+class ProviderSettings(Strict):
     """One sign-in provider.
 
     Attributes:
@@ -83,7 +81,7 @@ class ProviderSettings(_Strict):
         return self
 
 
-class IdentitySettings(_Strict):
+class IdentitySettings(Strict):
     """How people sign in; see the sample file.
 
     ``off``, ``query``: such a sign-in lets somebody do everything but approve; ``approve``: that too.
@@ -91,7 +89,7 @@ class IdentitySettings(_Strict):
 
     key_challenge: Allowed
     local: Allowed
-    provider: list[ProviderSettings] = []
+    provider: list[ProviderSettings] = Field(default=[])
 
     @model_validator(mode="after")
     def _distinct(self) -> IdentitySettings:

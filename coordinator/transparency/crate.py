@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coordinator.transparency.bag import bag
-from coordinator.transparency.log import OUTCOMES, Use
 from coordinator.transparency.register import Entry
+from coordinator.transparency.uses import OUTCOMES, Use
 from trustquery.projects.register import rho_text, said
 
 __all__ = ["CRATE", "LICENCE", "PROFILE", "register_crate", "use_crate"]

@@ -12,9 +12,10 @@ from coordinator.services import Base
 from coordinator.store.uses import UseFilter
 from coordinator.transparency.crate import register_crate, use_crate
 from coordinator.transparency.inputs import INPUT_COLUMNS, InputEntry, inputs_document, read_inputs
-from coordinator.transparency.log import LOG_COLUMNS, Page, Use, read_page, read_uses
+from coordinator.transparency.log import Page, read_page, read_uses
 from coordinator.transparency.promise import Numbers, read_numbers
 from coordinator.transparency.register import Entry, read_entries, register_document
+from coordinator.transparency.uses import LOG_COLUMNS, Use
 from trustquery.codelists import shipped
 from trustquery.errors import TrustQueryError
 from trustquery.forecast.questions import profile_query, profile_questions

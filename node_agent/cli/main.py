@@ -26,18 +26,17 @@ from node_agent.cli import (
 from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
 from trustquery.cli.policy_tools import PERMIT_OF
+from trustquery.cli.program import new_program
 from trustquery.cli.version import VersionOption
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="tq-node",
-    help="Run a trust's node. It reads the trust's data where they are, answers only what the signed policy allows, "
+app = new_program(
+    "tq-node",
+    "Run a trust's node. It reads the trust's data where they are, answers only what the signed policy allows, "
     "and lets nothing leave without noise.\n\n"
     "Start: tq-node config init; tq-node preflight CODE; tq-node enrol CODE; tq-node source refresh; "
     "tq-node policy activate FILE.dsse; tq-node run",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
 
 

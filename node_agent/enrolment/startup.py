@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cryptography import x509
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from node_agent.config import ADDRESS, Home, load_config
+from node_agent.config import Home, load_config
 from node_agent.policy_store.files import replace_file
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Root, SigningKey, canonical, read_private_file
 from trustquery.identity.certificates import open_tls_key, spiffe_name
+from trustquery.settings import ADDRESS, Address, Strict
 
 __all__ = [
     "IDENTITY_KEY",
@@ -31,7 +32,7 @@ IDENTITY_KEY = "identity.pem"
 TLS_KEY = "tls.pem"
 
 
-class Coordinator(BaseModel):
+class Coordinator(Strict):
     """``startup/coordinator.json``: where the coordinator is and what it calls this node.
 
     Attributes:
@@ -40,11 +41,10 @@ class Coordinator(BaseModel):
         api_address: host:port of the HTTPS API; "" in files of nodes that enrolled before it was kept.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     format: Literal["tq-startup-1"]
     node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     ods: str
-    grpc_address: Annotated[str, Field(pattern=ADDRESS)]
+    grpc_address: Address
     websocket_address: Annotated[str, Field(pattern=rf"^$|{ADDRESS}")] = ""
     api_address: Annotated[str, Field(pattern=rf"^$|{ADDRESS}")] = ""
 

@@ -16,6 +16,7 @@ from node_agent.enrolment.startup import Startup
 from node_agent.link.streams import ended, unreachable
 from node_agent.network import DIRECT, Network
 from node_agent.network.relay import Relay
+from trustquery.settings import split_address
 from trustquery.wire import MAX_FRAME_BYTES, SESSION_METHOD
 
 __all__ = ["GrpcStream", "open_channel", "passes"]
@@ -51,7 +52,7 @@ def open_channel(startup: Startup, config: LinkConfig, door: str = "") -> grpc.a
         ("grpc.enable_http_proxy", 0),
     ]
     if door:
-        host = address.rpartition(":")[0].strip("[]")
+        host, _ = split_address(address)
         options += [("grpc.ssl_target_name_override", host), ("grpc.default_authority", address)]
     return grpc.aio.secure_channel(door or address, credentials, options=options)
 

@@ -15,9 +15,10 @@ from node_agent.config import LinkConfig
 from node_agent.enrolment.startup import Startup
 from node_agent.link.streams import ended, unreachable
 from node_agent.link.tls import session_context
-from node_agent.network import DIRECT, Network, aside, dial, split_address
+from node_agent.network import DIRECT, Network, aside, dial
 from node_agent.network.cutting import SEND_BUFFER_BYTES, cut
 from trustquery.protocol.frames import SUBPROTOCOL, WEBSOCKET_PATH
+from trustquery.settings import split_address
 from trustquery.wire import MAX_FRAME_BYTES
 
 __all__ = ["WebSocketStream", "websocket_address"]

@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass, field
 
 from trustquery.errors import TrustQueryError
+from trustquery.settings import split_address
 
-__all__ = ["Proxy", "dial", "split_address"]
+__all__ = ["Proxy", "dial"]
 
 _MOST_HEADER = 16 * 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
@@ -35,12 +36,6 @@ class Proxy:
         if not self.user:
             return ""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host, without brackets, and port of ``host:port``."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def dial(address: str, proxy: Proxy | None, seconds: float) -> socket.socket:

@@ -8,9 +8,10 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from node_agent.config import Home, NodeConfig, ProxyConfig, ProxyEnvironment, proxy_environment
-from node_agent.network.dial import Proxy, split_address
+from node_agent.network.dial import Proxy
 from trustquery.errors import TrustQueryError
 from trustquery.identity import read_private_file
+from trustquery.settings import split_address
 
 __all__ = ["DIRECT", "Network", "network_of"]
 

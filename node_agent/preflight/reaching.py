@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 
-from node_agent.network import dial, split_address, within
+from node_agent.network import within
 from node_agent.preflight.results import NO_SETTINGS, NOT_ENROLLED, Outcome, Result, refused
 from node_agent.preflight.world import World
 from trustquery.errors import TrustQueryError
+from trustquery.settings import split_address
 
 __all__ = ["FOUND", "NO_PROXY", "OPEN", "THROUGH_PROXY", "TUNNEL", "UNKNOWN_NAME", "names", "ports", "proxy"]
 
@@ -66,27 +67,19 @@ def ports(world: World) -> list[Result]:
 
 def _port(world: World, address: str) -> Result:
     try:
-        _dial(world, address)
+        world.dial(address).close()
     except TrustQueryError as error:
         if error.code != "node-unreachable":
             return refused(error, address)
         host, _, port = address.rpartition(":")
         try:
             if port != "443":
-                _dial(world, f"{host}:443")
+                world.dial(f"{host}:443").close()
                 return Result(CLOSED_443, address)
         except TrustQueryError:
             pass
         return Result(CLOSED, address)
     return Result(OPEN, address)
-
-
-def _dial(world: World, address: str) -> None:
-    proxy = world.network.proxy_for(address) if world.network is not None else None
-    try:
-        within(world.seconds, lambda: dial(address, proxy, world.seconds).close())
-    except TimeoutError as error:
-        raise TrustQueryError("node-unreachable", address=address) from error
 
 
 def proxy(world: World) -> list[Result]:
@@ -102,7 +95,7 @@ def proxy(world: World) -> list[Result]:
             found.append(Result(BYPASSED, endpoint.address))
             continue
         try:
-            _dial(world, endpoint.address)
+            world.dial(endpoint.address).close()
             found.append(Result(TUNNEL, endpoint.address, {"proxy": way.address}))
         except TrustQueryError as error:
             found.append(refused(error, endpoint.address))

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-from node_agent.network import dial, split_address, within
 from node_agent.preflight.results import NO_SETTINGS, NOT_ENROLLED, Outcome, Result, refused
 from node_agent.preflight.world import Endpoint, World
 from trustquery.errors import TrustQueryError
+from trustquery.settings import split_address
 
 __all__ = ["clock", "extra_authorities", "http2", "inspection", "websocket"]
 
@@ -141,11 +141,7 @@ def _verifies(world: World, address: str, pem: str) -> bool:
 
 
 def _connect(world: World, address: str, context: ssl.SSLContext) -> ssl.SSLSocket:
-    proxy = world.network.proxy_for(address) if world.network is not None else None
-    try:
-        raw = within(world.seconds, lambda: dial(address, proxy, world.seconds), socket.socket.close)
-    except TimeoutError as error:
-        raise TrustQueryError("node-unreachable", address=address) from error
+    raw = world.dial(address)
     raw.settimeout(world.seconds)
     try:
         return context.wrap_socket(raw, server_hostname=split_address(address)[0])

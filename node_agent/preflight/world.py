@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from node_agent.config import Home, NodeConfig, load_config
 from node_agent.enrolment.startup import Startup, load_startup
-from node_agent.network import Network, network_of
+from node_agent.network import Network, dial, network_of, within
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.enrolment import EnrolmentCode
 
@@ -48,6 +49,18 @@ class World:
     problem: TrustQueryError | None = None
     startup_problem: TrustQueryError | None = None
     seconds: float = field(default=8.0)
+
+    def dial(self, address: str) -> socket.socket:
+        """Connect by the way that the settings say, directly where there are none yet; name lookup counts as well.
+
+        Raises:
+            TrustQueryError: ``node-unreachable``, ``node-proxy-…``.
+        """
+        proxy = self.network.proxy_for(address) if self.network is not None else None
+        try:
+            return within(self.seconds, lambda: dial(address, proxy, self.seconds), socket.socket.close)
+        except TimeoutError as error:
+            raise TrustQueryError("node-unreachable", address=address) from error
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 from tests.docs.pages import ROOT, fences, name, unfenced, written
-from tools.docs_pages import PROGRAMS, leaves
+from tools.docs_commands import PROGRAMS, leaves
 
 PROGRAM_WORDS = (
     *PROGRAMS,

@@ -6,7 +6,8 @@ what it answers when it lets somebody in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from coordinator.store import InputRow, QueryRow, Store
 from tests.factories.documents import NOW, intent, permit
 from tests.lib.access_site import draft, member
-from tests.lib.site import Site, application_row, open_site, project_row, put_project
+from tests.lib.site import Site, application_row, fresh_store, open_site, project_row, put_project
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
 from trustquery.codelists import read_table
@@ -31,10 +32,10 @@ __all__ = [
     "Objects",
     "Row",
     "World",
-    "make_world",
     "person",
     "put_input",
     "query_row",
+    "standing_world",
 ]
 
 GIVEN: dict[str, Held | None] = {
@@ -322,7 +323,15 @@ def person(who: str) -> str:
     return who.replace(",", "").replace(" ", "-")
 
 
-def make_world(store: Store, folder: Path) -> World:
+@contextmanager
+def standing_world(folder: Path) -> Iterator[World]:
+    """Everybody and what is theirs, over a fresh store in a folder."""
+    store = fresh_store(folder)
+    yield _make_world(store, folder)
+    store.close()
+
+
+def _make_world(store: Store, folder: Path) -> World:
     """Everybody, each with a project and a query of their own.
 
     An analyst's and a lead's own project has their key on its permit. Everybody else's names them with another key:

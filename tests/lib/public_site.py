@@ -39,6 +39,7 @@ from tests.factories.documents import COORDINATOR, NOW, intent, node_entry, pers
 from tests.factories.projects import application, team_member
 from tests.lib.processes import free_port
 from tests.lib.settings import with_keys
+from tests.lib.site import fresh_store
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
 from trustquery.client.config import ClientHome, ClientSettings
@@ -62,7 +63,6 @@ __all__ = [
     "NODES",
     "ROOT",
     "PublicSite",
-    "opened",
     "serving",
     "stance",
 ]
@@ -261,17 +261,10 @@ class PublicSite:
         )  # fmt: skip
 
 
-def opened(folder: Path) -> Store:
-    """A fresh store in a folder."""
-    store = Store(f"sqlite+pysqlite:///{folder}/store.sqlite")
-    store.create()
-    return store
-
-
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[PublicSite, ClientHome]]:
     """A site over HTTPS on this machine, at today's date, and the home folder of Ada, who leads its projects."""
-    store = opened(folder)
+    store = fresh_store(folder)
     made = PublicSite(store, folder, now=int(time.time()))
     key, port = new_tls_key(), free_port()
     (folder / "server.key.pem").write_bytes(key)

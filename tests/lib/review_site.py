@@ -6,8 +6,11 @@ import asyncio
 import base64
 import hashlib
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +20,7 @@ from coordinator.projects.reviewing import ReviewDesk
 from coordinator.queries import QueryService
 from tests.factories.documents import intent
 from tests.lib.public_site import ADA, CATALOGUE, NODES, SQL, PublicSite
+from tests.lib.site import fresh_store
 from trustquery.access import Held, Role
 from trustquery.identity import Answer, Intent, Permit, SigningKey
 from trustquery.language import compile_query
@@ -24,7 +28,7 @@ from trustquery.planning import PLAN_FORMAT, compile_plan
 from trustquery.protocol.messages import AnswerMessage
 from trustquery.reviews import Reason, Review, Verdict
 
-__all__ = ["CHECKERS", "DAY", "FIGURE", "ReviewSite", "figures_in"]
+__all__ = ["CHECKERS", "DAY", "FIGURE", "ReviewSite", "figures_in", "reviewing"]
 
 DAY = 86_400
 FIGURE = 7_654_321
@@ -154,6 +158,14 @@ class ReviewSite:
         assert review is not None
         self.site.now = review.deadline + after
         self.desk.settle()
+
+
+@contextmanager
+def reviewing(folder: Path) -> Iterator[ReviewSite]:
+    """A review site over a fresh store."""
+    store = fresh_store(folder)
+    yield ReviewSite(PublicSite(store, folder))
+    store.close()
 
 
 def figures_in(text: str) -> bool:

@@ -15,6 +15,7 @@ from coordinator.signin.opening import open_desk
 from coordinator.store import Store
 from tests.factories.documents import NOW
 from tests.lib.hostile_provider import ISSUER, SECRET, HostileProvider, settings_text
+from tests.lib.site import fresh_store
 from trustquery.identity import SigningKey
 
 __all__ = ["Clock", "SigningIn", "challenge_of", "open_signing_in"]
@@ -73,8 +74,7 @@ class SigningIn:
 
 def open_signing_in(folder: Path, **settings: str) -> SigningIn:
     """A desk with a provider at hand, where Ada is the provider's person 910000000001."""
-    store = Store(f"sqlite+pysqlite:///{folder}/store.sqlite")
-    store.create()
+    store = fresh_store(folder)
     assert store.people.add("ada", SigningKey.generate().public.hex(), NOW)
     assert store.signins.link(ISSUER, "910000000001", "ada", NOW)
     secret = folder / "idp.secret"

@@ -35,11 +35,28 @@ from trustquery.identity import Permit, SigningKey
 from trustquery.identity.certificates import Authority
 from trustquery.protocol.enrolment import login_message
 
-__all__ = ["AUTHORITY", "ROOT", "Site", "application_row", "code_of", "open_site", "project_row", "put_project"]
+__all__ = [
+    "AUTHORITY",
+    "ROOT",
+    "Site",
+    "application_row",
+    "code_of",
+    "fresh_store",
+    "open_site",
+    "project_row",
+    "put_project",
+]
 
 HOLDERS = [SigningKey.generate() for _ in range(3)]
 ROOT = root(*HOLDERS)
 AUTHORITY = Authority.generate("test", datetime.datetime.fromtimestamp(NOW, datetime.UTC))
+
+
+def fresh_store(folder: Path) -> Store:
+    """A store in a folder; SQLite, as it is after the first start."""
+    store = Store(f"sqlite+pysqlite:///{folder}/store.sqlite")
+    store.create()
+    return store
 
 
 @dataclass

@@ -9,13 +9,12 @@ import pytest
 
 from coordinator.store import Store
 from tests.lib.access_site import COMMITTEE, KEYS
-from tests.lib.site import Site, open_site
+from tests.lib.site import Site, fresh_store, open_site
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(f"sqlite+pysqlite:///{tmp_path}/store.sqlite")
-    made.create()
+    made = fresh_store(tmp_path)
     yield made
     made.close()
 

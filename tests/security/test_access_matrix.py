@@ -17,9 +17,8 @@ from fastapi.responses import PlainTextResponse
 from coordinator.access import project_resource
 from coordinator.api.app import routed
 from coordinator.api.door import acts, check_doors, doors, endpoints
-from coordinator.store import Store
 from tests.lib.access_site import actor
-from tests.lib.access_world import GIVEN, NOBODY, OTHER, OWN, ROWS, STRANGER, World, make_world, person
+from tests.lib.access_world import GIVEN, NOBODY, OTHER, OWN, ROWS, STRANGER, World, person, standing_world
 from tests.lib.site import Site, code_of
 from trustquery.access import ACTIONS, Role, may
 
@@ -113,11 +112,8 @@ def expected(who: str, action: str, which: str, absent: str) -> str:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    store = Store(f"sqlite+pysqlite:///{folder}/store.sqlite")
-    store.create()
-    yield make_world(store, folder)
-    store.close()
+    with standing_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
 
 
 @pytest.mark.acceptance("AUZ-01")

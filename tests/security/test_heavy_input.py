@@ -20,8 +20,9 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import TARGETS
 from tests.lib.heavy_input import CASES
 from tests.lib.processes import ROOT
-from tests.lib.public_site import PublicSite, opened
+from tests.lib.public_site import PublicSite
 from tests.lib.refusals import code_of
+from tests.lib.site import fresh_store
 from trustquery.errors import CATALOGUE
 from trustquery.v1 import session_pb2 as pb
 from trustquery.wire.counting import MAX_FIELDS, check_fields
@@ -60,7 +61,7 @@ BODIES = {
 
 @pytest.mark.parametrize("what", BODIES)
 def test_a_body_that_says_a_thing_twice_or_holds_too_many_is_refused(tmp_path: Path, what: str) -> None:
-    store = opened(tmp_path)
+    store = fresh_store(tmp_path)
     site, headers = PublicSite(store, tmp_path), {"Content-Type": "application/json"}
     reply = site.call("POST", "/v1/statements", content=BODIES[what], headers=headers)
     store.close()

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from coordinator.store import Store
 from tests.factories.documents import NOW
-from tests.lib.access_world import OTHER, ROWS, Call, World, make_world, person
+from tests.lib.access_world import OTHER, ROWS, Call, World, person, standing_world
 from tests.lib.site import Site, code_of
 from trustquery.access import ACTIONS
 
@@ -18,11 +17,8 @@ WEAK = {"AAL2": (2, NOW), "AAL3 of 301 seconds ago": (3, NOW - 301)}
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    store = Store(f"sqlite+pysqlite:///{folder}/store.sqlite")
-    store.create()
-    yield make_world(store, folder)
-    store.close()
+    with standing_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
 
 
 def ask(site: Site, place: tuple[str, str], call: Call) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
 from trustquery.cli import (
     audit,
     budget,
@@ -23,17 +21,16 @@ from trustquery.cli import (
     releases,
     requests,
 )
+from trustquery.cli.program import new_program
 from trustquery.cli.version import VersionOption
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="tq",
-    help="Ask questions of hospital data that never leaves the hospitals.\n\n"
+app = new_program(
+    "tq",
+    "Ask questions of hospital data that never leaves the hospitals.\n\n"
     "Start: tq login; tq project list; tq dataset show omop-5.4; then\n"
     'tq query run --project P --epsilon 0.5 "SELECT count(DISTINCT person_id) FROM person"',
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
 
 

@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from trustquery.errors import TrustQueryError
+from trustquery.settings import Address, Strict, text_of
 
 __all__ = ["ClientHome", "ClientSettings", "find_home"]
 
 
-class ClientSettings(BaseModel):
+class ClientSettings(Strict):
     """``client.toml``: where the coordinator is, who signs in how, and with which key they sign.
 
     Attributes:
         sign_in: ``browser``, or ``key`` where the coordinator lets the key alone sign in.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    coordinator: str = Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[1-9][0-9]{0,4}$")
+    coordinator: Address
     user: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     key: str = Field(min_length=1)
     sign_in: Literal["browser", "key"] = "browser"
@@ -82,12 +82,7 @@ class ClientHome:
         Raises:
             TrustQueryError: ``config-missing``, ``config-invalid``.
         """
-        try:
-            text = self.settings_file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise TrustQueryError(
-                "config-missing", path=self.settings_file, instead="run `tq login --connect CODE --user NAME` first"
-            ) from error
+        text = text_of(self.settings_file, instead="run `tq login --connect CODE --user NAME` first")
         try:
             return ClientSettings.model_validate(tomllib.loads(text))
         except (ValueError, RecursionError) as error:

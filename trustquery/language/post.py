@@ -18,6 +18,7 @@ from trustquery.errors import nearest
 from trustquery.language.aggregates import default_name, has_aggregate
 from trustquery.language.measures import words_of
 from trustquery.language.outputs import OutputReader, read_tail
+from trustquery.language.relation import conjuncts
 from trustquery.language.scalar import Reader, Refused
 from trustquery.language.subquery import bring_ctes
 from trustquery.model.nodes import AggregateRef, FieldRef, KeyRef, Output, OutputCall, OutputExpression, walk_output
@@ -250,7 +251,7 @@ class _StageCompiler:
                 on.append((self._field_named(item, name, ""), name))
         self.fields = (*before, *(public_field(name, kind) for name, kind in columns))
         self.scope[alias] = [(name, place) for place, name in own.items()]
-        for part in _conjuncts(tree.args.get("on")):
+        for part in conjuncts(tree.args.get("on")):
             node = self.plain.condition(part, stage_refs(self.fields))
             pair = self._equality(node, own, first)
             if pair is not None:
@@ -460,22 +461,6 @@ class _StageCompiler:
         if name in taken:
             name = f"column_{len(self.outputs) + 1}"
         self.outputs.append(Output(name, expression))
-
-
-def _conjuncts(tree: exp.Expr | None) -> list[exp.Expr]:
-    if tree is None:
-        return []
-    found: list[exp.Expr] = []
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, exp.And):
-            stack += [node.expression, node.this]
-        elif isinstance(node, exp.Paren):
-            stack.append(node.this)
-        else:
-            found.append(node)
-    return found
 
 
 def _all_of(parts: list[OutputExpression]) -> OutputExpression:

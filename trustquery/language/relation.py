@@ -177,9 +177,9 @@ def _condition(
     return conditions[0] if len(conditions) == 1 else reader.mark(Call("and", tuple(conditions)), on)
 
 
-def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """The parts of a top-level AND, in order."""
-    stack = [tree]
+def conjuncts(tree: exp.Expr | None) -> Iterator[exp.Expr]:
+    """The parts of a top-level AND, in order; none of nothing."""
+    stack = [tree] if tree is not None else []
     while stack:
         node = stack.pop()
         if isinstance(node, exp.And):

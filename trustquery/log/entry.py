@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from trustquery.errors import TrustQueryError
-from trustquery.identity import canonical
-from trustquery.log.tree import leaf_hash
+from trustquery.log.logged import Logged
 
 __all__ = ["TEXTS", "Entry", "commit"]
 
@@ -88,7 +87,7 @@ _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Name = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
 
 
-class Entry(BaseModel):
+class Entry(Logged):
     """One entry, in canonical JSON. A text is "" where a field does not apply.
 
     Attributes:
@@ -104,7 +103,7 @@ class Entry(BaseModel):
         words_commitment: of the words that go with it: the question's SQL, a reason, a name.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    NAME: ClassVar[str] = "log entry"
 
     seq: Annotated[int, Field(ge=1, le=2**53)]
     on: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
@@ -118,29 +117,16 @@ class Entry(BaseModel):
     person_commitment: _Hash = ""
     words_commitment: _Hash = ""
 
-    def payload(self) -> bytes:
-        """Canonical bytes: what is hashed."""
-        return canonical.encode(self.model_dump(mode="json"))
-
-    @property
-    def hash(self) -> bytes:
-        """RFC 6962 leaf hash."""
-        return leaf_hash(self.payload())
-
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Read canonical bytes.
 
         Raises:
-            TrustQueryError: ``auth-document``.
+            TrustQueryError: ``auth-document``: also where the text is not the kind's.
         """
-        canonical.decode(payload, document="log entry")
-        try:
-            entry = cls.model_validate_json(payload)
-        except ValidationError as error:
-            raise TrustQueryError("auth-document", document="log entry", problem="a field is not valid") from error
-        if entry.payload() != payload or TEXTS.get(entry.kind) != entry.text:
-            raise TrustQueryError("auth-document", document="log entry", problem="it says something else than its kind")
+        entry = super().from_payload(payload)
+        if TEXTS.get(entry.kind) != entry.text:
+            raise TrustQueryError("auth-document", document=cls.NAME, problem="it says something else than its kind")
         return entry
 
 

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from trustquery.errors import TrustQueryError
-from trustquery.identity import canonical
 from trustquery.identity.documents import BigInteger
-from trustquery.log.tree import leaf_hash
+from trustquery.log.logged import Logged
 
 __all__ = ["FIRST_PREV_HASH", "KINDS", "Kind", "Leaf", "commitment"]
 
@@ -56,13 +54,11 @@ Kind = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 FIRST_PREV_HASH = "0" * 64
-_LATER = ("profiles_commitment", "facts_commitment")
-"""Fields that came later. An entry without one is written without it: entries from before keep their hash."""
 _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Whole = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class Leaf(BaseModel):
+class Leaf(Logged):
     """One entry of a node's ledger, in canonical JSON. Hashes are hexadecimal; "" where a field does not apply.
 
     Attributes:
@@ -86,7 +82,8 @@ class Leaf(BaseModel):
         planned_slot: k, the slot fixed before data are read.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    NAME: ClassVar[str] = "ledger entry"
+    LATER: ClassVar[tuple[str, ...]] = ("profiles_commitment", "facts_commitment")
 
     seq: Annotated[int, Field(ge=1, le=2**53)]
     prev_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -106,32 +103,6 @@ class Leaf(BaseModel):
     policy_hash: _Hash = ""
     planned_slot: _Whole = 0
     facts_commitment: _Hash = ""
-
-    def payload(self) -> bytes:
-        """Canonical bytes: what is hashed."""
-        absent = {name for name in _LATER if not getattr(self, name)}
-        return canonical.encode(self.model_dump(mode="json", exclude=absent))
-
-    @property
-    def hash(self) -> bytes:
-        """RFC 6962 leaf hash."""
-        return leaf_hash(self.payload())
-
-    @classmethod
-    def from_payload(cls, payload: bytes) -> Self:
-        """Read canonical bytes.
-
-        Raises:
-            TrustQueryError: ``auth-document``.
-        """
-        canonical.decode(payload, document="ledger entry")
-        try:
-            leaf = cls.model_validate_json(payload)
-        except ValidationError as error:
-            raise TrustQueryError("auth-document", document="ledger entry", problem="a field is not valid") from error
-        if leaf.payload() != payload:
-            raise TrustQueryError("auth-document", document="ledger entry", problem="it is not canonical")
-        return leaf
 
 
 def commitment(salt: bytes, scope: str, subject: str) -> str:

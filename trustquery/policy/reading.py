@@ -82,8 +82,11 @@ def _plain(value: Any, place: str, invalid: str, found: list[Problem]) -> Any:
     return value
 
 
-def read_model(model: type[Model], data: dict[str, Any], *, unknown: str, invalid: str) -> Model:
+def read_model(model: type[Model], data: dict[str, Any], *, unknown: str, invalid: str, file: str = "") -> Model:
     """Validate data against a strict model.
+
+    Args:
+        file: what to call the file; then a problem's place begins with it and its words with the key. "" for neither.
 
     Raises:
         TrustQueryError: one problem a fault: ``unknown`` (fields ``key`` and ``nearest``) or ``invalid``.
@@ -92,11 +95,12 @@ def read_model(model: type[Model], data: dict[str, Any], *, unknown: str, invali
         # Through JSON text: pydantic's strict mode takes arrays for tuples only from there.
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        raise TrustQueryError.of(list(faults(error, model, data, unknown=unknown, invalid=invalid))) from error
+        problems = faults(error, model, data, unknown=unknown, invalid=invalid, file=file)
+        raise TrustQueryError.of(list(problems)) from error
 
 
 def faults(
-    error: ValidationError, model: type[BaseModel], data: object, *, unknown: str, invalid: str
+    error: ValidationError, model: type[BaseModel], data: object, *, unknown: str, invalid: str, file: str = ""
 ) -> Iterator[Problem]:
     """The problems in a validation error, in the order of the schema; none repeats a value.
 
@@ -105,14 +109,15 @@ def faults(
     """
     for fault in error.errors(include_url=False, include_input=False):
         steps = _steps(fault["loc"], data)
-        place = _place(steps)
+        at = _place(steps)
+        place = f"{file}: {at}" if file else at
         if fault["type"] == "extra_forbidden":
             names = _fields_at(model, steps[:-1])
             key = str(steps[-1])[:64]
             yield Problem(unknown, place, {"key": key, "nearest": nearest(key, names) or ", ".join(sorted(names))})
         else:
             words = "it is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-            yield Problem(invalid, place, {"problem": words})
+            yield Problem(invalid, place, {"problem": f"{at}: {words}" if file else words})
 
 
 def _steps(loc: tuple[int | str, ...], data: object) -> tuple[int | str, ...]:

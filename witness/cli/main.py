@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from trustquery.cli.output import data, reporting, say
-from trustquery.cli.version import VersionOption
+from trustquery.cli.program import log_to_stderr, new_program, take_home
 from trustquery.errors import TrustQueryError
 from witness.config import Home, Settings, find_home, introduced, load_settings, sample_text
 
@@ -21,25 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    name="tq-witness",
-    help="Witness the logs of a federation: sign their heads as long as nothing in them is changed.\n\n"
+app = new_program(
+    "tq-witness",
+    "Witness the logs of a federation: sign their heads as long as nothing in them is changed.\n\n"
     "Example: tq-witness --home /srv/witness run",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
-
-
-@app.callback()
-def _options(
-    context: typer.Context,
-    home: Annotated[
-        Path | None, typer.Option(help="The witness's folder; or set TQ_WITNESS_HOME.", show_default=False)
-    ] = None,
-    version: VersionOption = False,
-) -> None:
-    os.umask(0o077)
-    context.obj = home
+take_home(app, "The witness's folder; or set TQ_WITNESS_HOME.")
 
 
 def _key(home: Home) -> SigningKey:
@@ -89,7 +74,6 @@ def run(
 def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
     import resource
 
-    import structlog
     import uvicorn
 
     from trustquery.log import VerifierKey, Witness
@@ -100,15 +84,7 @@ def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     key = _key(home)
     heads = SqliteHeads(home.heads)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_to_stderr()
     say(f"verifier key: {_vkey(settings, key)}")
     witness = Witness(settings.name, key, heads, logs.get)
     vkey = VerifierKey(settings.name, key.public, witness=True)

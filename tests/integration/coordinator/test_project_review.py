@@ -12,9 +12,8 @@ import pytest
 
 from coordinator.queries import State
 from tests.factories.documents import NOW
-from tests.lib.public_site import PublicSite, opened
-from tests.lib.review_site import CHECKER, CHECKERS, DAY, ReviewSite, figures_in
-from tests.lib.site import code_of
+from tests.lib.review_site import CHECKER, CHECKERS, DAY, ReviewSite, figures_in, reviewing
+from tests.lib.site import code_of, fresh_store
 from trustquery.access import Held, Role
 from trustquery.client.result import require_shown
 from trustquery.errors import TrustQueryError
@@ -28,9 +27,8 @@ OTHER_SQL = "SELECT count(*) AS n FROM person"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ReviewSite]:
-    store = opened(tmp_path)
-    yield ReviewSite(PublicSite(store, tmp_path))
-    store.close()
+    with reviewing(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -450,7 +448,7 @@ def test_a_restart_in_between_changes_nothing(world: ReviewSite, held: Intent, t
     world.give("olive", world.review("olive", held))
     world.give("oscar", world.review("oscar", held))
     world.site.store.close()
-    store = opened(tmp_path)
+    store = fresh_store(tmp_path)
     for place in (world.site, world.site.base, world.queries, world.site.base.rosters):
         object.__setattr__(place, "store", store) if hasattr(place, "store") else None
     world.settle(held, after=5_000)

@@ -14,8 +14,7 @@ from coordinator.config import RetentionSettings
 from coordinator.projects.releases import publish, reviewed_digest
 from coordinator.retention import Retention
 from coordinator.store import QueryRow
-from tests.lib.public_site import PublicSite, opened
-from tests.lib.review_site import DAY, FIGURE, ReviewSite, figures_in
+from tests.lib.review_site import DAY, FIGURE, ReviewSite, figures_in, reviewing
 from trustquery.client.result import require_shown
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Intent
@@ -33,9 +32,8 @@ FACTS = {
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ReviewSite]:
-    store = opened(tmp_path)
-    yield ReviewSite(PublicSite(store, tmp_path))
-    store.close()
+    with reviewing(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib.public_site import PublicSite, opened, serving
+from tests.lib.public_site import PublicSite, serving
+from tests.lib.site import fresh_store
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[PublicSite]:
-    store = opened(tmp_path)
+    store = fresh_store(tmp_path)
     yield PublicSite(store, tmp_path)
     store.close()
 

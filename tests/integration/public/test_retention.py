@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,13 @@ from coordinator.projects.releases import publish, withdraw
 from coordinator.retention import Retention
 from coordinator.store import AnswerRow, QueryRow
 from tests.factories.documents import NOW
-from tests.lib.public_site import ADA, DAY, PublicSite, opened
+from tests.lib.public_site import ADA, DAY, PublicSite
 from trustquery.errors import TrustQueryError
 from trustquery.outputs.criteria import Criteria
 from trustquery.projects.register import iso_day
 from trustquery.projects.verifying import verify_register
 
 ONE, TWO, THREE = "1a" * 32, "2b" * 32, "3c" * 32
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[PublicSite]:
-    found = PublicSite(opened(tmp_path), tmp_path)
-    yield found
-    found.store.close()
 
 
 def keep(site: PublicSite, days: int = 90) -> None:

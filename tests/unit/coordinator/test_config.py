@@ -7,6 +7,14 @@ import pytest
 from coordinator.config import Home, database_url, find_home, parse_settings, sample_text
 from trustquery.errors import TrustQueryError
 
+_WITNESS = """
+[[log.witness]]
+key = "k"
+url = "https://witness.example.org"
+urll = "a mistyped key of a table that may stand there several times"
+
+"""
+
 
 def test_the_sample_is_valid_and_says_every_key() -> None:
     settings = parse_settings(sample_text())
@@ -23,6 +31,7 @@ def test_the_sample_is_valid_and_says_every_key() -> None:
         ("hours = 8", "hours = 25", "config-invalid", "sessions.hours", "sessions.hours"),
         ("hours = 8", 'hours = "8"', "config-invalid", "sessions.hours", "sessions.hours"),
         ('url = ""', 'url = "postgresql://me:secret@db/tq"', "config-invalid", "database.url", "database.url"),
+        ("[identity]", _WITNESS + "[identity]", "config-unknown-key", "log.witness[1].urll", "did you mean url?"),
     ],
 )
 def test_a_mistake_is_named(old: str, new: str, code: str, place: str, word: str) -> None:
