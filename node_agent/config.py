@@ -134,11 +134,12 @@ class AnswerConfig(Strict):
 
 
 class EngineConfig(Strict):
-    """Hard limits of the engine's process of one query, and what is kept between queries.
+    """Hard limits of the processes that run one query and that prepare data, and what is kept between queries.
 
     Attributes:
         memory_mb: address space beside the columns that are read, MiB.
         cache_mb: columns kept in memory between queries, MiB.
+        prepare_mb: address space of the process that reads source files, MiB; more than it may have is a refusal.
         cpu_seconds: processor time of one query.
         seconds: wall-clock time of one query.
         threads: threads of the engine.
@@ -146,6 +147,7 @@ class EngineConfig(Strict):
 
     memory_mb: int = Field(default=2_048, ge=256, le=1_048_576)
     cache_mb: int = Field(default=1_024, ge=0, le=1_048_576)
+    prepare_mb: int = Field(default=8_192, ge=256, le=1_048_576)
     cpu_seconds: int = Field(default=60, ge=1, le=86_400)
     seconds: int = Field(default=60, ge=1, le=86_400)
     threads: int = Field(default=2, ge=1, le=256)

@@ -33,9 +33,18 @@ def invite(
     ods: Ods,
     name: Annotated[str, typer.Option(help="The trust's name in words; else its ODS code.")] = "",
     minutes: Annotated[int, typer.Option(min=15, max=7 * 24 * 60, help="How long the code may be used.")] = 15,
-    person: Annotated[str, typer.Option("--as", help="Who invites. They cannot approve what comes of it.")] = "",
+    person: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="Who invites; they cannot approve what comes of it. A note: nobody signs it, no key is asked for.",
+        ),
+    ] = "",
 ) -> None:
     """Make a one-time enrolment code for one trust; print it on stdout.
+
+    The code lets a node ask, and admits none: two people sign for that, each with their own key. So --as is the word of
+    whoever has this shell, and is recorded as that.
 
     Example: tq-coordinator node invite RX1 --name "Northern General"
     """

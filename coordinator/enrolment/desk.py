@@ -66,7 +66,8 @@ class Desk:
 
         Args:
             seconds: how long it may be used, 15 minutes to 7 days.
-            by: the person who invites, "" where nobody says; they do not approve what comes of it.
+            by: the person who invites, "" where nobody says; they do not approve what comes of it. It is the word of
+                whoever has the shell: nothing is opened by it, so nobody signs it.
 
         Raises:
             TrustQueryError: ``usage-invalid`` for what is not an ODS code, another time, or nobody known.
@@ -81,7 +82,8 @@ class Desk:
         self.store.nodes.invite(_hash(code), ods, name, self.clock() + seconds)
         if by:
             self.store.admissions.invited_by(_hash(code), by)
-        self.store.admissions.note(ods, self.clock(), "invited", f"{by or 'The operator'} made an enrolment code.")
+        said = f", who named {by} as the one who invites (unsigned)" if by else ""
+        self.store.admissions.note(ods, self.clock(), "invited", f"The operator made an enrolment code{said}.")
         return code
 
     def enrol(self, code_text: str, *, ods: str, name: str, identity_key: str, request_pem: str, proof: str) -> NodeRow:

@@ -31,10 +31,10 @@ def check(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     """
     with reporting("source check", form) as reply:
         from node_agent.config import load_config
-        from node_agent.sources.prepare import check_sources
+        from node_agent.preparing import check as check_sources
 
         home = home_of(context)
-        found = check_sources(load_config(home).sources, home.resolve)
+        found = check_sources(home, load_config(home))
         rows = [{"dataset": dataset, "table": table, "result": result} for dataset, table, result in found]
         reply.rows(rows, {"dataset": "Dataset", "table": "Table", "result": "Result"})
         if any(row["result"] not in ("ok", "not held here") for row in rows):
@@ -54,8 +54,7 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     with reporting("source refresh", form) as reply:
         from node_agent.config import load_config
         from node_agent.optout.current import current_lists
-        from node_agent.sources.prepare import refresh as prepare
-        from node_agent.sources.store import store_key
+        from node_agent.preparing import prepare
 
         home = home_of(context)
         config = load_config(home)
@@ -66,12 +65,8 @@ def refresh(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
             say(f"  {share:4.0%}  {table}")
 
         home.create()
-        key = store_key(home, config, make=True)
-        with current_lists(home, config) as opt_outs:
-            store = prepare(
-                config.sources, home.resolve, home.store, progress, key=key, threads=config.engine.threads,
-                opt_outs=opt_outs,
-            )  # fmt: skip
+        with current_lists(home, config):
+            store = prepare(home, config, progress)
         rows: list[dict[str, Any]] = [
             {
                 "dataset": report.dataset,

@@ -20,13 +20,15 @@ from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import TrustQueryError
 from trustquery.identity.strict_json import read_json
 from trustquery.model import Query
-from trustquery.model.unknown import MAX_UNKNOWN_KEYS, check_label
+from trustquery.model.unknown import MAX_KEY_BYTES, MAX_UNKNOWN_KEYS, check_label
 from trustquery.planning import Plan
 from trustquery.planning.checker import pinned_tables
 
 __all__ = ["DuckDBEngine"]
 
 T = TypeVar("T")
+_LABELS = MAX_UNKNOWN_KEYS * (6 * (MAX_KEY_BYTES + 1) + 32)
+"""Bytes of the longest sound JSON of counts by label: every byte of a label as an escape, a count, punctuation."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class DuckDBEngine:
         task = task_of(query, plan, pinned_tables(query, self.catalogue, self.public), self.limits)
         seal, limits = self.store.seal(self.key), self.limits
         order = Order(task, self.store.folder, seal, limits.cpu_seconds, limits.cache_mb, self.everybody)
-        return self.processes.run(order)
+        return self.processes.run(order, 8 + (_LABELS if plan.has_unknown_keys else 8 * plan.length))
 
 
 def _read(reader: Callable[[bytes, Plan], T], output: bytes, plan: Plan) -> T:

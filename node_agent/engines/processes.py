@@ -54,8 +54,11 @@ class Processes:
         with self._lock:
             self._started()
 
-    def run(self, order: Order) -> bytes:
+    def run(self, order: Order, most: int = _LONGEST) -> bytes:
         """What a process of its own makes of the order.
+
+        Args:
+            most: bytes that the plan can come to, at most; who says more is ended with all its kind.
 
         Raises:
             TrustQueryError: ``internal-fault`` for every failure: killed, too slow, too large, or broken.
@@ -75,7 +78,7 @@ class Processes:
                     raise
             os.close(far)
             far = -1
-            return read_outcome(self._read(near, deadline))
+            return read_outcome(self._read(near, deadline, most))
         except (OSError, ValueError) as error:
             raise TrustQueryError("internal-fault", incident="engine") from error
         finally:
@@ -88,7 +91,7 @@ class Processes:
         with self._lock:
             self._end()
 
-    def _read(self, near: int, deadline: float) -> bytes:
+    def _read(self, near: int, deadline: float, most: int = _LONGEST) -> bytes:
         found = bytearray()
         while True:
             ready, _, _ = select.select([near], [], [], max(0.0, deadline - time.monotonic()))
@@ -100,8 +103,8 @@ class Processes:
             if not part:
                 return bytes(found)
             found += part
-            if len(found) > _LONGEST:
-                # No plan has so long a vector: whatever runs there does not do what it was told.
+            if len(found) > most:
+                # The plan has no such outcome: whatever runs there does not do what it was told.
                 self.close()
                 raise ValueError("too long")
 

@@ -18,7 +18,8 @@ import socket
 import struct
 from pathlib import Path
 
-__all__ = ["MIB", "UNREACHABLE", "NetworkReachableError", "die_with_parent", "limit", "no_network", "threads_now"]
+__all__ = ["MIB", "UNREACHABLE", "NetworkReachableError", "die_with_parent", "limit", "limit_reader", "no_network",
+           "threads_now"]  # fmt: skip
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 1, 38, 22, 2
@@ -120,6 +121,27 @@ def limit(*, memory_mb: int, cpu_seconds: int, seconds: int) -> None:
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (value, value))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def limit_reader(*, memory_mb: int, largest_file: int, seconds: int) -> None:
+    """Limits of a process that reads files of strangers and writes what it makes of them.
+
+    Args:
+        memory_mb: address space beside what this process has already.
+        largest_file: bytes of any file that it writes.
+        seconds: until it is killed, whatever it waits for.
+    """
+    # An arena a thread would take address space, which is limited (mallopt(3), M_ARENA_MAX).
+    ctypes.CDLL(None).mallopt(-8, 2)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    for kind, value in (
+        (resource.RLIMIT_AS, pages * resource.getpagesize() + memory_mb * MIB),
+        (resource.RLIMIT_FSIZE, largest_file),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (value, value))

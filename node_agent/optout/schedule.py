@@ -15,14 +15,13 @@ from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from node_agent import preparing
 from node_agent.config import Home, NodeConfig
-from node_agent.optout.current import Current, open_vault
-from node_agent.optout.exchange import make_request
+from node_agent.optout.current import open_vault
 from node_agent.optout.mesh import Mailbox
 from node_agent.optout.records import Ended, Run
 from node_agent.optout.vault import Vault
-from node_agent.sources.prepare import refresh
-from node_agent.sources.store import Store, store_key
+from node_agent.sources.store import Store
 from trustquery.errors import TrustQueryError
 
 __all__ = ["JOBS", "Schedule", "ask_again", "next_try"]
@@ -109,7 +108,7 @@ class Schedule:
                     again = ask_again(vault.ended())
                     self._run(vault, "send", every, lambda: self._send(vault, mailbox), again)
                 if self._is_new(vault):
-                    self._run(vault, "prepare", 0, lambda: self._prepare(vault))
+                    self._run(vault, "prepare", 0, self._prepare)
         except TrustQueryError as error:
             self.log("opt-outs", job="look", outcome=error.code)
         finally:
@@ -138,7 +137,8 @@ class Schedule:
             raise TrustQueryError("optout-reply-refused", problem="see the earlier lines")
 
     def _send(self, vault: Vault, mailbox: Mailbox) -> None:
-        request = make_request(vault, self.config.nhs_numbers, self.home.resolve, self.wall())
+        begun = preparing.request(self.home, self.config, self.wall())
+        [request] = (item for item in vault.waiting() if item.id == begun)
         try:
             mailbox.send(vault, request)
         except BaseException:
@@ -157,9 +157,5 @@ class Schedule:
             for dataset, found in lists.items()
         )
 
-    def _prepare(self, vault: Vault) -> None:
-        refresh(
-            self.config.sources, self.home.resolve, self.home.store,
-            key=store_key(self.home, self.config, make=True), threads=self.config.engine.threads,
-            opt_outs=Current(vault, self.config.nhs_numbers, self.home.resolve),
-        )  # fmt: skip
+    def _prepare(self) -> None:
+        preparing.prepare(self.home, self.config)

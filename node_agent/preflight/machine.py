@@ -118,12 +118,12 @@ def mapping(world: World) -> list[Result]:
     """Whether the columns of each source's tables are the catalogue's; heads of files alone."""
     if world.config is None:
         return [Result(NO_SETTINGS)]
-    from node_agent.sources.prepare import check_sources
+    from node_agent.preparing import check
 
     found = []
     for item in world.config.sources:
         try:
-            tables = check_sources((item,), world.home.resolve)
+            tables = check(world.home, world.config.model_copy(update={"source": (item,)}))
         except TrustQueryError as error:
             found.append(refused(error, item.dataset))
             continue

@@ -7,7 +7,7 @@ key alone, so adding a person leaves every other person's rows and ranks as they
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,10 +26,27 @@ from trustquery.catalogue import Column, ColumnType, Role, Table, load
 from trustquery.errors import TrustQueryError
 from trustquery.reference.rank import SEPARATOR
 
-__all__ = ["Progress", "build", "check_sources", "refresh", "typed_value"]
+__all__ = ["Limits", "Progress", "build", "check_sources", "refresh", "typed_value"]
 
 Progress = Callable[[str, float], None]
 """Called with a table's name and the share done, 0 to 1."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What preparing may take, within limits of the operating system's (``preparing_child``).
+
+    Attributes:
+        memory_mb: of the process, MiB; the database has three quarters of it.
+    """
+
+    memory_mb: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """As settings of DuckDB's."""
+        return {"memory_limit": f"{self.memory_mb * 3 // 4}MiB"}
+
 
 ENGINE_TYPES = {
     ColumnType.INTEGER: "BIGINT",
@@ -60,6 +77,7 @@ def refresh(
     key: bytes | None,
     threads: int = 2,
     opt_outs: OptOuts | None = None,
+    limits: Limits | None = None,
 ) -> Store:
     """Prepare the next data version from every source and put it in use.
 
@@ -72,15 +90,16 @@ def refresh(
         progress: called after each step.
         key: the 32 bytes that encrypt the files; None for plain files.
         opt_outs: the lists of opt-outs to go by; without them a question that needs them is refused.
+        limits: what it may take; None for DuckDB's own.
 
     Raises:
-        TrustQueryError: ``data-source-missing``, ``data-source-column``, ``data-prepare-failed``; the version in
-            use stays in use.
+        TrustQueryError: ``data-source-missing``, ``data-source-column``, ``data-source-heavy``,
+            ``data-prepare-failed``; the version in use stays in use.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     jobs = [(source.dataset, table, path) for source in sources for table, path in _found(source, resolve(source.path))]
     building = Building.begin(folder, jobs, encrypted=key is not None)
-    reports = build(jobs, building, key=key, progress=progress, threads=threads)
+    reports = build(jobs, building, key=key, progress=progress, threads=threads, limits=limits)
     used = write_allowed(building, {job[0] for job in jobs}, opt_outs, key)
     store = dataclasses.replace(building.finish(reports), opt_outs=used)
     install(folder, store)
@@ -127,6 +146,7 @@ def build(
     key: bytes | None,
     progress: Progress | None = None,
     threads: int = 2,
+    limits: Limits | None = None,
 ) -> list[TableReport]:
     """Write each table's file: in the order of people and, within a person, of rank.
 
@@ -134,23 +154,25 @@ def build(
         jobs: dataset, table and source file.
 
     Raises:
-        TrustQueryError: ``data-source-column``, ``data-prepare-failed``.
+        TrustQueryError: ``data-source-column``, ``data-source-heavy``, ``data-prepare-failed``.
     """
     seal, done = building.seal(key), building.reports()
     steps = _Steps(progress, len(jobs) + len({dataset for dataset, _, _ in jobs}))
-    spill = building.folder / "spill"
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads,
         "disabled_optimizers": DISABLED_OPTIMIZERS,
-        "temp_directory": str(spill),
-        "temp_file_encryption": "true",
+        # Nothing is put aside on the disk: it would be patients' rows, and DuckDB 2.0.0 cannot encrypt what it writes.
+        "temp_directory": "",
     }
-    numbered = None
+    if limits is not None:
+        config |= limits.settings
+    numbered, at = None, "a source"
     try:
         with duckdb.connect(":memory:", config=config) as connection:
             # A moment with a time zone becomes UTC at every trust, whatever the machine's own zone.
             connection.execute("SET TimeZone = 'UTC'")
             for dataset, table, path in jobs:
+                at = table.name
                 if dataset != numbered:
                     _number_people(connection, [job for job in jobs if job[0] == dataset])
                     found = connection.sql("SELECT _i, _key FROM _people ORDER BY _i").to_arrow_reader(ROWS_PER_GROUP)
@@ -162,13 +184,20 @@ def build(
                     building.note(report)
                     done[dataset, table.name] = report
                 steps.done(f"{dataset} {table.name}")
-    except (duckdb.Error, OSError, ArrowException) as error:
+    except (duckdb.Error, OSError, ArrowException, MemoryError) as error:
+        if _too_heavy(error):
+            raise TrustQueryError("data-source-heavy", table=at) from error
         # The engine's own message may hold values; it goes nowhere.
         raise TrustQueryError("data-prepare-failed", table=numbered or "any table") from error
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
     building.check_sources(jobs)
     return [done[dataset, table.name] for dataset, table, _ in jobs]
+
+
+def _too_heavy(error: Exception) -> bool:
+    """Whether memory or the disk was not enough."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EFBIG, errno.ENOSPC, errno.ENOMEM)
+    return isinstance(error, duckdb.OutOfMemoryException | MemoryError)
 
 
 class _Steps:
@@ -186,7 +215,9 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) ->
     try:
         found = connection.execute(_READERS[path.suffix.lower().lstrip(".")], {"path": str(path)}).description or []
         connection.fetchall()
-    except duckdb.Error as error:
+    except (duckdb.Error, MemoryError) as error:
+        if _too_heavy(error):
+            raise TrustQueryError("data-source-heavy", table=table.name) from error
         raise TrustQueryError("data-source-missing", source=table.name) from error
     names = {str(item[0]).strip().lower(): str(item[0]) for item in found}
     for column in table.columns:

@@ -6,6 +6,7 @@ nodes' membership.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import shutil
@@ -18,12 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pyarrow as pa
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from coordinator.config import Home, load_settings
+from coordinator.config import Home as CoordinatorHome
+from coordinator.config import load_settings
 from coordinator.enrolment import Desk
 from coordinator.services import open_base
+from node_agent.config import Home
+from node_agent.optout.vault import Vault
+from node_agent.sources.sealed import PEOPLE, read_columns
+from node_agent.sources.store import RANK_KEY, SALT, Store
 from tests.factories.projects import application, today
 from tests.factories.trust import policy_text
 from tests.lib.approvals import add_operators, admit, yes
@@ -36,7 +46,7 @@ from tests.lib.streams import open_stream
 from trustquery.client.config import ClientHome
 from trustquery.client.connection import Connection
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Permit, Root, SigningKey
+from trustquery.identity import Permit, Root, SigningKey, verify, write_private_file
 from trustquery.log.checkpoint import Checkpoint
 from trustquery.projects.permits import permit_from
 from trustquery.protocol.frames import Transport
@@ -101,7 +111,7 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]
     live.process.end()
     live.process = Process([sys.executable, "-m", "tests.lib.short_lived", live.home, str(LIFE)], folder / "short.log")
     live.process.start("listening")
-    home = Home(live.home)
+    home = CoordinatorHome(live.home)
     base = open_base(home, load_settings(home))
     desk = replace(base.desk, certificate_seconds=LIFE)
     add_operators(base.store, int(time.time()))
@@ -194,25 +204,101 @@ def puppet(federation: Federation, ods: str, home: Path, **options: Any) -> Pupp
     return Puppet(enrolled, address, (home / "startup" / "ca.pem").read_bytes(), silent=True, **options)
 
 
+def give_list(home: Home) -> None:
+    """A list of opt-outs, sealed with a key of the node's own, as a node with ``[[nhs_numbers]]`` has."""
+    vault = Vault(home.optout, home.keys / "optout.key")
+    vault.put("national", "", ["9434765919"], int(time.time()))
+    vault.close()
+
+
+def secrets_of(home: Path) -> dict[str, bytes]:
+    """Every secret of a node's home, by its file's name: of a PEM file the private number alone."""
+    found = {path.name: path.read_bytes() for path in (home / "keys").iterdir()}
+    found |= {name: next((home / "store").glob(f"v*/{name}")).read_bytes() for name in (RANK_KEY, SALT)}
+    return {name: _private(secret) if name.endswith(".pem") else secret for name, secret in found.items()}
+
+
+def _private(pem: bytes) -> bytes:
+    key = load_pem_private_key(pem, None)
+    if isinstance(key, Ed25519PrivateKey):
+        return key.private_bytes_raw()
+    assert isinstance(key, EllipticCurvePrivateKey)
+    return key.private_numbers().private_value.to_bytes((key.key_size + 7) // 8, "big")
+
+
+def holds(home: Path, secret: bytes) -> bool:
+    """Whether a file below has the secret in it, as it is, as hexadecimal, or within base64 at any offset."""
+    forms = [secret, secret.hex().encode()]
+    # What of the middle does not depend on its neighbours.
+    forms += [base64.b64encode(bytes(shift) + secret)[4 : len(secret) * 4 // 3 - 4] for shift in range(3)]
+    files = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
+    # A PEM file breaks its lines wherever they are full.
+    return any(form in content for form in forms for file in files for content in (file, file.replace(b"\n", b"")))
+
+
+def opens_data(home: Home, secret: bytes) -> bool:
+    """Whether a key reads the people of the prepared data."""
+    store = Store.open(home.store)
+    try:
+        return bool(read_columns(store.folder, "nhs-episodes", PEOPLE, ["_key"], store.seal(secret)).num_rows)
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+
+
+def opens_lists(home: Home, secret: bytes) -> bool:
+    """Whether a key reads a list of opt-outs."""
+    key_file = home.path / "tried.key"
+    key_file.unlink(missing_ok=True)
+    write_private_file(key_file, secret)
+    try:
+        vault = Vault(home.optout, key_file)
+        try:
+            return bool(vault.entries("national"))
+        finally:
+            vault.close()
+    except TrustQueryError:
+        return False
+
+
+def signs_as(public: bytes, secret: bytes) -> bool:
+    """Whether a key signs what a holder of the public key would be believed for, such as a head of its ledger."""
+    if len(secret) != 32:
+        return False
+    return verify(public, b"a head", Ed25519PrivateKey.from_private_bytes(secret).sign(b"a head"))
+
+
 @pytest.mark.acceptance("SEC-03")
 def test_who_steals_one_node_wholly_reads_nothing_of_another(federation: Federation, tmp_path: Path) -> None:
     """The red team's script: copy RX1's home with every key, dial in with it, and try to be or to hear RX2."""
     stolen = tmp_path / "stolen"
-    shutil.copytree(federation.nodes["RX1"].home.path, stolen)
-    other = federation.nodes["RX2"].home
+    other, own = federation.nodes["RX2"].home, federation.nodes["RX1"].home
+    for home in (own, other):
+        give_list(home)
+    shutil.copytree(own.path, stolen)
     # 1. Nothing of the other node's secrets is in it, by name or by content.
-    secrets = {path.read_bytes() for path in other.keys.iterdir()}
-    held = {path: path.read_bytes() for path in stolen.rglob("*") if path.is_file()}
-    assert not [path for path, content in held.items() if any(secret in content for secret in secrets)]
+    secrets, taken = secrets_of(other.path), secrets_of(stolen)
+    assert set(secrets) == set(taken) == {"identity.pem", "tls.pem", "store.key", "optout.key", "rank.key", "salt"}
+    assert [name for name, secret in secrets.items() if holds(stolen, secret)] == []
+    # The control: its own are found so.
+    assert [name for name, secret in taken.items() if not holds(stolen, secret)] == []
     # 2. Its certificate opens no stream in the other's name.
     tls, certificate = (stolen / "keys" / "tls.pem").read_bytes(), (stolen / "startup" / "node.crt").read_bytes()
     assert open_stream(federation.live, tls, certificate, hello_node="RX2") == "refused PERMISSION_DENIED"
     # 3. A certificate that it asks for is for its own key and name, and for no other key.
     with pytest.raises(TrustQueryError):
         federation.desk.renew("RX2", _request(tls))
-    # 4. Its keys open nothing that the other has stored: its data, its lists, its keys.
-    for name in ("store.key", "identity.pem", "tls.pem"):
-        assert (stolen / "keys" / name).read_bytes() != (other.keys / name).read_bytes()
+    # 4. Its keys open nothing that the other has stored, even with a copy of that disk less its keys: neither its data
+    # nor its lists of opt-outs. Its ledger is not encrypted: who has that disk reads it. No key signs in its name.
+    copied = Home(tmp_path / "copied")
+    shutil.copytree(other.path, copied.path, ignore=lambda folder, names: {"keys"} & set(names))
+    for opens in (
+        opens_data,
+        opens_lists,
+        lambda home, key: signs_as(federation.nodes["RX2"].enrolled.key.public, key),
+    ):
+        assert [name for name, secret in taken.items() if opens(copied, secret)] == []
+        # The control: one of the other's own does.
+        assert len([name for name, secret in secrets.items() if opens(copied, secret)]) == 1
     # 5. What it hears as RX1 is what every node is told; no answer of another.
     thief = puppet(federation, "RX1", stolen, counter=counter_of(federation.nodes["RX1"].home.path) + 1).start()
     wait_for(lambda: len(thief.documents()) > 0, 5, "the documents")

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import datetime
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from coordinator.config import Home as CoordinatorHome
+from coordinator.config import load_settings
+from coordinator.rosters import draft as draft_roster
+from coordinator.services import Base, open_base
 from node_agent.config import Home
 from node_agent.enrolment.enrol import complete, fetch_anchor, request
 from node_agent.enrolment.startup import certificate_days_left, check_certificate, load_startup
 from node_agent.network import Network, Proxy
+from tests.factories.documents import person
+from tests.lib.approvals import add_operators, yes
 from tests.lib.connect_proxy import connect_proxy
 from tests.lib.coordinator import LiveCoordinator
 from tests.lib.processes import free_port
+from tests.lib.streams import open_stream
 from trustquery.errors import TrustQueryError
-from trustquery.identity import Root
-from trustquery.protocol.enrolment import EnrolmentCode
+from trustquery.identity import Root, SigningKey
+from trustquery.identity.certificates import Authority, certificate_request, new_tls_key, spiffe_name
+from trustquery.protocol.enrolment import EnrolmentCode, proof_message
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +134,63 @@ def test_a_home_with_keys_that_others_can_read(live: LiveCoordinator, tmp_path: 
     request(enrolment, home, "Trust RX7")
     (home.keys / "identity.pem").chmod(0o640)
     assert code_of(request, enrolment, home, "Trust RX7") == "config-key-file"
+
+
+@pytest.mark.acceptance("TRN-11")
+def test_an_invitation_alone_opens_nothing(live: LiveCoordinator) -> None:
+    """Whoever has the code, and even the shell that made it, has no certificate, no stream, no page and no roster.
+
+    Two signed approvals are the control: with them the same code gives the certificate, and the next roster has it.
+    """
+    home = CoordinatorHome(live.home)
+    base = open_base(home, load_settings(home))
+    try:
+        _opens_nothing(live, base)
+    finally:
+        base.store.close()
+
+
+def _opens_nothing(live: LiveCoordinator, base: Base) -> None:
+    desk = base.desk
+    add_operators(base.store, int(time.time()))
+    code = desk.invite("RX5", "Trust RX5", 900)
+    key, tls_key = SigningKey.generate(), new_tls_key()
+    asked = certificate_request(tls_key, "RX5")
+    proof = key.sign(proof_message(EnrolmentCode.parse(code), key.public, asked)).hex()
+    body = {"code": code, "ods": "RX5", "name": "Trust RX5", "identity_key": key.public.hex(),
+            "csr": asked.decode(), "proof": proof}  # fmt: skip
+    bearer = {"Authorization": f"Bearer {code}"}
+    with live.http() as client:
+        assert client.get("/v1/enrolment/RX5", headers=bearer).json()["problems"][0]["code"] == "node-code-invalid"
+        client.post("/v1/enrolment", json=body).raise_for_status()
+        found = client.get("/v1/enrolment/RX5", headers=bearer).json()
+        assert (found["status"], found["certificate_pem"]) == ("pending", "")
+        for path in ("/v1/projects", "/v1/queries"):
+            assert client.get(path, headers=bearer).status_code in (401, 405)
+        # A certificate that it makes by itself, or none, opens no stream.
+        now = datetime.datetime.now(datetime.UTC)
+        own = Authority.generate("test", now).issue_node(asked, uri=spiffe_name("test", "RX5"), now=now, seconds=900)
+        for key_pem, certificate in ((tls_key, own), (None, None)):
+            assert open_stream(live, key_pem, certificate, hello_node="RX5").startswith("refused")
+        # The shell that made it: with a key of nobody's, the node's own, or with one person's alone, it admits nobody.
+        key.save(live.folder / "node.pem")
+        with pytest.raises(AssertionError, match="auth-not-permitted"):
+            live.cli("node", "approve", "RX5", "--as", "oscar", "--key", live.folder / "node.pem", "--yes")
+        assert yes(desk, "RX5", "oscar") == 1
+        assert code_of(yes, desk, "RX5", "oscar") == "node-one-person"
+        assert client.get("/v1/enrolment/RX5", headers=bearer).json()["certificate_pem"] == ""
+        assert not _on_the_next_roster(base, "RX5")
+        assert yes(desk, "RX5", "olive") == 0
+        given = client.get("/v1/enrolment/RX5", headers=bearer).json()["certificate_pem"].encode()
+    assert open_stream(live, tls_key, given, hello_node="RX5") == "accepted"
+    assert _on_the_next_roster(base, "RX5")
+
+
+def _on_the_next_roster(base: Base, ods: str) -> bool:
+    """Whether the coordinator would have the root holders sign for it."""
+    committee = tuple(person(name, SigningKey.generate()) for name in ("ann", "bob"))
+    made = draft_roster(
+        base.rosters.root, None, base.store.nodes.everyone(), committee, (SigningKey.generate().public.hex(),),
+        SigningKey.generate().public, int(time.time()),
+    )  # fmt: skip
+    return ods in {node.ods for node in made.nodes}

@@ -14,7 +14,9 @@ from random import Random
 
 import pytest
 
+from node_agent.engines.duckdb import _dense, _labelled, _read
 from node_agent.engines.processes import Processes
+from tests.factories.plans import count_plan
 from tests.fuzz.__main__ import attempt
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import TARGETS
@@ -68,16 +70,60 @@ def test_a_body_that_says_a_thing_twice_or_holds_too_many_is_refused(tmp_path: P
     assert (reply.status_code, reply.json()["problems"][0]["code"]) in ((422, "usage-invalid"), (400, "usage-invalid"))
 
 
-def test_an_engine_that_writes_without_end_is_stopped() -> None:
-    """Whatever a process of the engine has become, the node reads no more of it than the longest vector."""
+@pytest.mark.parametrize("cells", [1, 4_000_000])
+def test_an_engine_that_writes_without_end_is_stopped(cells: int) -> None:
+    """Whatever a process of the engine has become, the node reads no more of it than the plan's own vector."""
     near, far = os.pipe()
     writer = threading.Thread(target=_write_on, args=(far,), daemon=True)
     writer.start()
     with pytest.raises(ValueError, match="too long"):
-        Processes()._read(near, time.monotonic() + 30)
+        Processes()._read(near, time.monotonic() + 30, 8 + 8 * cells)
     os.close(near)
     writer.join(5)
     assert not writer.is_alive()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_outcome_is_read_to_its_last_byte_and_no_further(more: int) -> None:
+    near, far = os.pipe()
+    os.write(far, bytes(24 + more))
+    os.close(far)
+    if more:
+        with pytest.raises(ValueError, match="too long"):
+            Processes()._read(near, time.monotonic() + 30, 24)
+    else:
+        assert Processes()._read(near, time.monotonic() + 30, 24) == bytes(24)
+    os.close(near)
+
+
+HOSTILE_LABELS = {
+    "depth": b"[" * 100_000,
+    "lists": b"[" + b"[]," * 600_000 + b"[]]",
+    "a name twice": b'{"0a":1,"0a":2}',
+    "a number that is none": b'{"0a":NaN}',
+    "a part of a person": b'{"0a":0.5}',
+    "nobody": b'{"0a":0}',
+    "more than may be": b'{"0a":' + str(2**62 + 1).encode() + b"}",
+    "a truth": b'{"0a":true}',
+    "too many": json.dumps({f"0{place}": 1 for place in range(50_001)}).encode(),
+    "no text": b"\xff",
+    "a list": b"[1]",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_LABELS)
+def test_counts_that_an_engine_cannot_have_made_are_a_fault(what: str) -> None:
+    assert code_of(lambda: _read(_labelled, HOSTILE_LABELS[what], count_plan())) == "internal-fault"
+
+
+def test_vectors_that_an_engine_cannot_have_made_are_a_fault() -> None:
+    """The control: the plan's own length, and nothing out of range, is taken."""
+    plan = count_plan()
+    sound = bytes(8 * plan.length)
+    for data in (sound[:-1], sound[:-8], sound + bytes(8), b"\xff" * 7 + b"\x7f" + sound[8:], b""):
+        assert code_of(lambda data=data: _read(_dense, data, plan)) == "internal-fault"
+    assert _read(_dense, sound, plan) == [0] * plan.length
+    assert _read(_labelled, b'{"0a":1}', plan) == {"0a": 1}
 
 
 def _write_on(pipe: int) -> None:

@@ -240,6 +240,7 @@ _ROWS: tuple[Entry, ...] = (
     # -- data and sources -------------------------------------------------------------------------------------
     _entry("data-source-missing", "the source {source} cannot be read", "check the path in node.toml and run `tq-node source check`"),
     _entry("data-source-column", "the source table {table} lacks column {column}", "map it in node.toml, or leave the table out"),
+    _entry("data-source-heavy", "reading {table} ended before it was done: it took more memory, disk or time than it may, or broke what reads it", "look at the file; where it is sound, raise prepare_mb in [engine] of node.toml. The earlier version stays in use"),
     _entry("data-not-prepared", "the data have not been prepared", "run `tq-node source refresh`"),
     _entry("data-table-unavailable", "this trust does not hold table {table} of {dataset}", "leave the table out, or ask without this trust"),
     _entry("data-prepare-failed", "preparing {table} failed", "run `tq-node source check`; the earlier version stays in use"),

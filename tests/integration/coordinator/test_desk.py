@@ -170,6 +170,15 @@ def test_whoever_invites_does_not_approve(desk: Desk) -> None:
     assert [yes(desk, "RX1", person) for person in ("oscar", "orla")] == [1, 0]
 
 
+def test_who_invited_is_recorded_as_the_shells_word(desk: Desk) -> None:
+    """Nobody signs an invitation, so the history does not say that olive made one; it says that she was named."""
+    desk.invite("RX1", "Trust", 900, by="olive")
+    desk.invite("RX1", "Trust", 900)
+    named, unnamed = (event.text for event in desk.store.admissions.events("RX1"))
+    assert named == "The operator made an enrolment code, who named olive as the one who invites (unsigned)."
+    assert unnamed == "The operator made an enrolment code."
+
+
 def test_a_deputy_of_the_other_one_or_of_the_inviter_does_not_approve(desk: Desk) -> None:
     assert desk.store.roles.deputise("oscar", "olive")
     apply(desk, desk.invite("RX1", "Trust", 900))
