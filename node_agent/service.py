@@ -260,7 +260,11 @@ class Service:
         """``status.json``, for ``tq-node status``: the link, nothing about queries."""
         status = {"pid": os.getpid(), "connected": connected, "since": self.clock.wall(), "node": self.startup.node}
         status |= self.over()
-        replace_file(self.home.path / "status.json", json.dumps(status).encode())
+        try:
+            replace_file(self.home.path / "status.json", json.dumps(status).encode())
+        except OSError as error:
+            # An echo alone. A full disk must neither keep the node from starting nor hide why it ends.
+            self.log("status not written", kind=type(error).__name__)
 
     async def main(self) -> None:
         """Run until a signal, a stop mark or a failure."""

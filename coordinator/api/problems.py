@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from coordinator.store import StoreAwayError
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.identity import new_secret
 
@@ -49,9 +50,16 @@ async def _unknown(request: Request, error: Exception) -> JSONResponse:
     return respond(TrustQueryError("internal-fault", incident=incident))
 
 
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    """A full disk, or a database that is away: whoever asks may ask again, and is told so."""
+    _log.error("store-away", path=request.url.path, kind=type(error).__name__)
+    return respond(TrustQueryError("config-store-unreachable"))
+
+
 def install(app: FastAPI) -> None:
     """Handle every exception of every route."""
     app.add_exception_handler(TrustQueryError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(StoreAwayError, _away)
     app.add_exception_handler(Exception, _unknown)

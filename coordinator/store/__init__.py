@@ -1,5 +1,6 @@
 """Everything the coordinator keeps, in SQLAlchemy: the only package here that touches a database."""
 
+from coordinator.store.engine import StoreAwayError
 from coordinator.store.fleet import SharedFleet
 from coordinator.store.identity_models import FlowRow
 from coordinator.store.models import (
@@ -51,5 +52,6 @@ __all__ = [
     "StanceRow",
     "Standing",
     "Store",
+    "StoreAwayError",
     "User",
 ]

@@ -12,11 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from trustquery.errors import TrustQueryError
 
-__all__ = ["LEADER_LOCK", "SNAPSHOT", "WRITER_LOCK", "is_sqlite", "open_engine"]
+__all__ = ["LEADER_LOCK", "SNAPSHOT", "WRITER_LOCK", "StoreAwayError", "is_sqlite", "open_engine"]
+
+StoreAwayError = OperationalError
+"""The database is away, locked for too long, or its disk is full: nothing of the transaction was kept."""
 
 _SAFE_WAL = (3, 51, 3)
 WRITER_LOCK, LEADER_LOCK = 0x7471_0001, 0x7471_0002

@@ -90,6 +90,7 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     with reporting("status", form) as reply:
         from node_agent.budget.book import BookReader
         from node_agent.enrolment.startup import certificate_days_left
+        from node_agent.preflight.machine import room
         from node_agent.sources.store import Store
 
         home = home_of(context)
@@ -111,11 +112,15 @@ def status(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         facts.update(_retention(home))
         facts["alarms"] = _alarms(home)
         facts["ledger"] = _ledger(home)
+        space = room(home.path)
+        facts["disk"] = space.text
         facts["certificate_days_left"] = certificate_days_left(startup, now())
         warnings = _federation(documents_of(home), facts)
         reply.facts(facts)
         for warning in warnings:
             say(f"warning: {warning}")
+        if space.kind == "fail":
+            say(f"warning: {space.text}: {space.fix}")
         say("next: " + _next(facts))
 
 

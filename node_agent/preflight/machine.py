@@ -14,7 +14,7 @@ from node_agent.preflight.results import NO_SETTINGS, NOT_ENROLLED, Outcome, Res
 from node_agent.preflight.world import World
 from trustquery.errors import TrustQueryError
 
-__all__ = ["certificate", "disk", "keys", "ledger", "mapping", "settings", "sources"]
+__all__ = ["certificate", "disk", "keys", "ledger", "mapping", "room", "settings", "sources"]
 
 _GIB = 2**30
 LEAST_BYTES, AMPLE_BYTES = _GIB, 5 * _GIB
@@ -65,11 +65,15 @@ def settings(world: World) -> list[Result]:
 
 def disk(world: World) -> list[Result]:
     """Free space where the node's home is; said in steps, because the data's size is nobody's business."""
-    folder = world.home.path
+    return [Result(room(world.home.path))]
+
+
+def room(folder: Path) -> Outcome:
+    """How much space is free where a folder is, or would be."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    return [Result(AMPLE if free >= AMPLE_BYTES else LITTLE if free >= LEAST_BYTES else FULL)]
+    return AMPLE if free >= AMPLE_BYTES else LITTLE if free >= LEAST_BYTES else FULL
 
 
 def keys(world: World) -> list[Result]:

@@ -167,6 +167,26 @@ def test_a_forged_offer_costs_nothing_and_is_one_entry(lone: Hostile, attack: st
     assert lone.spend() == before
 
 
+@pytest.mark.acceptance("LED-06")
+def test_an_answered_id_with_another_query_is_refused_and_logged(lone: Hostile) -> None:
+    """LED-06: validly signed by the analyst; the entry names the release and this very intent."""
+    ((answered, kept),) = lone.lone.node.ledger("SELECT release_id, query_hash FROM release LIMIT 1")
+    usual = lone.lone.sql
+    lone.lone.sql = "SELECT sum(age_on_arrival) AS years FROM emergency_attendance"
+    try:
+        intent, offer = offered(lone, release_id=answered)
+    finally:
+        lone.lone.sql = usual
+    assert intent.query_hash != kept
+    before, events = lone.spend(), len(lone.events())
+    assert lone.offer(dataclasses.replace(offer, intent=intent.sign(key("ada")).encode())) == ["node-release-conflict"]
+    assert lone.settled(events) == [("refused", "", "")]
+    ((payload,),) = lone.lone.node.ledger("SELECT payload FROM leaf WHERE kind = 'refused' ORDER BY seq DESC LIMIT 1")
+    entry = json.loads(payload)
+    assert (entry["release_id"], entry["intent_hash"]) == (answered, intent.sha256)
+    assert lone.spend() == before
+
+
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -225,13 +226,18 @@ def test_too_few_answers_make_no_result(world: World) -> None:
     assert caught.value.exit_status == 14
 
 
+@pytest.mark.acceptance("AVL-09")
 @pytest.mark.parametrize(
     "strings",
     [
         {"twist": {"plan_hash": "cd" * 32}},
         {"twist": {"release_id": "cd" * 32}},
+        {"twist": {"query_hash": "cd" * 32}},
         {"twist": {"rho_nano": 10**14}},
         {"twist": {"node": "RX2"}},
+        {"twist": {"vector_length": 2}},
+        {"twist": {"vector_sha256": "cd" * 32}},
+        {"signer": SigningKey.generate()},
         {"spoil": lambda vector: bytes(len(vector))},
         {"spoil": lambda vector: vector + bytes(8)},
     ],
@@ -242,6 +248,53 @@ def test_an_answer_that_was_tampered_with_is_not_merged(world: World, strings: d
         result = world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=10)
     assert result.to_arrow()["visits"].to_pylist() == [21.0]
     assert [trust.node for trust in result.trusts if not trust.answered] == ["RX4"]
+
+
+def flapping(world: World, ods: str, until: threading.Event) -> None:
+    """A node that joins, reads what it is offered, and hangs up, again and again."""
+    while not until.is_set():
+        with connected(world.puppet(ods, silent=True)):
+            until.wait(0.1)
+
+
+@pytest.mark.acceptance("AVL-09")
+def test_slow_half_open_and_flapping_trusts_hold_nobody_up_and_are_named(world: World) -> None:
+    """A slow one still counts where it is in time; the others' sum is there at the deadline and not after it."""
+    ended = threading.Event()
+    flaps = threading.Thread(target=flapping, args=(world, "RX4", ended))
+    honest, slow = world.puppet("RX1", value=7, stray=True), world.puppet("RX2", value=7, delay=1.5)
+    flaps.start()
+    try:
+        with connected(honest, slow, world.puppet("RX3", deaf=True)):
+            started = time.monotonic()
+            query = world.connection.project("stays").sql(SQL, epsilon=0.5)
+            result = query.run(wait=5)
+            spent = time.monotonic() - started
+            wait_for(lambda: (honest.acknowledged(), slow.acknowledged()) == (1, 1), 5, "acknowledgements")
+            # An answer to what was never offered is not acknowledged, ends no stream, and is nobody's.
+            assert honest.status is None
+    finally:
+        ended.set()
+        flaps.join(20)
+    assert result.to_arrow()["visits"].to_pylist() == [14.0]
+    missing = {trust.node: [reason.code for reason in trust.reasons] for trust in result.trusts if not trust.answered}
+    assert missing == {"RX3": ["node-no-answer"], "RX4": ["node-no-answer"]}
+    # Deadline, previews of the deaf one, and generous slack.
+    assert spent < 30
+
+
+@pytest.mark.acceptance("AVL-09")
+def test_one_honest_trust_among_three_bad_ones_makes_no_result_and_the_rule_is_shown(world: World) -> None:
+    """Who lied is named as missing, and the refusal says how many answered and how many the project needs."""
+    bad = [
+        world.puppet("RX2", signer=SigningKey.generate()),
+        world.puppet("RX3", spoil=lambda vector: vector + bytes(8)),
+        world.puppet("RX4", twist={"plan_hash": "cd" * 32}),
+    ]
+    with connected(world.puppet("RX1"), *bad), pytest.raises(TrustQueryError) as caught:
+        world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=5)
+    first = next(problem for problem in caught.value.problems if problem.code == "query-too-few-trusts")
+    assert "1 of 4 trusts answered; the project needs 2" in first.reason
 
 
 def test_a_trust_that_comes_late_is_offered_what_is_open(world: World) -> None:

@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 
@@ -17,7 +17,7 @@ from tests.lib.coordinator import EnrolledNode
 from trustquery.catalogue import load
 from trustquery.codelists import PublicTables, shipped
 from trustquery.errors import Problem
-from trustquery.identity import Answer, Intent, new_secret
+from trustquery.identity import Answer, Intent, SigningKey, new_secret
 from trustquery.model import Query
 from trustquery.planning import compile_plan
 from trustquery.protocol.enrolment import join_message
@@ -52,6 +52,10 @@ class Puppet:
         silent: it reads offers and says nothing.
         twist: changes the answer's fields before they are signed.
         spoil: changes the vector's bytes after they were signed.
+        signer: signs its answers in place of its own key.
+        stray: beside each true answer, the same for a release that was never offered.
+        deaf: it joins, and then reads nothing and says nothing, with its stream open.
+        delay: seconds from an offer to its answer.
         public: the public tables that it holds.
         counter: its join counter; 0 for one that grows with time. ``joined`` is what it has shown.
     """
@@ -65,6 +69,10 @@ class Puppet:
     silent: bool = False
     twist: dict[str, object] = field(default_factory=dict)
     spoil: Callable[[bytes], bytes] = bytes
+    signer: SigningKey | None = None
+    stray: bool = False
+    deaf: bool = False
+    delay: float = 0.0
     received: list[Message] = field(default_factory=list)
     status: grpc.StatusCode | None = None
     counter: int = 0
@@ -74,7 +82,7 @@ class Puppet:
     def start(self) -> Puppet:
         """Dial in; returns once the coordinator has said Hello."""
         self._queue: queue.Queue[bytes | None] = queue.Queue()
-        self._greeted = threading.Event()
+        self._greeted, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         assert self._greeted.wait(10), self.status
@@ -82,6 +90,7 @@ class Puppet:
 
     def stop(self) -> None:
         """Hang up."""
+        self._stopped.set()
         self._queue.put(None)
         self._channel.close()
         self._thread.join(10)
@@ -112,6 +121,8 @@ class Puppet:
                 if message is not None:
                     self.received.append(message)
                     self._react(message)
+                if self.deaf and isinstance(message, Hello):
+                    self._stopped.wait()
         except grpc.RpcError as error:
             self.status = error.code()
         except ValueError:
@@ -131,7 +142,11 @@ class Puppet:
                 shares = (ScopeShare("project", 900_000, 20_000),)
                 self.say(PreviewReply(message.preview_id, not reasons, reasons, () if reasons else shares))
             case Offer() if not self.silent:
-                self.say(self.answer(message))
+                self._stopped.wait(self.delay)
+                answer = self.answer(message)
+                self.say(answer)
+                if self.stray:
+                    self.say(replace(answer, release_id="cd" * 32))
 
     def answer(self, offer: Offer) -> AnswerMessage:
         """The signed answer to an offer."""
@@ -161,7 +176,9 @@ class Puppet:
             "reasons": ((self.refuse or Problem("policy-bootstrap")).document(),),
         }
         document = Answer.model_validate(fields | self.twist)
-        return AnswerMessage(intent.release_id, document.sign(self.node.key).encode(), self.spoil(vector))
+        return AnswerMessage(
+            intent.release_id, document.sign(self.signer or self.node.key).encode(), self.spoil(vector)
+        )
 
     def acknowledged(self) -> int:
         """How many answers the coordinator holds durably."""

@@ -277,7 +277,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("config-store-unknown", "the coordinator's database is not one of this program's: {problem}", "give it a database of its own, or restore a backup; nothing was changed"),
     _entry("config-backup-unreadable", "the backup cannot be used: {problem}", "use another backup, or fetch this one again; nothing was changed"),
     _entry("config-backup-not-empty", "a backup goes into an empty database, and the table {table} of this one holds something", "give it a new database, or a new home folder; nothing was changed"),
-    _entry("config-store-unreachable", "the coordinator's database cannot be reached or written", "check database.url, that the server runs and lets this user in, and that its disk is not full"),
+    _entry("config-store-unreachable", "the coordinator's database cannot be reached or written", "check database.url, that the server runs and lets this user in, and that its disk is not full", audience="operator", http=503, retry=True),
     _entry("config-sqlite-version", "SQLite {found} has a known corruption bug; {needed} or later is needed", "install the locked requirements"),
     # -- people and keys --------------------------------------------------------------------------------------
     _entry("auth-required", "you are not signed in", "run `tq login`"),

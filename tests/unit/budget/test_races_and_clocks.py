@@ -127,6 +127,7 @@ def test_one_id_a_hundred_times_at_once_and_after_a_restart_is_charged_once(tmp_
     ledger.close()
 
 
+@pytest.mark.acceptance("LED-06")
 @pytest.mark.parametrize("field", ["query_hash", "plan_hash", "question", "intent_hash"])
 def test_one_id_for_another_query_is_refused_in_every_state(tmp_path: Path, field: str) -> None:
     path, item = tmp_path / "ledger.sqlite", reservation("one")
