@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.signin.settings import IdentitySettings
 from trustquery.errors import TrustQueryError, nearest
+from trustquery.listening.limits import Limits
 from trustquery.policy.reading import parse_toml
 
 __all__ = ["Home", "RetentionSettings", "Settings", "find_home", "load_settings", "require_tls13", "sample_text"]
@@ -131,7 +132,7 @@ class LogSettings(_Strict):
 
 
 class Settings(_Strict):
-    """``coordinator.toml``: every key is needed but those of ``[retention]``, ``[log]`` and ``[websocket]``."""
+    """``coordinator.toml``: ``[limits]``, ``[retention]``, ``[log]`` and ``[websocket]`` may be absent."""
 
     federation: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     api: Endpoint
@@ -142,6 +143,7 @@ class Settings(_Strict):
     sessions: Sessions
     identity: IdentitySettings
     websocket: Endpoint | None = None
+    limits: Limits = Limits()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
