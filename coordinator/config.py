@@ -12,6 +12,7 @@ from pydantic import Field
 
 from coordinator.signin.settings import IdentitySettings
 from trustquery.errors import TrustQueryError
+from trustquery.listening.limits import Limits
 from trustquery.policy.reading import parse_toml, read_model
 from trustquery.settings import Address, Strict, chosen_home, split_address, text_of
 
@@ -125,7 +126,7 @@ class LogSettings(Strict):
 
 
 class Settings(Strict):
-    """``coordinator.toml``: every key is needed but those of ``[retention]``, ``[log]`` and ``[websocket]``."""
+    """``coordinator.toml``: ``[limits]``, ``[retention]``, ``[log]`` and ``[websocket]`` may be absent."""
 
     federation: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     api: Endpoint
@@ -136,6 +137,7 @@ class Settings(Strict):
     sessions: Sessions
     identity: IdentitySettings
     websocket: Endpoint | None = None
+    limits: Limits = Limits()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 

@@ -9,7 +9,7 @@ import itertools
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import grpc
@@ -40,6 +40,7 @@ from coordinator.signin.opening import open_desk, open_local
 from trustquery.errors import TrustQueryError
 from trustquery.identity import SigningKey
 from trustquery.identity.warnings import warnings_of
+from trustquery.listening.http import QuietServer
 from trustquery.log import coordinator_origin
 from trustquery.protocol.witnessing import Witnessing
 
@@ -54,39 +55,28 @@ CERTIFICATE_SECONDS = 60.0
 _log = structlog.get_logger()
 
 
-class _Https(uvicorn.Server):
-    """uvicorn without its own signal handlers: one place decides when to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
 def _tls13(config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     context = default()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 
-def _https(base: Base, app: ASGIApp) -> _Https:
-    return _Https(
-        uvicorn.Config(
-            app,
-            host=base.settings.api.host,
-            port=base.settings.api.port,
-            ssl_keyfile=str(base.home.server_key),
-            ssl_certfile=str(base.home.server),
-            ssl_context_factory=_tls13,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=3,
-            limit_concurrency=500,
-        )
+def _https(base: Base, app: ASGIApp) -> QuietServer:
+    return QuietServer(
+        app,
+        base.settings.api.host,
+        base.settings.api.port,
+        base.settings.limits,
+        ssl_keyfile=str(base.home.server_key),
+        ssl_certfile=str(base.home.server),
+        ssl_context_factory=_tls13,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=3,
     )
 
 
@@ -158,7 +148,7 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
     work_rate = _rate(base, "work", burst=60, per_minute=120)
     https = _https(base, make_app(Api(base, fleet, previews, queries, office, login_rate, work_rate, signin, local)))
     await nodes.start()
-    websocket: Server | None = None
+    websockets: list[Server] = []
     websocket_tls = _websocket_tls(base)
     tasks = [
         asyncio.create_task(https.serve()),
@@ -174,18 +164,18 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
         if tasks[0].done():
             raise _cannot_bind(base.settings.api.listen)
         # The last to open and the first to close: a node that finds it open may take it that gRPC is up as well.
-        websocket = await _websocket(base, handler, websocket_tls)
+        websockets = await _websocket(base, handler, websocket_tls)
         started()
         await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         fleet.say_goodbye("restart")
-        if websocket is not None:
+        for websocket in websockets:
             websocket.close(close_connections=False)
         https.should_exit = True
         for task in (*tasks[1:], stopping):
             task.cancel()
         await nodes.stop(GOODBYE_SECONDS)
-        if websocket is not None:
+        for websocket in websockets:
             websocket.close()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(Exception):  # the database is away: the others notice that this one has gone
@@ -209,6 +199,7 @@ def _nodes(base: Base, handler: SessionHandler, shown: ServerCertificate) -> grp
             handler,
             address=base.settings.nodes.listen,
             credentials=shown.credentials(),
+            limits=base.settings.limits,
         )
     except RuntimeError as error:
         raise _cannot_bind(base.settings.nodes.listen) from error
@@ -220,12 +211,12 @@ def _websocket_tls(base: Base) -> ssl.SSLContext | None:
     return session_context(base.home.server, base.home.server_key, base.home.authority)
 
 
-async def _websocket(base: Base, handler: SessionHandler, tls: ssl.SSLContext | None) -> Server | None:
+async def _websocket(base: Base, handler: SessionHandler, tls: ssl.SSLContext | None) -> list[Server]:
     endpoint = base.settings.websocket
     if endpoint is None or tls is None:
-        return None
+        return []
     try:
-        return await start_websocket(handler, endpoint, tls)
+        return await start_websocket(handler, endpoint, tls, base.settings.limits)
     except OSError as error:
         raise _cannot_bind(endpoint.listen) from error
 
@@ -234,7 +225,7 @@ def _cannot_bind(address: str) -> TrustQueryError:
     return TrustQueryError("config-invalid", place="coordinator.toml", problem=f"cannot listen on {address}")
 
 
-async def _keep_certificate(shown: ServerCertificate, https: _Https, websocket: ssl.SSLContext | None) -> None:
+async def _keep_certificate(shown: ServerCertificate, https: QuietServer, websocket: ssl.SSLContext | None) -> None:
     """Renew the listeners' certificate when it is due, under the running process."""
     while True:
         await asyncio.sleep(CERTIFICATE_SECONDS)

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Root, Roster
+from trustquery.listening.limits import Limits
 from trustquery.log import VerifierKey, coordinator_origin, node_origin
 from trustquery.log.note import valid_name
 from trustquery.policy.reading import parse_toml, read_model
@@ -54,6 +55,7 @@ class Settings(Strict):
     tls: Tls | None = None
     federation: Federation | None = None
     log: tuple[LogKey, ...] = ()
+    limits: Limits = Limits(connections=200, connections_per_source=50)
 
     @property
     def host(self) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["config_app", "init", "run"]
 
+_OPEN_FILES = 65_536
 config_app = typer.Typer(help="Check the settings.", no_args_is_help=True)
 
 
@@ -108,6 +109,7 @@ def run(context: typer.Context) -> None:
     with reporting():
         # A core file would hold keys.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _allow_connections()
         # Where a native library crashed: names of functions only.
         faulthandler.enable()
         require_tls13()
@@ -130,6 +132,14 @@ def run(context: typer.Context) -> None:
 
         asyncio.run(until_told())
         say("stopped")
+
+
+def _allow_connections() -> None:
+    """Open files up to the machine's hard limit: connections up to their own limit must not take them all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listening(base: Base) -> list[str]:

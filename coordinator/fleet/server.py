@@ -7,6 +7,7 @@ import grpc
 from coordinator.fleet.peers import Peer, read_peer
 from coordinator.fleet.session import SessionHandler
 from trustquery.access import ACTIONS
+from trustquery.listening.limits import Limits
 from trustquery.wire import MAX_FRAME_BYTES, SERVICE
 
 __all__ = ["METHODS", "make_server"]
@@ -17,6 +18,8 @@ METHODS = {"Session": "node.link"}
 KEEPALIVE_MS = 6_000
 PING_TIMEOUT_MS = 4_000
 """Together well below the 15 seconds in which a frozen peer must be noticed."""
+MAX_METADATA_BYTES = 8 * 1024
+"""Headers of a call; above twice that every call is refused, between the two some are."""
 _STATUS = {
     "auth-certificate": grpc.StatusCode.PERMISSION_DENIED,
     "auth-revoked": grpc.StatusCode.PERMISSION_DENIED,
@@ -38,6 +41,10 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.http2.min_ping_interval_without_data_ms", 900),
     ("grpc.max_concurrent_streams", 4),
     ("grpc.so_reuseport", 0),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),
+    # Only "identity": nothing is unpacked, so that nothing small becomes large. Nodes do not compress.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
 )
 
 
@@ -67,16 +74,24 @@ class _GrpcStream:
         await self._context.abort(_STATUS.get(reason, denied), reason)
 
 
-def make_server(handler: SessionHandler, *, address: str, credentials: grpc.ServerCredentials) -> grpc.aio.Server:
+def make_server(
+    handler: SessionHandler, *, address: str, credentials: grpc.ServerCredentials, limits: Limits
+) -> grpc.aio.Server:
     """A server bound to ``address``; not yet started.
 
     Args:
         credentials: that require the certificate of a client.
+        limits: of which gRPC knows how many connections may be open; it cannot count them by their source.
 
     Raises:
         RuntimeError: the address cannot be bound.
     """
-    server = grpc.aio.server(options=OPTIONS)
+    crowd = (
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        # TLS and the first HTTP/2 settings together; without it, two minutes.
+        ("grpc.server_handshake_timeout_ms", limits.head_seconds * 1_000),
+    )
+    server = grpc.aio.server(options=(*OPTIONS, *crowd))
 
     async def session(_requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
         await handler.session(_GrpcStream(context))

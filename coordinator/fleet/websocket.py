@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from coordinator.fleet.server import KEEPALIVE_MS, PING_TIMEOUT_MS
 from coordinator.fleet.session import SessionHandler
 from trustquery.access import ACTIONS
 from trustquery.errors import TrustQueryError
+from trustquery.listening.doors import listen
+from trustquery.listening.limits import Limits
 from trustquery.protocol.frames import REFUSED, SUBPROTOCOL, WEBSOCKET_PATH
 from trustquery.wire import MAX_FRAME_BYTES
 
@@ -27,7 +30,6 @@ __all__ = ["ROUTES", "session_context", "start_websocket"]
 
 ROUTES = {WEBSOCKET_PATH: "node.link"}
 """Path to action, as ``coordinator.fleet.server.METHODS``."""
-OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 # Its own words would name peers and frames.
 _quiet = logging.getLogger("websockets.quiet")
@@ -83,8 +85,10 @@ class _WebSocketStream:
         await self._connection.close(REFUSED, reason)
 
 
-async def start_websocket(handler: SessionHandler, endpoint: Endpoint, tls: ssl.SSLContext) -> Server:
-    """Listen.
+async def start_websocket(
+    handler: SessionHandler, endpoint: Endpoint, tls: ssl.SSLContext, limits: Limits
+) -> list[Server]:
+    """Listen at every address of the endpoint.
 
     Raises:
         OSError: the address cannot be bound.
@@ -100,18 +104,18 @@ async def start_websocket(handler: SessionHandler, endpoint: Endpoint, tls: ssl.
     async def session(connection: ServerConnection) -> None:
         await handler.session(_WebSocketStream(connection))
 
-    return await serve(
+    serving = partial(
+        serve,
         session,
-        endpoint.host,
-        endpoint.port,
         ssl=tls,
-        ssl_handshake_timeout=OPEN_SECONDS,
+        ssl_handshake_timeout=limits.head_seconds,
+        ssl_shutdown_timeout=CLOSE_SECONDS,
         process_request=check,
         # A browser says whence it comes; no node does.
         origins=[None],
         subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
         compression=None,
-        open_timeout=OPEN_SECONDS,
+        open_timeout=limits.head_seconds,
         close_timeout=CLOSE_SECONDS,
         ping_interval=KEEPALIVE_MS / 1_000,
         ping_timeout=PING_TIMEOUT_MS / 1_000,
@@ -120,3 +124,4 @@ async def start_websocket(handler: SessionHandler, endpoint: Endpoint, tls: ssl.
         server_header=None,
         logger=_quiet,
     )
+    return [await serving(sock=door) for door in listen(endpoint.host, endpoint.port, limits)]

@@ -41,11 +41,14 @@ class LiveCoordinator:
     Args:
         folder: an empty folder.
         more: settings beside those of the sample, once the home is there.
+        change: of the settings' text.
     """
 
     federation = "test"
 
-    def __init__(self, folder: Path, more: Callable[[LiveCoordinator], str] = lambda _: "") -> None:
+    def __init__(
+        self, folder: Path, more: Callable[[LiveCoordinator], str] = lambda _: "", change: Callable[[str], str] = str
+    ) -> None:
         self.folder = folder
         self.home = folder / "coordinator"
         self.api_port, self.grpc_port, self.websocket_port = free_port(), free_port(), free_port()
@@ -58,7 +61,7 @@ class LiveCoordinator:
                  "--nodes", f"localhost:{self.grpc_port}",
                  "--websocket", f"localhost:{self.websocket_port}")  # fmt: skip
         settings = self.home / "coordinator.toml"
-        settings.write_text(with_keys(settings.read_text()) + more(self))
+        settings.write_text(change(with_keys(settings.read_text())) + more(self))
         self.process = Process([command("tq-coordinator"), "--home", self.home, "run"], folder / "coordinator.log")
         self.process.start("listening")
 

@@ -74,8 +74,7 @@ def run(
 def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
     import resource
 
-    import uvicorn
-
+    from trustquery.listening.http import PatientServer
     from trustquery.log import VerifierKey, Witness
     from witness.server import make_app
     from witness.store import SqliteHeads
@@ -89,10 +88,11 @@ def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
     witness = Witness(settings.name, key, heads, logs.get)
     vkey = VerifierKey(settings.name, key.public, witness=True)
     tls = settings.tls
-    uvicorn.run(
+    server = PatientServer(
         make_app(witness, vkey, heads, lambda: int(time.time())),
-        host=settings.host,
-        port=settings.port,
+        settings.host,
+        settings.port,
+        settings.limits,
         ssl_certfile=str(home.path / tls.certificate) if tls is not None else None,
         ssl_keyfile=str(home.path / tls.key) if tls is not None else None,
         log_config=None,
@@ -102,9 +102,16 @@ def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=3,
-        limit_concurrency=100,
     )
-    heads.close()
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        pass  # uvicorn raises it once more, after the end
+    except OSError as error:
+        problem = f"cannot listen on {settings.listen}"
+        raise TrustQueryError("config-invalid", place="witness.toml: listen", problem=problem) from error
+    finally:
+        heads.close()
 
 
 @app.command()
