@@ -326,6 +326,7 @@ async def _housekeeping(
             if leads:
                 await asyncio.to_thread(reviews.settle)
             if leads and number % PASSES_A_LOOK == 0:
+                await asyncio.to_thread(base.store.tallies.close, wall_clock())
                 # Whoever asks looks at the clock as well: this only brings the register up to date.
                 await asyncio.to_thread(office.tick)
             if leads and number % int(LOOK_SECONDS / HOUSEKEEPING_SECONDS) == 0:

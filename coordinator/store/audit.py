@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -18,13 +18,17 @@ from coordinator.store.audit_models import (
     AuditHeadRow,
     AuditPolicyRow,
     AuditSecretRow,
+    TallyRow,
 )
 from coordinator.store.auditing import Fact, facts_of
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
 from trustquery.log import TEXTS, Entry, commit
 
-__all__ = ["Audit", "keep_log"]
+__all__ = ["NOBODY", "Audit", "keep_log", "note"]
+
+NOBODY = "(nobody)"
+"""Who stands in an entry where no account is meant; no account can be called so."""
 
 
 _FACTS = "audit-facts"
@@ -46,6 +50,11 @@ def keep_log(sessions: sessionmaker[Session], clock: Callable[[], int]) -> None:
 
     event.listen(sessions, "before_flush", before_flush)
     event.listen(sessions, "before_commit", before_commit)
+
+
+def note(session: Session, fact: Fact) -> None:
+    """Have this transaction write an entry that no row makes."""
+    session.info.setdefault(_FACTS, []).append(fact)
 
 
 def _append(session: Session, fact: Fact, now: int) -> None:
@@ -129,6 +138,7 @@ class Audit:
         with self._transaction() as session:
             found = list(session.scalars(select(AuditSecretRow.seq).where(AuditSecretRow.person == person)))
             session.execute(delete(AuditSecretRow).where(AuditSecretRow.person == person))
+            session.execute(update(TallyRow).where(TallyRow.person == person).values(person=NOBODY))
             return len(found)
 
     def policy(self, node: str, policy_hash: str) -> None:
@@ -139,12 +149,3 @@ class Audit:
                 session.add(AuditPolicyRow(node=node, policy_hash=policy_hash))
             elif row.policy_hash != policy_hash:
                 row.policy_hash = policy_hash
-
-    def deny(self, project: str, person: str, words: str) -> None:
-        """Note a question that was refused before it was one.
-
-        Args:
-            project: "" where there is none of that name.
-        """
-        with self._transaction() as session:
-            session.info.setdefault(_FACTS, []).append(Fact("query.deny", person=person, words=words, project=project))

@@ -22,6 +22,8 @@ __all__ = ["TEXTS", "Entry", "commit"]
 TEXTS: dict[str, str] = {
     "session.open": "Somebody signed in.",
     "session.close": "Somebody signed out.",
+    "session.fail": "Sign-ins under one name, or of one person at a sign-in service, failed; an hour's are one entry.",
+    "access.deny": "Somebody who had signed in was refused what they may not do; an hour's refusals are one entry.",
     "account.add": "An account was made.",
     "account.disable": "An account was disabled, and its sessions ended.",
     "account.move": "The organisation of an account was changed.",
@@ -72,6 +74,7 @@ TEXTS: dict[str, str] = {
     "input.erase": "The content of a withdrawn codelist or look-up was erased by age.",
     "query.ask": "A question was taken, and is put to the trusts.",
     "query.deny": "The coordinator refused a question.",
+    "query.deny-more": "The coordinator refused more questions of one person than have entries; an hour's are one.",
     "query.release": "A question ended: its result was released to who asked.",
     "query.empty": "A question ended without a result: too few trusts answered.",
     "query.return": "A question ended without a result: two output checkers did not both approve it.",
