@@ -23,8 +23,9 @@ from coordinator.api.context import Api
 from coordinator.api.limits import Rate, RateLimit, SharedRate
 from coordinator.certificates import ServerCertificate
 from coordinator.fleet.links import Fleet
-from coordinator.fleet.log_publishing import Publisher, remotes
+from coordinator.fleet.log_publishing import Publisher
 from coordinator.fleet.previews import Previews
+from coordinator.fleet.remote_witnesses import remotes
 from coordinator.fleet.server import make_server
 from coordinator.fleet.session import SessionHandler
 from coordinator.fleet.sharing import Sharing
@@ -124,14 +125,16 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
         forked,
         wall_clock,
     )
-    relay = Relay(base.settings.federation, fleet, own, witness_rate.take, time.monotonic)
+    alone = remotes(base.home, base.settings.log)
+    by_name = {item.key.name: item for item in alone}
+    relay = Relay(base.settings.federation, fleet, own, witness_rate.take, time.monotonic, by_name)
     publisher = Publisher(
         base.settings.federation,
         lambda: base.audit_log,
         fleet,
         relay,
         base.rosters,
-        remotes(base.home, base.settings.log),
+        alone,
         base.settings.log.needed,
     )
     sharing = Sharing(base.store, fleet, previews, relay, base.settings.nodes.public)

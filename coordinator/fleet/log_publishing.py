@@ -4,57 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-import httpx
 import structlog
 
-from coordinator.config import Home, LogSettings
 from coordinator.fleet.links import Fleet
+from coordinator.fleet.remote_witnesses import Remote
 from coordinator.fleet.witnessing import Relay
 from coordinator.rosters import Rosters
-from coordinator.signin.fetching import trusting
 from coordinator.transparency.audit_log import AuditLog
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
-from trustquery.log import Checkpoint, VerifierKey, cosigners, node_origin, with_lines
-from trustquery.log.submission import SIZE_TYPE, write_submission
+from trustquery.log import Checkpoint, cosigners, node_origin, with_lines
 from trustquery.protocol.messages import WitnessRequest
 
-__all__ = ["Publisher", "Remote", "remotes"]
+__all__ = ["Publisher"]
 
 _SECONDS = 5.0
-_MOST_REPLY = 8_192
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A stand-alone witness: its key, where it is, and how it is reached."""
-
-    key: VerifierKey
-    url: str
-    transport: httpx.AsyncBaseTransport
-
-
-def remotes(home: Home, settings: LogSettings) -> tuple[Remote, ...]:
-    """The witnesses that the settings name.
-
-    Raises:
-        TrustQueryError: ``log-key``, ``config-missing``.
-    """
-    found = []
-    for item in settings.witness:
-        path = home.path / item.authority.removeprefix("file:")
-        try:
-            authority = path.read_text(encoding="utf-8") if item.authority else ""
-        except OSError as error:
-            raise TrustQueryError("config-missing", path=path, instead="put the certificates there") from error
-        key = VerifierKey.read(item.key)
-        if not key.witness:
-            raise TrustQueryError("log-key")
-        found.append(Remote(key, item.url.rstrip("/"), httpx.AsyncHTTPTransport(verify=trusting(authority))))
-    return tuple(found)
 
 
 class Publisher:
@@ -144,7 +110,8 @@ class Publisher:
         """The line, or the size of what the witness says that it has signed."""
         for item in self._remote:
             if item.key.name == name:
-                return await self._post(item, write_submission(old, proof, note))
+                said = await item.add(old, proof, note)
+                return said.line, said.size
         node = name.removeprefix(node_origin(self._federation, ""))
         origin = Checkpoint.read(note).origin
         request = WitnessRequest(new_secret(32), origin, old, note, proof)
@@ -158,29 +125,3 @@ class Publisher:
         except TrustQueryError:
             return b"", None
         return reply.cosignature, kept if reply.refusal == "witness-conflict" else None
-
-    async def _post(self, item: Remote, body: bytes) -> tuple[bytes, int | None]:
-        try:
-            async with asyncio.timeout(_SECONDS), httpx.AsyncClient(transport=_Kept(item.transport)) as client:
-                reply = await client.post(f"{item.url}/add-checkpoint", content=body)
-        except (httpx.HTTPError, TimeoutError):
-            _log.warning("cosigner-away", witness=item.key.name)
-            return b"", None
-        content = reply.content[:_MOST_REPLY]
-        if reply.status_code == 200:
-            return content, None
-        size = content.decode("ascii", errors="replace").strip()
-        told = reply.headers.get("content-type", "").startswith(SIZE_TYPE) and size.isdigit() and len(size) < 19
-        _log.warning("cosignature-refused", witness=item.key.name, status=reply.status_code)
-        return b"", int(size) if reply.status_code == 409 and told else None
-
-
-class _Kept(httpx.AsyncBaseTransport):
-    """A transport that outlives the client that uses it."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on."""
-        return await self._inner.handle_async_request(request)

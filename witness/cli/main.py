@@ -99,7 +99,7 @@ def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
     # A core file would hold the key.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     key = _key(home)
-    heads = SqliteHeads(home.heads)
+    heads = SqliteHeads(home.heads, logs=logs.get)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

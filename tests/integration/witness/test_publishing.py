@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from coordinator.fleet.links import Fleet, Link
-from coordinator.fleet.log_publishing import Publisher, Remote
+from coordinator.fleet.log_publishing import Publisher
+from coordinator.fleet.remote_witnesses import Remote
 from coordinator.fleet.witnessing import Relay
 from coordinator.rosters import Rosters
 from coordinator.store import Store
