@@ -35,6 +35,7 @@ from coordinator.projects.office import ProjectOffice
 from coordinator.projects.releases import record_criteria
 from coordinator.projects.reviewing import ReviewDesk
 from coordinator.queries import QueryService
+from coordinator.repairing import behind_of, keep_behind
 from coordinator.retention import LOOK_SECONDS, Retention
 from coordinator.services import Base, wall_clock
 from coordinator.signin.opening import open_desk, open_local
@@ -136,6 +137,8 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
         base.rosters,
         alone,
         base.settings.log.needed,
+        behind=behind_of(base.home),
+        keep=partial(keep_behind, base.home),
     )
     sharing = Sharing(base.store, fleet, previews, relay, base.settings.nodes.public)
     handler = SessionHandler(

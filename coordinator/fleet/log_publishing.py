@@ -29,6 +29,8 @@ class Publisher:
     Args:
         log: makes what the loop may wait for elsewhere: the log, once the home's key can be read.
         needed: lines without which a head is not shown.
+        behind: a head that the log was found not to hold, before this process started; b"" for none.
+        keep: keeps such a head, for people to decide.
     """
 
     def __init__(
@@ -40,6 +42,9 @@ class Publisher:
         rosters: Rosters,
         remote: tuple[Remote, ...],
         needed: int,
+        *,
+        behind: bytes = b"",
+        keep: Callable[[bytes], None] = lambda note: None,
     ) -> None:
         self._federation = federation
         self._log = log
@@ -48,6 +53,9 @@ class Publisher:
         self._rosters = rosters
         self._remote = remote
         self._needed = needed
+        self._behind = behind
+        self._keep = keep
+        self._compared = False
         self._sizes: dict[str, int] = {}
 
     async def tick(self) -> int:
@@ -57,16 +65,52 @@ class Publisher:
             How many have signed what is shown.
 
         Raises:
-            TrustQueryError: ``log-rewound``: the database was put back, and nothing is signed.
+            TrustQueryError: ``log-rewound``: the database was put back, and nothing is signed;
+                ``log-behind``: the same, and witnesses show what they have signed.
         """
         log = self._log()
+        if not self._compared and not await self._compare(log):
+            return 0
+        await self._refuse(log)
         note = await asyncio.to_thread(log.sign)
         head = Checkpoint.read(note)
         keys = self._keys()
         shown = await asyncio.to_thread(log.lines, head.size)
         have = cosigners(with_lines(note, shown), keys)
         asked = [name for name in keys if name not in have and self._reachable(name)]
-        replies = await asyncio.gather(*(self._ask(log, name, head.size, note) for name in asked))
+        lines = await self._lines(log, head.size, note, keys, asked)
+        await self._refuse(log)
+        signed = len(have) + len(lines)
+        if signed < self._needed:
+            _log.warning("head-waits", size=head.size, signed=signed, needed=self._needed)
+        elif lines or not shown:
+            await asyncio.to_thread(log.show, note, lines)
+        return signed
+
+    async def _compare(self, log: AuditLog) -> bool:
+        """Before the first new head of a process: whether enough witnesses know of nothing that is not here.
+
+        They are shown the head that everybody has seen. After a restored backup that one is old, and a new one beside
+        what was published since would be proof of two histories.
+        """
+        await self._refuse(log)
+        note = await asyncio.to_thread(log.last)
+        keys = self._keys()
+        if note is not None and keys:
+            size = Checkpoint.read(note).size
+            lines = await self._lines(log, size, note, keys, [name for name in keys if self._reachable(name)])
+            await self._refuse(log)
+            if len(lines) < max(1, self._needed):
+                _log.warning("head-uncompared", size=size, signed=len(lines))
+                return False
+        self._compared = True
+        return True
+
+    async def _lines(
+        self, log: AuditLog, size: int, note: bytes, keys: Mapping[str, bytes], asked: list[str]
+    ) -> list[bytes]:
+        """The lines of those who sign this head, each checked against their key."""
+        replies = await asyncio.gather(*(self._ask(log, name, size, note) for name in asked))
         lines = []
         for name, line in zip(asked, replies, strict=True):
             try:
@@ -74,12 +118,21 @@ class Publisher:
                     lines.append(line)
             except TrustQueryError:
                 _log.warning("cosignature-wrong", witness=name)
-        signed = len(have) + len(lines)
-        if signed < self._needed:
-            _log.warning("head-waits", size=head.size, signed=signed, needed=self._needed)
-        elif lines or not shown:
-            await asyncio.to_thread(log.show, note, lines)
-        return signed
+        return lines
+
+    async def _refuse(self, log: AuditLog) -> None:
+        if self._behind and not await asyncio.to_thread(log.lacks, self._behind):
+            # A newer backup was found, or two people have begun the log anew.
+            self._behind = b""
+        if self._behind:
+            found = await asyncio.to_thread(log.entries)
+            raise TrustQueryError("log-behind", seen=Checkpoint.read(self._behind).size, found=found)
+
+    async def _look(self, log: AuditLog, kept: bytes) -> None:
+        """What a witness says it has signed: where this log's own key signed it, it is here, or was lost."""
+        if kept and not self._behind and await asyncio.to_thread(log.lacks, kept):
+            self._behind = kept
+            await asyncio.to_thread(self._keep, kept)
 
     def _keys(self) -> Mapping[str, bytes]:
         """Every witness that counts: nodes on the roster, and those that the settings name."""
@@ -97,7 +150,10 @@ class Publisher:
         for _ in range(2):
             old = min(self._sizes.get(name, 0), size)
             proof = await asyncio.to_thread(log.consistency, old, size)
-            line, kept = await self._send(name, old, proof, note)
+            line, kept, shown = await self._send(name, old, proof, note)
+            await self._look(log, shown)
+            if self._behind:
+                return b""
             if line:
                 self._sizes[name] = size
                 return line
@@ -106,22 +162,24 @@ class Publisher:
             self._sizes[name] = kept
         return b""
 
-    async def _send(self, name: str, old: int, proof: tuple[bytes, ...], note: bytes) -> tuple[bytes, int | None]:
-        """The line, or the size of what the witness says that it has signed."""
+    async def _send(
+        self, name: str, old: int, proof: tuple[bytes, ...], note: bytes
+    ) -> tuple[bytes, int | None, bytes]:
+        """The line, or the size of what the witness says that it has signed, and that head where it shows it."""
         for item in self._remote:
             if item.key.name == name:
                 said = await item.add(old, proof, note)
-                return said.line, said.size
+                return said.line, said.size, said.kept
         node = name.removeprefix(node_origin(self._federation, ""))
         origin = Checkpoint.read(note).origin
         request = WitnessRequest(new_secret(32), origin, old, note, proof)
         reply = await self._relay.ask(node, request, _SECONDS)
         if reply is None:
-            return b"", None
+            return b"", None, b""
         if reply.refusal:
             _log.warning("cosignature-refused", witness=name, code=reply.refusal)
         try:
             kept = Checkpoint.read(reply.kept).size if reply.kept else 0
         except TrustQueryError:
-            return b"", None
-        return reply.cosignature, kept if reply.refusal == "witness-conflict" else None
+            return b"", None, b""
+        return reply.cosignature, kept if reply.refusal == "witness-conflict" else None, reply.kept

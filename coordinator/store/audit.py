@@ -127,6 +127,22 @@ class Audit:
         with self._transaction() as session:
             session.merge(AuditCheckpointRow(size=size, note=note))
 
+    def restart(self, head_sha256: str, person: str, words: str) -> None:
+        """Begin a new log on the entries that are here: their entry, and no head that was shown under the former key.
+
+        Args:
+            head_sha256: of the last head that witnesses signed of the former one.
+        """
+        with self._transaction() as session:
+            session.execute(delete(AuditCheckpointRow))
+            note(session, Fact("log.restart", person=person, words=words, document_hash=head_sha256))
+
+    def restarted(self) -> str:
+        """The head whose loss the last entry tells of; "" where it tells of something else."""
+        last = self.payloads(self.size() - 1, 1)
+        entry = Entry.from_payload(last[0]) if last else None
+        return entry.document_hash if entry is not None and entry.kind == "log.restart" else ""
+
     def opened(self, seq: int) -> tuple[bytes, str, str] | None:
         """Salt, person and words of an entry: what opens its commitments; None once they are erased."""
         with self._transaction() as session:

@@ -45,6 +45,7 @@ TEXTS: dict[str, str] = {
     "node.freeze": "A node found that witnesses have signed another life of its ledger: it answers nothing.",
     "node.thaw": "A node that had frozen answers again.",
     "log.fork": "The coordinator, as a witness, refused a head that does not extend what it had signed.",
+    "log.restart": "Entries that witnesses had signed were lost: the log goes on under a new key.",
     "document.install": "A document of the federation's root holders took effect: roots, roster or revocations.",
     "policy.change": "A trust's node showed another policy than before.",
     "application.start": "An application, or an amendment of one, was started.",
