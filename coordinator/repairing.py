@@ -61,7 +61,7 @@ def begin_anew(base: Base, note: bytes, people: Sequence[tuple[str, SigningKey]]
         "note": note.decode(),
         "signed": {person: {"key": key.public.hex(), "signature": key.sign(message).hex()} for person, key in people},
     }
-    order = base.home.path / f"log-repair-{sha256[:16]}.json"
+    order = base.home.path / f"order-{sha256[:16]}.json"
     order.unlink(missing_ok=True)
     write_private_file(order, json.dumps(said, indent=1, sort_keys=True).encode())
     if not fresh.exists():

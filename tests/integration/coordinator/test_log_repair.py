@@ -212,7 +212,7 @@ def test_two_people_go_on_under_a_new_key_and_the_old_heads_stay_true(world: Wor
     assert len(world.witnessed()) == 2
     assert world.heads.forks() == []
     # Both people's signatures over the head are kept, and no old key is left to sign with.
-    (order,) = world.base.home.path.glob("log-repair-*.json")
+    (order,) = world.base.home.path.glob("order-*.json")
     said = json.loads(order.read_text())
     for name in ("olive", "oscar"):
         signed = said["signed"][name]
