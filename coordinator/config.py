@@ -184,6 +184,11 @@ class Home:
         return self.path / "coordinator.key.pem"
 
     @property
+    def log_behind(self) -> Path:
+        """A head of the log that witnesses have signed and the log does not hold; absent where all is well."""
+        return self.path / "log-behind.note"
+
+    @property
     def database(self) -> Path:
         """Default SQLite file."""
         return self.path / "coordinator.sqlite"

@@ -23,8 +23,9 @@ from coordinator.api.context import Api
 from coordinator.api.limits import Rate, RateLimit, SharedRate
 from coordinator.certificates import ServerCertificate
 from coordinator.fleet.links import Fleet
-from coordinator.fleet.log_publishing import Publisher, remotes
+from coordinator.fleet.log_publishing import Publisher
 from coordinator.fleet.previews import Previews
+from coordinator.fleet.remote_witnesses import remotes
 from coordinator.fleet.server import make_server
 from coordinator.fleet.session import SessionHandler
 from coordinator.fleet.sharing import Sharing
@@ -34,6 +35,7 @@ from coordinator.projects.office import ProjectOffice
 from coordinator.projects.releases import record_criteria
 from coordinator.projects.reviewing import ReviewDesk
 from coordinator.queries import QueryService
+from coordinator.repairing import behind_of, keep_behind
 from coordinator.retention import LOOK_SECONDS, Retention
 from coordinator.services import Base, wall_clock
 from coordinator.signin.opening import open_desk, open_local
@@ -114,15 +116,19 @@ async def serve(base: Base, stop: asyncio.Event, started: Callable[[], None]) ->
         forked,
         wall_clock,
     )
-    relay = Relay(base.settings.federation, fleet, own, witness_rate.take, time.monotonic)
+    alone = remotes(base.home, base.settings.log)
+    by_name = {item.key.name: item for item in alone}
+    relay = Relay(base.settings.federation, fleet, own, witness_rate.take, time.monotonic, by_name)
     publisher = Publisher(
         base.settings.federation,
         lambda: base.audit_log,
         fleet,
         relay,
         base.rosters,
-        remotes(base.home, base.settings.log),
+        alone,
         base.settings.log.needed,
+        behind=behind_of(base.home),
+        keep=partial(keep_behind, base.home),
     )
     sharing = Sharing(base.store, fleet, previews, relay, base.settings.nodes.public)
     handler = SessionHandler(
@@ -317,6 +323,7 @@ async def _housekeeping(
             if leads:
                 await asyncio.to_thread(reviews.settle)
             if leads and number % PASSES_A_LOOK == 0:
+                await asyncio.to_thread(base.store.tallies.close, wall_clock())
                 # Whoever asks looks at the clock as well: this only brings the register up to date.
                 await asyncio.to_thread(office.tick)
             if leads and number % int(LOOK_SECONDS / HOUSEKEEPING_SECONDS) == 0:

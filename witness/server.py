@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 
 import structlog
@@ -13,7 +14,7 @@ from starlette.routing import Route
 
 from trustquery.errors import TrustQueryError
 from trustquery.log import Checkpoint, Conflict, Fork, VerifierKey, Witness
-from trustquery.log.submission import MOST_BYTES, SIZE_TYPE, read_submission
+from trustquery.log.submission import KEPT_HEADER, MOST_BYTES, SIZE_TYPE, read_submission
 from witness.store import SqliteHeads
 
 __all__ = ["make_app"]
@@ -76,8 +77,13 @@ async def _body(request: Request) -> bytes:
 def _refused(error: TrustQueryError) -> Response:
     _log.warning("refused", code=error.code, **{name: str(text)[:200] for name, text in error.problem.fields.items()})
     if isinstance(error, Conflict):
-        return Response(f"{error.size}\n", status_code=409, media_type=SIZE_TYPE)
+        return Response(f"{error.size}\n", status_code=409, headers=_shown(error.kept), media_type=SIZE_TYPE)
     if isinstance(error, Fork):
-        return PlainTextResponse(f"{error.code}\n", status_code=409 if error.proven else 422)
+        status = 409 if error.proven else 422
+        return PlainTextResponse(f"{error.code}\n", status_code=status, headers=_shown(error.ours))
     status = 400 if error.code == "auth-document" else error.problem.entry.http
     return PlainTextResponse(f"{error.code}\n", status_code=status)
+
+
+def _shown(kept: bytes | None) -> dict[str, str]:
+    return {KEPT_HEADER: base64.b64encode(kept).decode()} if kept else {}

@@ -11,13 +11,13 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
 
 from trustquery.errors import TrustQueryError
-from trustquery.log import Conflict
+from trustquery.log import Checkpoint, Conflict
 
 __all__ = ["SqliteHeads"]
 
@@ -26,12 +26,20 @@ _NEEDED = (3, 51, 3)
 _MOST_FORKS = 100
 """Kept of one log: anybody can send again what it signed."""
 _DDL = """
-CREATE TABLE heads (origin TEXT PRIMARY KEY, note BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE heads (origin TEXT, log_key TEXT, note BLOB NOT NULL, PRIMARY KEY (origin, log_key)) STRICT, WITHOUT ROWID;
 CREATE TABLE forks (origin TEXT, ours BLOB, theirs BLOB, PRIMARY KEY (origin, ours, theirs)) STRICT, WITHOUT ROWID;
 CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id = 1), moves INTEGER NOT NULL) STRICT;
 INSERT INTO mark VALUES (1, 0);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
+_FROM_1 = """
+ALTER TABLE heads RENAME TO heads_1;
+CREATE TABLE heads (origin TEXT, log_key TEXT, note BLOB NOT NULL, PRIMARY KEY (origin, log_key)) STRICT, WITHOUT ROWID;
+INSERT INTO heads SELECT origin, '', note FROM heads_1;
+DROP TABLE heads_1;
+PRAGMA user_version = 2;
+"""
+"""Of whose key a head is was not written down: it counts for the key that signed it."""
 
 
 class SqliteHeads:
@@ -40,13 +48,18 @@ class SqliteHeads:
     Args:
         path: the database; made when it is absent and ``write`` is set.
         write: take the writer's lock: one process signs with one memory.
+        logs: the key of a log that was introduced. A log is a name and a key: under a new key it is a new log, and
+            what was signed of the former one stays.
 
     Raises:
         TrustQueryError: ``config-sqlite-version``, ``config-missing``; ``witness-store``: it is locked, damaged, cannot
             be written or was put back to an older copy.
     """
 
-    def __init__(self, path: Path, *, write: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, write: bool = True, logs: Callable[[str], bytes | None] = lambda origin: None
+    ) -> None:
+        self._logs = logs
         version = apsw.sqlite_lib_version()
         if tuple(int(part) for part in version.split(".")[:3]) < _NEEDED:
             raise TrustQueryError("config-sqlite-version", found=version, needed=".".join(map(str, _NEEDED)))
@@ -86,10 +99,15 @@ class SqliteHeads:
         if self._value("PRAGMA user_version") == 0:
             if self._marked():
                 raise TrustQueryError("witness-store", problem="it was put back to an older copy")
-            with self._database:
-                for statement in _DDL.strip().split(";\n"):
-                    self._database.execute(statement)
+            self._run(_DDL)
             _sync_folder(path.parent)
+        elif self._value("PRAGMA user_version") == 1:
+            self._run(_FROM_1)
+
+    def _run(self, script: str) -> None:
+        with self._database:
+            for statement in script.strip().split(";\n"):
+                self._database.execute(statement)
 
     def _value(self, sql: str) -> int | str:
         row = self._database.execute(sql).fetchone()
@@ -113,8 +131,16 @@ class SqliteHeads:
     def head(self, origin: str) -> bytes | None:
         """The note that was signed last for this log."""
         with self._lock, _guarded():
-            row = self._database.execute("SELECT note FROM heads WHERE origin = ?", (origin,)).fetchone()
-            return bytes(row[0]) if row else None
+            return self._kept(origin, self._logs(origin))
+
+    def _kept(self, origin: str, key: bytes | None) -> bytes | None:
+        chosen = "SELECT note FROM heads WHERE origin = ? AND log_key = ?"
+        row = self._database.execute(chosen, (origin, key.hex() if key else "")).fetchone()
+        if row is None and key:
+            row = self._database.execute(chosen, (origin, "")).fetchone()
+            if row is not None and not _signed(bytes(row[0]), origin, key):
+                row = None
+        return bytes(row[0]) if row else None
 
     def advance(self, origin: str, old: bytes | None, new: bytes) -> None:
         """Put a head in the place of another: on the disk when it returns.
@@ -125,11 +151,11 @@ class SqliteHeads:
         """
         with self._lock, _guarded():
             with self._database:
-                row = self._database.execute("SELECT note FROM heads WHERE origin = ?", (origin,)).fetchone()
-                kept = bytes(row[0]) if row else None
+                key = self._logs(origin)
+                kept = self._kept(origin, key)
                 if kept != old:
                     raise Conflict(kept)
-                self._database.execute("REPLACE INTO heads VALUES (?, ?)", (origin, new))
+                self._database.execute("REPLACE INTO heads VALUES (?, ?, ?)", (origin, key.hex() if key else "", new))
                 self._database.execute("UPDATE mark SET moves = moves + 1")
                 moves = self._value("SELECT moves FROM mark")
             self._write_mark(str(moves))
@@ -151,9 +177,9 @@ class SqliteHeads:
                 self._database.execute("INSERT OR IGNORE INTO forks VALUES (?, ?, ?)", (origin, ours, theirs))
 
     def heads(self) -> list[tuple[str, bytes]]:
-        """Every log with the note that was signed last, by name."""
+        """Every log with the note that was signed last, by name; one that had several keys has several."""
         with self._lock, _guarded():
-            found = self._database.execute("SELECT origin, note FROM heads ORDER BY origin")
+            found = self._database.execute("SELECT origin, note FROM heads ORDER BY origin, log_key")
             return [(str(origin), bytes(note)) for origin, note in found]
 
     def forks(self) -> list[tuple[str, bytes, bytes]]:
@@ -161,6 +187,14 @@ class SqliteHeads:
         with self._lock, _guarded():
             found = self._database.execute("SELECT origin, ours, theirs FROM forks ORDER BY origin, ours, theirs")
             return [(str(origin), bytes(ours), bytes(theirs)) for origin, ours, theirs in found]
+
+
+def _signed(note: bytes, origin: str, key: bytes) -> bool:
+    try:
+        Checkpoint.verify(note, origin, key)
+    except TrustQueryError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -58,6 +58,7 @@ class Asking:
     Attributes:
         token: of the session, as it was sent.
         asked: actions that were asked about and allowed.
+        denied: whether the route's action was refused.
     """
 
     api: Api
@@ -66,6 +67,7 @@ class Asking:
     session: LiveSession
     actor: Actor
     asked: set[str] = field(default_factory=set)
+    denied: bool = False
 
     async def again(self) -> None:
         """Read the session and the rights anew: what was taken away in a long wait is gone after it.
@@ -74,6 +76,12 @@ class Asking:
             TrustQueryError: ``auth-required``.
         """
         self.session, self.actor = await asyncio.to_thread(_identify, self.api, self.token)
+
+    async def note_refusal(self) -> None:
+        """Count that the route's action was refused, where it was. A refused question says so by itself."""
+        if self.denied and self.action.name != "query.submit":
+            tallies = self.api.base.store.tallies
+            await asyncio.to_thread(tallies.refused, self.actor.person, self.action.name, self.api.queries.clock())
 
     @property
     def user(self) -> User:
@@ -97,10 +105,12 @@ class Asking:
             TrustQueryError: ``absent``, or ``auth-not-permitted`` with the reason; ``auth-strong``: the action needs
                 a recent strong sign-in.
         """
+        self.denied = True
         reading = self.action.reading
         if reading and not may(self.actor, reading, resource).allowed:
             raise absent or TrustQueryError("project-unknown", project=resource.project[:64])
         check(self.actor, self.action.name, resource)
+        self.denied = False
         seconds = self.api.base.settings.sessions.strong_seconds
         # After the question of rights: who may not do it anyway is not sent to fetch a smartcard.
         if self.action.strong and not self.session.strong(self.api.queries.clock(), seconds):
@@ -115,6 +125,7 @@ class Asking:
         """
         absent = TrustQueryError("project-unknown", project=name[:64])
         if not may(self.actor, self.action.reading, Resource(project=name)).allowed:
+            self.denied = True
             raise absent
         roster = self.api.base.rosters.found()
         resource = await asyncio.to_thread(project_resource, self.api.base.store, roster, name)
@@ -174,9 +185,13 @@ class Door(APIRoute):
             api, token = cast(Api, request.app.state.api), _bearer(request)
             session, actor = await asyncio.to_thread(_identify, api, token)
             asking = request.state.asking = Asking(api, action, token, session, actor)
-            if action.open_to:
-                await asking.check(Resource())
-            response = await handler(request)
+            try:
+                if action.open_to:
+                    await asking.check(Resource())
+                response = await handler(request)
+            except TrustQueryError:
+                await asking.note_refusal()
+                raise
             if response.status_code < 400 and action.name not in asking.asked:
                 raise TrustQueryError("internal-fault", incident="answered-without-asking")
             return response

@@ -73,8 +73,9 @@ async def login(body: LoginRequest, api: ApiDep, request: Request) -> dict[str, 
     message = login_message(api.base.root.federation, api.base.desk.authority_sha256(), body.user, body.challenge)
     good = verify(key, message, bytes.fromhex(body.signature))
     if user is None or not fresh or not good or api.base.statements.revokes_key(user.public_key):
+        await asyncio.to_thread(api.base.store.tallies.failed_sign_in, body.user, "key", now)
         raise TrustQueryError("auth-failed")
-    return await asyncio.to_thread(open_session, api, user, LEVELS[allowed], now)
+    return await asyncio.to_thread(open_session, api, user, LEVELS[allowed], now, "key")
 
 
 @router.post("/logout")

@@ -29,6 +29,7 @@ __all__ = ["router"]
 router = doors(prefix="/v1/queries")
 # A long poll looks this often whether its asker may still read: rights fall within 5 s, whatever is waited for.
 LOOK_SECONDS = 2
+_FAULTS = frozenset({"internal-fault", "log-unwritable"})
 
 QueryId = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1_500_000)]
@@ -114,7 +115,6 @@ def _surroundings(api: Api) -> Surroundings:
 async def submit(body: SubmitRequest, asking: AskingDep, api: ApiDep) -> dict[str, Any]:
     """Check a signed query and fan it out."""
     await api.work_rate.count(asking.actor.person)
-    await asking.check_project(body.project)
     given = Submission(
         project=body.project,
         sql=body.sql,
@@ -123,19 +123,26 @@ async def submit(body: SubmitRequest, asking: AskingDep, api: ApiDep) -> dict[st
         epsilon=Decimal(body.epsilon),
         parameters=body.parameters,
     )
-    project = await asyncio.to_thread(api.base.store.projects.get, body.project)
     try:
+        await asking.check_project(body.project)
+        project = await asyncio.to_thread(api.base.store.projects.get, body.project)
         checked = await asyncio.to_thread(check_submission, given, asking.user, project, _surroundings(api))
+        intent = checked.intent
+        begin = ReviewDesk(api.base, api.queries.clock).begin
+        review = await asyncio.to_thread(begin, checked.project, intent.release_id, intent.query_hash, intent.not_after)
+        row = await api.queries.submit(given, checked, asking.user, review)
     except TrustQueryError as error:
-        known = project.name if project is not None else ""
-        said = f"{error.code}: {given.sql}"
-        await asyncio.to_thread(api.base.store.audit.deny, known, asking.actor.person, said)
+        # A fault is no refusal: the question was taken and has its entry, or nothing was done.
+        if error.code not in _FAULTS:
+            await asyncio.to_thread(_deny, api, given, asking.actor.person, error.code)
         raise
-    intent = checked.intent
-    begin = ReviewDesk(api.base, api.queries.clock).begin
-    review = await asyncio.to_thread(begin, checked.project, intent.release_id, intent.query_hash, intent.not_after)
-    row = await api.queries.submit(given, checked, asking.user, review)
     return {"query": row.release_id, "review": review_view(review)}
+
+
+def _deny(api: Api, given: Submission, person: str, code: str) -> None:
+    project = api.base.store.projects.get(given.project)
+    known = project.name if project is not None else ""
+    api.base.store.tallies.deny(known, person, f"{code}: {given.sql}", api.queries.clock())
 
 
 async def _mine(asking: Asking, prefix: str) -> QueryRow:

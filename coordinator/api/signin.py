@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from coordinator.api.context import ApiDep, Body, Hex32, client_of
 from coordinator.api.door import acts, doors
 from coordinator.api.sessions import open_session
-from coordinator.signin.desk import FLOW_SECONDS
+from coordinator.signin.desk import CLIENT_CODE, FLOW_SECONDS
 from coordinator.web.pages import render
 from trustquery.errors import TrustQueryError
 
@@ -60,7 +60,7 @@ async def token(body: TokenRequest, api: ApiDep, request: Request) -> dict[str, 
     """A session, for the code that the browser brought back."""
     await api.login_rate.count(client_of(request))
     found = await asyncio.to_thread(api.signin.redeem, body.code, body.verifier)
-    return await asyncio.to_thread(open_session, api, found.user, found.level, found.auth_time)
+    return await asyncio.to_thread(open_session, api, found.user, found.level, found.auth_time, CLIENT_CODE)
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

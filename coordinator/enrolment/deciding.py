@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coordinator.store import AdmissionRow, NodeRow, Store, User
@@ -100,6 +100,24 @@ class Deciding:
         """
         if self._person_of({key.key_id}) != person:
             raise TrustQueryError("auth-not-permitted", action=ACTION, why=f"the key is of no account of {person}")
+
+    def require_two(self, people: Sequence[tuple[str, SigningKey]]) -> None:
+        """Refuse unless these are two different people who may admit nodes, each with a key of their own account.
+
+        Raises:
+            TrustQueryError: ``auth-not-permitted``.
+        """
+        names = [person for person, _ in people]
+        why = "" if len(set(names)) == NEEDED == len(names) else "it takes two different people"
+        if not why and self._one_in_fact(*names):
+            why = "who stands in for the other one who decides does not decide as well"
+        for person, key in people:
+            self.account(person, key)
+            actor = Actor(person, self.store.roles.given(person), self.store.roles.deputises(person))
+            ruling = may(actor, ACTION, Resource())
+            why = why or ("" if ruling.allowed else ruling.reason)
+        if why:
+            raise TrustQueryError("auth-not-permitted", action=ACTION, why=why)
 
     # -- who that is ---------------------------------------------------------------------------------------------
 

@@ -4,57 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-import httpx
 import structlog
 
-from coordinator.config import Home, LogSettings
 from coordinator.fleet.links import Fleet
+from coordinator.fleet.remote_witnesses import Remote
 from coordinator.fleet.witnessing import Relay
 from coordinator.rosters import Rosters
-from coordinator.signin.fetching import trusting
 from coordinator.transparency.audit_log import AuditLog
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
-from trustquery.log import Checkpoint, VerifierKey, cosigners, node_origin, with_lines
-from trustquery.log.submission import SIZE_TYPE, write_submission
+from trustquery.log import Checkpoint, cosigners, node_origin, with_lines
 from trustquery.protocol.messages import WitnessRequest
 
-__all__ = ["Publisher", "Remote", "remotes"]
+__all__ = ["Publisher"]
 
 _SECONDS = 5.0
-_MOST_REPLY = 8_192
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A stand-alone witness: its key, where it is, and how it is reached."""
-
-    key: VerifierKey
-    url: str
-    transport: httpx.AsyncBaseTransport
-
-
-def remotes(home: Home, settings: LogSettings) -> tuple[Remote, ...]:
-    """The witnesses that the settings name.
-
-    Raises:
-        TrustQueryError: ``log-key``, ``config-missing``.
-    """
-    found = []
-    for item in settings.witness:
-        path = home.path / item.authority.removeprefix("file:")
-        try:
-            authority = path.read_text(encoding="utf-8") if item.authority else ""
-        except OSError as error:
-            raise TrustQueryError("config-missing", path=path, instead="put the certificates there") from error
-        key = VerifierKey.read(item.key)
-        if not key.witness:
-            raise TrustQueryError("log-key")
-        found.append(Remote(key, item.url.rstrip("/"), httpx.AsyncHTTPTransport(verify=trusting(authority))))
-    return tuple(found)
 
 
 class Publisher:
@@ -63,6 +29,8 @@ class Publisher:
     Args:
         log: makes what the loop may wait for elsewhere: the log, once the home's key can be read.
         needed: lines without which a head is not shown.
+        behind: a head that the log was found not to hold, before this process started; b"" for none.
+        keep: keeps such a head, for people to decide.
     """
 
     def __init__(
@@ -74,6 +42,9 @@ class Publisher:
         rosters: Rosters,
         remote: tuple[Remote, ...],
         needed: int,
+        *,
+        behind: bytes = b"",
+        keep: Callable[[bytes], None] = lambda note: None,
     ) -> None:
         self._federation = federation
         self._log = log
@@ -82,6 +53,9 @@ class Publisher:
         self._rosters = rosters
         self._remote = remote
         self._needed = needed
+        self._behind = behind
+        self._keep = keep
+        self._compared = False
         self._sizes: dict[str, int] = {}
 
     async def tick(self) -> int:
@@ -91,16 +65,52 @@ class Publisher:
             How many have signed what is shown.
 
         Raises:
-            TrustQueryError: ``log-rewound``: the database was put back, and nothing is signed.
+            TrustQueryError: ``log-rewound``: the database was put back, and nothing is signed;
+                ``log-behind``: the same, and witnesses show what they have signed.
         """
         log = self._log()
+        if not self._compared and not await self._compare(log):
+            return 0
+        await self._refuse(log)
         note = await asyncio.to_thread(log.sign)
         head = Checkpoint.read(note)
         keys = self._keys()
         shown = await asyncio.to_thread(log.lines, head.size)
         have = cosigners(with_lines(note, shown), keys)
         asked = [name for name in keys if name not in have and self._reachable(name)]
-        replies = await asyncio.gather(*(self._ask(log, name, head.size, note) for name in asked))
+        lines = await self._lines(log, head.size, note, keys, asked)
+        await self._refuse(log)
+        signed = len(have) + len(lines)
+        if signed < self._needed:
+            _log.warning("head-waits", size=head.size, signed=signed, needed=self._needed)
+        elif lines or not shown:
+            await asyncio.to_thread(log.show, note, lines)
+        return signed
+
+    async def _compare(self, log: AuditLog) -> bool:
+        """Before the first new head of a process: whether enough witnesses know of nothing that is not here.
+
+        They are shown the head that everybody has seen. After a restored backup that one is old, and a new one beside
+        what was published since would be proof of two histories.
+        """
+        await self._refuse(log)
+        note = await asyncio.to_thread(log.last)
+        keys = self._keys()
+        if note is not None and keys:
+            size = Checkpoint.read(note).size
+            lines = await self._lines(log, size, note, keys, [name for name in keys if self._reachable(name)])
+            await self._refuse(log)
+            if len(lines) < max(1, self._needed):
+                _log.warning("head-uncompared", size=size, signed=len(lines))
+                return False
+        self._compared = True
+        return True
+
+    async def _lines(
+        self, log: AuditLog, size: int, note: bytes, keys: Mapping[str, bytes], asked: list[str]
+    ) -> list[bytes]:
+        """The lines of those who sign this head, each checked against their key."""
+        replies = await asyncio.gather(*(self._ask(log, name, size, note) for name in asked))
         lines = []
         for name, line in zip(asked, replies, strict=True):
             try:
@@ -108,12 +118,21 @@ class Publisher:
                     lines.append(line)
             except TrustQueryError:
                 _log.warning("cosignature-wrong", witness=name)
-        signed = len(have) + len(lines)
-        if signed < self._needed:
-            _log.warning("head-waits", size=head.size, signed=signed, needed=self._needed)
-        elif lines or not shown:
-            await asyncio.to_thread(log.show, note, lines)
-        return signed
+        return lines
+
+    async def _refuse(self, log: AuditLog) -> None:
+        if self._behind and not await asyncio.to_thread(log.lacks, self._behind):
+            # A newer backup was found, or two people have begun the log anew.
+            self._behind = b""
+        if self._behind:
+            found = await asyncio.to_thread(log.entries)
+            raise TrustQueryError("log-behind", seen=Checkpoint.read(self._behind).size, found=found)
+
+    async def _look(self, log: AuditLog, kept: bytes) -> None:
+        """What a witness says it has signed: where this log's own key signed it, it is here, or was lost."""
+        if kept and not self._behind and await asyncio.to_thread(log.lacks, kept):
+            self._behind = kept
+            await asyncio.to_thread(self._keep, kept)
 
     def _keys(self) -> Mapping[str, bytes]:
         """Every witness that counts: nodes on the roster, and those that the settings name."""
@@ -131,7 +150,10 @@ class Publisher:
         for _ in range(2):
             old = min(self._sizes.get(name, 0), size)
             proof = await asyncio.to_thread(log.consistency, old, size)
-            line, kept = await self._send(name, old, proof, note)
+            line, kept, shown = await self._send(name, old, proof, note)
+            await self._look(log, shown)
+            if self._behind:
+                return b""
             if line:
                 self._sizes[name] = size
                 return line
@@ -140,47 +162,24 @@ class Publisher:
             self._sizes[name] = kept
         return b""
 
-    async def _send(self, name: str, old: int, proof: tuple[bytes, ...], note: bytes) -> tuple[bytes, int | None]:
-        """The line, or the size of what the witness says that it has signed."""
+    async def _send(
+        self, name: str, old: int, proof: tuple[bytes, ...], note: bytes
+    ) -> tuple[bytes, int | None, bytes]:
+        """The line, or the size of what the witness says that it has signed, and that head where it shows it."""
         for item in self._remote:
             if item.key.name == name:
-                return await self._post(item, write_submission(old, proof, note))
+                said = await item.add(old, proof, note)
+                return said.line, said.size, said.kept
         node = name.removeprefix(node_origin(self._federation, ""))
         origin = Checkpoint.read(note).origin
         request = WitnessRequest(new_secret(32), origin, old, note, proof)
         reply = await self._relay.ask(node, request, _SECONDS)
         if reply is None:
-            return b"", None
+            return b"", None, b""
         if reply.refusal:
             _log.warning("cosignature-refused", witness=name, code=reply.refusal)
         try:
             kept = Checkpoint.read(reply.kept).size if reply.kept else 0
         except TrustQueryError:
-            return b"", None
-        return reply.cosignature, kept if reply.refusal == "witness-conflict" else None
-
-    async def _post(self, item: Remote, body: bytes) -> tuple[bytes, int | None]:
-        try:
-            async with asyncio.timeout(_SECONDS), httpx.AsyncClient(transport=_Kept(item.transport)) as client:
-                reply = await client.post(f"{item.url}/add-checkpoint", content=body)
-        except (httpx.HTTPError, TimeoutError):
-            _log.warning("cosigner-away", witness=item.key.name)
-            return b"", None
-        content = reply.content[:_MOST_REPLY]
-        if reply.status_code == 200:
-            return content, None
-        size = content.decode("ascii", errors="replace").strip()
-        told = reply.headers.get("content-type", "").startswith(SIZE_TYPE) and size.isdigit() and len(size) < 19
-        _log.warning("cosignature-refused", witness=item.key.name, status=reply.status_code)
-        return b"", int(size) if reply.status_code == 409 and told else None
-
-
-class _Kept(httpx.AsyncBaseTransport):
-    """A transport that outlives the client that uses it."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on."""
-        return await self._inner.handle_async_request(request)
+            return b"", None, b""
+        return reply.cosignature, kept if reply.refusal == "witness-conflict" else None, reply.kept

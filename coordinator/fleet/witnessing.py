@@ -1,4 +1,5 @@
-"""Heads of nodes' ledgers on their way to witnesses: the coordinator cosigns as one itself and passes on to the others.
+"""Heads of nodes' ledgers on their way to witnesses: the coordinator cosigns as one itself and passes on to the others,
+to nodes on their streams and to stand-alone witnesses over HTTPS.
 
 It is believed in nothing here. A node checks every line against the witness's own key, and a line that is held back
 only makes an answer wait.
@@ -7,13 +8,14 @@ only makes an answer wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
 from coordinator.fleet.links import Fleet, Link
+from coordinator.fleet.remote_witnesses import Remote
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
 from trustquery.log import node_origin
@@ -55,6 +57,7 @@ class Relay:
         own: the coordinator as a witness.
         rate: counts a request of a node; raises ``node-rate`` for one too many.
         monotonic: seconds.
+        remote: stand-alone witnesses of the settings, by the name of their key. A node's policy names them so.
 
     Attributes:
         elsewhere: the other replicas; None where there are none.
@@ -67,12 +70,14 @@ class Relay:
         own: Witnessing,
         rate: Callable[[str], None],
         monotonic: Callable[[], float],
+        remote: Mapping[str, Remote] | None = None,
     ) -> None:
         self._federation = federation
         self._fleet = fleet
         self._own = own
         self._rate = rate
         self._monotonic = monotonic
+        self._remote = dict(remote or {})
         self._open: dict[bytes, _Passed] = {}
         self._mine: dict[bytes, tuple[str, asyncio.Future[Cosignature]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,6 +100,12 @@ class Relay:
                 if reply.refusal:
                     _log.warning("cosignature-refused", node=link.node, code=reply.refusal)
                 link.send(reply)
+                return
+            if request.witness in self._remote:
+                said = await self._remote[request.witness].add(
+                    request.old_size, request.consistency_proof, request.checkpoint
+                )
+                link.send(Cosignature(request.request_id, said.line, said.code, said.kept))
                 return
             await self._pass_on(link, request)
         except TrustQueryError as error:

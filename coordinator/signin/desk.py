@@ -14,6 +14,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from coordinator.signin.providers import Provider, Wanted
@@ -21,11 +22,13 @@ from coordinator.store import FlowRow, Store, User
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
 
-__all__ = ["FLOW_SECONDS", "Opened", "SignInDesk", "SignedIn", "s256"]
+__all__ = ["CLIENT_CODE", "FLOW_SECONDS", "Opened", "SignInDesk", "SignedIn", "s256"]
 
 FLOW_SECONDS = 600
 """How long a person has, from the client's command to the provider's answer."""
 CODE_SECONDS = 60
+CLIENT_CODE = "a client's code"
+"""The last step of a sign-in, as the log calls it."""
 _WORDS = {
     "access_denied": "you or it declined",
     "login_required": "it wants you to sign in there first",
@@ -152,6 +155,9 @@ class SignInDesk:
             signed_in = await self._proved(row, provider, answer, cookie)
         except TrustQueryError as error:
             await asyncio.to_thread(store.drop, row.id_hash)
+            issuer, whom = self._providers[row.provider].settings.issuer, error.problem.fields.get("subject", "")
+            failed = partial(self._store.tallies.failed_sign_in, str(whom), issuer, now, typed=False)
+            await asyncio.to_thread(failed)
             told = {"error": error.code, "fields": json.dumps(error.problem.fields)}
             return self._loopback(row, to_client | told), error
         code = new_secret(32).hex()
@@ -196,5 +202,7 @@ class SignInDesk:
         good = row is not None and hmac.compare_digest(s256(verifier), row.challenge)
         user = self._store.signins.user_by_id(row.user_id) if row is not None else None
         if row is None or user is None or not good:
+            if user is not None:
+                self._store.tallies.failed_sign_in(user.name, CLIENT_CODE, self._clock())
             raise TrustQueryError("auth-failed")
         return SignedIn(user, row.found_level, row.auth_time)

@@ -145,6 +145,7 @@ class LocalProvider:
             raise TrustQueryError("auth-browser", problem="this form is too old, or was opened in another browser")
         subject = self._proved(user, password, code, now)
         if not subject:
+            self._store.tallies.failed_sign_in(user, "password", now)
             return ""
         made = new_secret(32).hex()
         with self._lock:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -18,13 +18,17 @@ from coordinator.store.audit_models import (
     AuditHeadRow,
     AuditPolicyRow,
     AuditSecretRow,
+    TallyRow,
 )
 from coordinator.store.auditing import Fact, facts_of
 from trustquery.errors import TrustQueryError
 from trustquery.identity import new_secret
 from trustquery.log import TEXTS, Entry, commit
 
-__all__ = ["Audit", "keep_log"]
+__all__ = ["NOBODY", "Audit", "keep_log", "note"]
+
+NOBODY = "(nobody)"
+"""Who stands in an entry where no account is meant; no account can be called so."""
 
 
 _FACTS = "audit-facts"
@@ -46,6 +50,11 @@ def keep_log(sessions: sessionmaker[Session], clock: Callable[[], int]) -> None:
 
     event.listen(sessions, "before_flush", before_flush)
     event.listen(sessions, "before_commit", before_commit)
+
+
+def note(session: Session, fact: Fact) -> None:
+    """Have this transaction write an entry that no row makes."""
+    session.info.setdefault(_FACTS, []).append(fact)
 
 
 def _append(session: Session, fact: Fact, now: int) -> None:
@@ -118,6 +127,22 @@ class Audit:
         with self._transaction() as session:
             session.merge(AuditCheckpointRow(size=size, note=note))
 
+    def restart(self, head_sha256: str, person: str, words: str) -> None:
+        """Begin a new log on the entries that are here: their entry, and no head that was shown under the former key.
+
+        Args:
+            head_sha256: of the last head that witnesses signed of the former one.
+        """
+        with self._transaction() as session:
+            session.execute(delete(AuditCheckpointRow))
+            note(session, Fact("log.restart", person=person, words=words, document_hash=head_sha256))
+
+    def restarted(self) -> str:
+        """The head whose loss the last entry tells of; "" where it tells of something else."""
+        last = self.payloads(self.size() - 1, 1)
+        entry = Entry.from_payload(last[0]) if last else None
+        return entry.document_hash if entry is not None and entry.kind == "log.restart" else ""
+
     def opened(self, seq: int) -> tuple[bytes, str, str] | None:
         """Salt, person and words of an entry: what opens its commitments; None once they are erased."""
         with self._transaction() as session:
@@ -129,6 +154,7 @@ class Audit:
         with self._transaction() as session:
             found = list(session.scalars(select(AuditSecretRow.seq).where(AuditSecretRow.person == person)))
             session.execute(delete(AuditSecretRow).where(AuditSecretRow.person == person))
+            session.execute(update(TallyRow).where(TallyRow.person == person).values(person=NOBODY))
             return len(found)
 
     def policy(self, node: str, policy_hash: str) -> None:
@@ -139,12 +165,3 @@ class Audit:
                 session.add(AuditPolicyRow(node=node, policy_hash=policy_hash))
             elif row.policy_hash != policy_hash:
                 row.policy_hash = policy_hash
-
-    def deny(self, project: str, person: str, words: str) -> None:
-        """Note a question that was refused before it was one.
-
-        Args:
-            project: "" where there is none of that name.
-        """
-        with self._transaction() as session:
-            session.info.setdefault(_FACTS, []).append(Fact("query.deny", person=person, words=words, project=project))

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from coordinator.store.models import Base
 
-__all__ = ["AuditCheckpointRow", "AuditEntryRow", "AuditHeadRow", "AuditPolicyRow", "AuditSecretRow"]
+__all__ = ["AuditCheckpointRow", "AuditEntryRow", "AuditHeadRow", "AuditPolicyRow", "AuditSecretRow", "TallyRow"]
 
 
 class AuditEntryRow(Base):
@@ -49,6 +49,26 @@ class AuditPolicyRow(Base):
     __tablename__ = "audit_policies"
     node: Mapped[str] = mapped_column(String(64), primary_key=True)
     policy_hash: Mapped[str] = mapped_column(String(64))
+
+
+class TallyRow(Base):
+    """Refusals, or failed sign-ins, that are counted for one hour and become one entry when it is over.
+
+    Attributes:
+        key_hash: of kind, hour and what is counted together: a typed name is kept in no other way.
+        kind: of the entry.
+        hour: hours since 1970 UTC.
+        person: whose they are, "(nobody)" where no account has the name.
+        words: what was refused, or the way of signing in.
+    """
+
+    __tablename__ = "audit_tallies"
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    hour: Mapped[int] = mapped_column(index=True)
+    person: Mapped[str] = mapped_column(String(64))
+    words: Mapped[str] = mapped_column(String(600))
+    count: Mapped[int]
 
 
 class AuditCheckpointRow(Base):

@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from coordinator.store import audit_models, fleet_models, identity_models, models
-from coordinator.store.audit_models import AuditPolicyRow
+from coordinator.store.audit_models import AuditPolicyRow, TallyRow
 from coordinator.store.identity_models import IdentityRow, LocalAccountRow
 from coordinator.store.models import (
     AccountRow,
@@ -38,7 +38,11 @@ from coordinator.store.models import (
 from coordinator.store.witness_models import AnswerHeadRow, FrozenNodeRow, WitnessForkRow, WitnessHeadRow
 from trustquery.errors import TrustQueryError
 
-__all__ = ["SILENT", "TABLE", "Fact", "facts_of"]
+__all__ = ["DENIALS", "FREE_DENIALS", "SILENT", "TABLE", "Fact", "facts_of"]
+
+DENIALS = "query.deny-more"
+FREE_DENIALS = 20
+"""Refused questions of one person within an hour that have an entry each."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,15 @@ def _policy(write: Write) -> Fact | None:
     return Fact("policy.change", node=write.row.node, document_hash=write.row.policy_hash)
 
 
+def _tally(write: Write) -> Fact | None:
+    row = write.row
+    count = row.count - FREE_DENIALS if row.kind == DENIALS else row.count
+    if write.what != "gone" or count < 1:
+        return None
+    times = "once" if count == 1 else f"{count} times"
+    return Fact(row.kind, person=row.person, words=f"{row.words}: {times}")
+
+
 TABLE: dict[type, Callable[[Write], Fact | None]] = {
     LoginSession: _session,
     User: _user,
@@ -268,6 +281,7 @@ TABLE: dict[type, Callable[[Write], Fact | None]] = {
     ReviewVerdictRow: _verdict,
     ErasureRow: _erasure,
     AuditPolicyRow: _policy,
+    TallyRow: _tally,
     FrozenNodeRow: _frozen,
     WitnessForkRow: _fork,
 }

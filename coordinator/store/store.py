@@ -27,6 +27,7 @@ from coordinator.store.roles import Roles
 from coordinator.store.sessions import Sessions
 from coordinator.store.signals import Leader, Signals
 from coordinator.store.signins import SignIns
+from coordinator.store.tallies import Tallies
 from coordinator.store.uses import Uses
 from coordinator.store.witnessing import Witnessed
 from trustquery.errors import TrustQueryError
@@ -49,6 +50,7 @@ class Store:
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         keep_log(self._sessions, clock)
         self.audit = Audit(self.transaction)
+        self.tallies = Tallies(self.transaction)
         self.people = People(self.transaction)
         self.roles = Roles(self.transaction)
         self.sessions = Sessions(self.transaction)

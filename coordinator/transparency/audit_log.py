@@ -64,6 +64,26 @@ class AuditLog:
                     raise TrustQueryError("log-rewound", seen=last.size, found=size)
             return Checkpoint(self.origin, size, tree.root(size)).sign(self._key)
 
+    def last(self) -> bytes | None:
+        """The head that was shown last, by this process or an earlier one, with the log's own line; None for none."""
+        note = self._store.audit.checkpoint()
+        return Checkpoint.bare(note, self.origin, self._key.public) if note is not None else None
+
+    def lacks(self, note: bytes) -> bool:
+        """Whether this is a head of this log, signed with its key, that the entries here do not extend."""
+        try:
+            head = Checkpoint.verify(note, self.origin, self._key.public)
+        except TrustQueryError:
+            return False
+        with self._lock:
+            size = self._store.audit.size()
+            tree = self._grown(size)
+            return head.size > size or tree.root(head.size) != head.root
+
+    def entries(self) -> int:
+        """How many there are."""
+        return self._store.audit.size()
+
     def show(self, note: bytes, lines: Iterable[bytes] = ()) -> None:
         """Show a head from now on, with what witnesses said of it; one that is shown already gains their lines."""
         head = Checkpoint.verify(note, self.origin, self._key.public)

@@ -76,7 +76,7 @@ def by_roster(home: ClientHome) -> Trusted:
 
 def kept_key(home: ClientHome) -> VerifierKey | None:
     """The key of the only log that was found good from here before; None where there is none, or are several."""
-    logs = list(home.read_json(home.logs).values())
+    logs = [item for name, item in home.read_json(home.logs).items() if "+" not in name]
     return VerifierKey.read(str(logs[0].get("key", ""))) if len(logs) == 1 and isinstance(logs[0], dict) else None
 
 
@@ -106,19 +106,27 @@ def verify(home: ClientHome, fetch: Callable[[str], bytes], trusted: Trusted) ->
         TrustQueryError: as ``verify_log``.
     """
     return verify_log(
-        fetch, trusted.key, witnesses=trusted.witnesses, needed=trusted.needed, seen=_seen(home, trusted.key.name)
+        fetch, trusted.key, witnesses=trusted.witnesses, needed=trusted.needed, seen=_seen(home, trusted.key)
     )
 
 
-def _seen(home: ClientHome, origin: str) -> Checkpoint | None:
-    found = home.read_json(home.logs).get(origin)
-    return Checkpoint.read(str(found["note"]).encode()) if isinstance(found, dict) else None
+def _seen(home: ClientHome, key: VerifierKey) -> Checkpoint | None:
+    """The head of last time. A log is a name and a key: under a new one, which the roster names, it is another log."""
+    found = home.read_json(home.logs).get(key.name)
+    if not isinstance(found, dict) or found.get("key") != key.text:
+        return None
+    return Checkpoint.read(str(found["note"]).encode())
 
 
 def keep(home: ClientHome, key: VerifierKey, found: Verified) -> None:
     """Remember a head, and the key that signed it: the next must extend it."""
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logs = home.read_json(home.logs) | {key.name: {"key": key.text, "note": found.note.decode()}}
+    logs = home.read_json(home.logs)
+    former = logs.get(key.name)
+    if isinstance(former, dict) and former.get("key") != key.text:
+        # The last head under a former key stays: no log's name has a plus sign.
+        logs[str(former.get("key"))] = former
+    logs[key.name] = {"key": key.text, "note": found.note.decode()}
     home.replace_private(home.logs, json.dumps(logs).encode())
 
 

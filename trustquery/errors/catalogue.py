@@ -324,6 +324,8 @@ _ROWS: tuple[Entry, ...] = (
     _entry("log-rewound", "the log no longer holds what it held: {seen} entries were seen and {found} are shown, with another history", "keep the head that was seen and the one that is shown: both are signed, and together they are proof"),
     _entry("log-key", "that is not a verifier key", "write it as it was published, on one line: NAME+HASH+BASE64", exit=Exit.USAGE, http=400),
     _entry("log-unreachable", "{path} of the log cannot be had", "check the address; it ends in /public/log", exit=Exit.CONNECTION, retry=True),
+    _entry("log-behind", "witnesses have signed {seen} entries of this log, and of them it holds no more than some: {found} are here, as after a restored backup", "run `tq-coordinator log repair` and follow docs/how-to/back-up-and-restore.md: nothing is signed until two people have decided", audience="operator", exit=Exit.LEDGER),
+    _entry("log-repair-refused", "the log stays as it is: {problem}", "see docs/how-to/back-up-and-restore.md", audience="operator", exit=Exit.LEDGER, http=403),
     _entry("log-unwritable", "the log cannot be written, so nothing is done", "free disk space or repair the coordinator's database", audience="operator", exit=Exit.LEDGER),
     # -- general ----------------------------------------------------------------------------------------------
     _entry("usage-not-here", "there is nothing at this address", "start at /public/", http=404),

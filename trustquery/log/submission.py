@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from trustquery.errors import TrustQueryError
 from trustquery.log.note import exact_base64
 
-__all__ = ["MOST_BYTES", "SIZE_TYPE", "read_submission", "write_submission"]
+__all__ = ["KEPT_HEADER", "MOST_BYTES", "SIZE_TYPE", "read_submission", "write_submission"]
 
 MOST_BYTES = 80 * 1024
 SIZE_TYPE = "text/x.tlog.size"
 """Type of the reply to a sender who does not know the head that was signed last."""
+KEPT_HEADER = "x-tlog-kept"
+"""Of a refusal by ``tq-witness``, beside what C2SP says: the head that it signed last, as its log signed it, in base64.
+Whoever asked has shown a head of the same log, and learns where to go on from, or that there are two histories."""
 _OLD = re.compile(rb"old (0|[1-9][0-9]{0,18})")
 
 

@@ -82,7 +82,7 @@ def _serve(home: Home, settings: Settings, logs: dict[str, bytes]) -> None:
     # A core file would hold the key.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     key = _key(home)
-    heads = SqliteHeads(home.heads)
+    heads = SqliteHeads(home.heads, logs=logs.get)
     log_to_stderr()
     say(f"verifier key: {_vkey(settings, key)}")
     witness = Witness(settings.name, key, heads, logs.get)

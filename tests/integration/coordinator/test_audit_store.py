@@ -53,7 +53,7 @@ CHANGES: list[tuple[str, list[str], Callable[[Store], object]]] = [
     ("an enrolment", ["node.ask"], lambda s: s.nodes.enrol("c1", node(), NOW)),
     ("a document", ["document.install"], lambda s: s.nodes.install(_document())),
     ("a policy", ["policy.change"], lambda s: s.audit.policy("RX1", "ab" * 32)),
-    ("a question that is refused", ["query.deny"], lambda s: s.audit.deny("p", "eve", "SELECT 1")),
+    ("a question that is refused", ["query.deny"], lambda s: s.tallies.deny("p", "eve", "SELECT 1", NOW)),
     ("reading", [], lambda s: (s.people.everyone(), s.audit.size(), s.sessions.find("t1", NOW, 900))),
 ]
 
@@ -116,8 +116,8 @@ def test_what_is_not_done_is_not_logged(ready: Store) -> None:
 
 
 def test_persons_and_words_are_hidden_and_can_be_opened_until_they_are_erased(ready: Store) -> None:
-    ready.audit.deny("", "eve", "SELECT secret_thing")
-    ready.audit.deny("", "eve", "SELECT secret_thing")
+    ready.tallies.deny("", "eve", "SELECT secret_thing", NOW)
+    ready.tallies.deny("", "eve", "SELECT secret_thing", NOW)
     first, second = entries(ready)[-2:]
     assert b"eve" not in first.payload()
     assert b"secret_thing" not in first.payload()
@@ -173,7 +173,7 @@ def test_nobodys_words_stand_in_an_entry(ready: Store) -> None:
             change.note("approve", text_, text_)
             change.note("edit", text_, text_, public=False)
     for text_ in texts:
-        ready.audit.deny("", text_, text_)
+        ready.tallies.deny("", text_, text_, NOW)
     added = ready.audit.payloads(before, 10_000)
     assert len(added) == 3 * len(texts)
     for payload in added:

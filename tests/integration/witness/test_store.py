@@ -9,6 +9,7 @@ import signal
 import time
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.factories.trust import key
@@ -130,4 +131,49 @@ def test_what_does_not_go_together_is_kept_once_and_not_without_end(tmp_path: Pa
     for turn in range(250):
         heads.keep_fork(ORIGIN, b"ours", b"theirs %d" % (turn // 2))
     assert len(heads.forks()) == 100
+    heads.close()
+
+
+def test_under_a_new_key_a_log_is_a_new_one_and_the_former_stays_signed(tmp_path: Path) -> None:
+    """A node that enrolled anew begins again; and whoever brings the old key back finds what was signed of it."""
+    former, later = key("ash"), key("ash-two")
+    known = {ORIGIN: former.public}
+
+    def opened() -> tuple[SqliteHeads, Witness]:
+        heads = SqliteHeads(tmp_path / "heads.sqlite", logs=known.get)
+        return heads, Witness("w/one", key("w/one"), heads, known.get)
+
+    heads, one = opened()
+    one.add(0, (), SHOWN[7], NOW)
+    heads.close()
+    known[ORIGIN] = later.public
+    heads, one = opened()
+    assert one.add(0, (), Checkpoint(ORIGIN, 2, LONG.root(2)).sign(later), NOW)
+    assert [Checkpoint.read(note).size for _, note in heads.heads()] in ([7, 2], [2, 7])
+    heads.close()
+    known[ORIGIN] = former.public
+    heads, one = opened()
+    assert code_of(one.add, 0, (), SHOWN[3], NOW) == "witness-conflict"
+    heads.close()
+
+
+def test_a_store_of_the_version_before_forgets_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "heads.sqlite"
+    heads = SqliteHeads(path)
+    witness(heads).add(0, (), SHOWN[7], NOW)
+    heads.close()
+    database = apsw.Connection(str(path))
+    for statement in (
+        "CREATE TABLE old (origin TEXT PRIMARY KEY, note BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        "INSERT INTO old SELECT origin, note FROM heads",
+        "DROP TABLE heads",
+        "ALTER TABLE old RENAME TO heads",
+        "PRAGMA user_version = 1",
+    ):
+        database.execute(statement)
+    database.close()
+    heads = SqliteHeads(path, logs={ORIGIN: LOG.public}.get)
+    assert code_of(witness(heads).add, 0, (), SHOWN[3], NOW) == "witness-conflict"
+    assert witness(heads).add(7, LONG.consistency_proof(7, 9), SHOWN[9], NOW)
+    assert size_of(heads) == 9
     heads.close()

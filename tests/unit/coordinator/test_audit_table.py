@@ -71,7 +71,7 @@ READS = {
 }  # fmt: skip
 """Actions that change nothing."""
 SAYS = {
-    "session.open": {"session.open"},
+    "session.open": {"session.open", "session.fail"},
     "session.close": {"session.close"},
     "node.enrol": {"node.ask"},
     "node.approve": {"node.approve", "node.admit", "node.resolve"},
@@ -86,7 +86,7 @@ SAYS = {
     "project.suspend": {"project.suspend"},
     "project.resume": {"project.resume"},
     "project.close": {"project.close"},
-    "query.submit": {"query.ask", "query.deny"},
+    "query.submit": {"query.ask", "query.deny", "query.deny-more"},
     "query.cancel": {"query.cancel"},
     "release.publish": {"project.publish"},
     "release.withdraw": {"project.withdraw"},
@@ -106,6 +106,8 @@ def test_every_action_that_changes_something_has_its_kind_of_entry() -> None:
     assert READS | set(SAYS) == set(ACTIONS)
     assert not READS & set(SAYS)
     assert all(kinds and kinds <= set(TEXTS) for kinds in SAYS.values())
+    # And each, reading as well, may be refused.
+    assert "access.deny" in TEXTS
 
 
 @pytest.mark.parametrize("kind", sorted(TEXTS))

@@ -68,6 +68,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_secrets_person"), "audit_secrets", ["person"], unique=False)
     op.create_table(
+        "audit_tallies",
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("hour", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("words", sa.String(length=600), nullable=False),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("key_hash"),
+    )
+    op.create_index(op.f("ix_audit_tallies_hour"), "audit_tallies", ["hour"], unique=False)
+    op.create_table(
         "challenges",
         sa.Column("nonce", sa.String(length=64), nullable=False),
         sa.Column("user_name", sa.String(length=64), nullable=False),
