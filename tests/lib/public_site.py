@@ -99,6 +99,16 @@ def stance(permit: Permit, node: str, word: str = "accepted", **changed: Any) ->
     return Stance(**(fields | changed))
 
 
+class Own(httpx.AsyncBaseTransport):
+    """From the coordinator to its own sign-in provider, without a connection that nobody would close."""
+
+    app: httpx.ASGITransport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on."""
+        return await self.app.handle_async_request(request)
+
+
 @dataclass
 class PublicSite:
     """The application, its store, and hands to make things happen."""
@@ -132,9 +142,13 @@ class PublicSite:
         queries = QueryService(self.store, rosters, fleet, lambda: self.now, partial(record_criteria, self.base))
         office = ProjectOffice(self.store, rosters, "test", lambda: self.now)
         self.local = open_local(settings, self.store, lambda: self.now)
-        signin = open_desk(self.base.home, settings, self.store, lambda: self.now, local=self.local)
+        own = Own()
+        signin = open_desk(
+            self.base.home, settings, self.store, lambda: self.now, local=self.local, transports={"local": own}
+        )
         api = Api(self.base, fleet, Previews(fleet), queries, office, rates[0], rates[1], signin, self.local)
         self.app = make_app(api, keep_seconds=0)
+        own.app = httpx.ASGITransport(self.app)
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request."""
@@ -283,7 +297,6 @@ def serving(folder: Path, *, with_local: bool = False) -> Iterator[tuple[PublicS
     """
     store = opened(folder)
     key, port = new_tls_key(), free_port()
-    (folder / "authority.pem").write_bytes(AUTHORITY.certificate_pem)
     made = PublicSite(store, folder, now=int(time.time()), public=f"localhost:{port}", with_local=with_local)
     (folder / "server.key.pem").write_bytes(key)
     now = datetime.datetime.now(datetime.UTC)

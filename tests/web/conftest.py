@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +80,3 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
         yield WebSite(made, browser)
         browser.close()
         playwright.stop()
-    # A browser leaves connections behind that it opened in advance. What the server's loop held of them goes here,
-    # and not as a warning in a later test.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()

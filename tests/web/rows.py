@@ -51,7 +51,7 @@ class Row:
 
 def _wrong_password(page: Page) -> None:
     page.goto(page.url.partition("/app/")[0] + "/app/sign-in")
-    page.get_by_role("button", name="Sign in with this coordinator", exact=True).click()
+    page.get_by_role("button", name="Sign in with a password and a code", exact=True).click()
     page.get_by_label("Sign-in name").fill("ada")
     page.get_by_label("Password").fill("not the password")
     page.get_by_label("Code of your authenticator app").fill("000000")
@@ -60,7 +60,7 @@ def _wrong_password(page: Page) -> None:
 
 
 def _sign_in_form(page: Page) -> None:
-    page.get_by_role("button", name="Sign in with this coordinator", exact=True).click()
+    page.get_by_role("button", name="Sign in with a password and a code", exact=True).click()
     page.get_by_label("Password").wait_for()
 
 
