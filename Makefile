@@ -30,10 +30,10 @@ demo: venv-demo ## A four-trust federation on this machine, from nothing to an a
 # --- tests ---------------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-all unit spec property acceptance
-test: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools ## Every test except those marked slow
+test: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools web-tools ## Every test except those marked slow
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools smartnoise ## Every test, with the slow ones
+test-all: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools web-tools smartnoise ## Every test, with the slow ones
 	@$(PYTEST) $(ARGS)
 
 unit: venv-dev ## The quick tests only
@@ -45,7 +45,7 @@ spec: venv-dev venv-demo ## The language, policy and ledger specifications, on e
 property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh examples (`make test` runs a fixed slice)
 	@$(PYTEST) --dist load tests/property --hypothesis-profile=full $(ARGS)
 
-acceptance: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools ## The acceptance tests by id: passing, failing, no test yet
+acceptance: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools web-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
 .PHONY: mutate-policy
@@ -155,7 +155,7 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel audit scan-tools rocrate-tools mesh-tools oidc-tools accounting-tools fuzz-tools smartnoise clean
+.PHONY: lock sbom wheel audit scan-tools rocrate-tools mesh-tools oidc-tools web-tools accounting-tools fuzz-tools smartnoise clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
 	@for name in bootstrap runtime postgresql dev scan rocrate mesh audit accounting fuzz smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
@@ -197,6 +197,19 @@ oidc-tools: ## A certified OpenID Connect provider for the sign-in tests (npm; n
 	@cmp -s $(OIDC)/package-lock.json $(OIDC)/node_modules/.installed || \
 	  { (cd $(OIDC) && npm ci --ignore-scripts --no-audit --no-fund --silent) && \
 	    cp $(OIDC)/package-lock.json $(OIDC)/node_modules/.installed; }
+
+WEB := tests/peers/web
+web-tools: ## axe-core and the design system, for the tests of pages (npm; nothing of it runs while it installs)
+	@cmp -s $(WEB)/package-lock.json $(WEB)/node_modules/.installed || \
+	  { (cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund --silent) && \
+	    cp $(WEB)/package-lock.json $(WEB)/node_modules/.installed; }
+
+.PHONY: kit pictures
+kit: venv-dev web-tools ## Make trustquery/web/static/kit from the locked design system
+	@$(PY) tools/vendor_kit.py
+
+pictures: venv-dev web-tools ## Take docs/images/web/*.png of every page and state anew: look at each
+	@$(PY) -m pytest -q -p no:xdist tests/web/test_accessibility.py --pictures docs/images/web $(ARGS)
 
 smartnoise: venv-dev ## SmartNoise SQL, the peer of bench-accuracy, in a venv of its own
 	@[ -x .smartnoise-venv/bin/python ] || $(PY) -m venv .smartnoise-venv

@@ -32,7 +32,8 @@ hypothesis.settings.load_profile("trustquery")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--full-size`."""
+    """Add `--full-size` and `--pictures`."""
+    parser.addoption("--pictures", default="", help="a folder that tests of pages put a picture of each page into")
     parser.addoption("--full-size", action="store_true", help="run the measurements that take half an hour, too")
 
 

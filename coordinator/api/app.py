@@ -26,9 +26,11 @@ from coordinator.api import (
 from coordinator.api.context import Api
 from coordinator.api.door import check_doors
 from coordinator.api.limits import BodyLimit
+from coordinator.api.pages import session, static
 from coordinator.transparency.public import Public
-from coordinator.web.headers import PublicHeaders
+from coordinator.web.headers import BY_PREFIX
 from trustquery import __version__
+from trustquery.web import Headers
 
 __all__ = ["make_app", "routed"]
 
@@ -49,8 +51,9 @@ def routed() -> FastAPI:
         redirect_slashes=False,
     )
     people = (login, signin, local_provider)
+    pages = (static, session)
     work = (applications, decisions, projects, profiles, queries, releases, reviews, inputs)
-    for module in (*people, *work, enrolment, nodes, statements, audit, public):
+    for module in (*people, *work, enrolment, nodes, statements, audit, *pages, public):
         app.include_router(module.router)
     check_doors(app)
     return app
@@ -67,5 +70,5 @@ def make_app(api: Api, *, keep_seconds: float = 5.0) -> FastAPI:
     app.state.public = Public(api.base, api.queries.clock, keep_seconds=keep_seconds)
     problems.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(PublicHeaders)
+    app.add_middleware(Headers, by_prefix=BY_PREFIX)
     return app

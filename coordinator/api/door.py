@@ -13,6 +13,7 @@ A route without a declared action cannot be built. One that answers without havi
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,10 +30,13 @@ from coordinator.store import LiveSession, User
 from trustquery.access import ACTIONS, Action, Actor, Resource, check, may
 from trustquery.errors import TrustQueryError
 from trustquery.identity.strict_json import read_json
+from trustquery.web import Form, foreign, form_mark, read_form
+from trustquery.web.forms import MARK
 
-__all__ = ["Asking", "AskingDep", "Door", "acts", "check_doors", "doors", "endpoints"]
+__all__ = ["Asking", "AskingDep", "Door", "acts", "check_doors", "doors", "endpoints", "own_form"]
 
 _MARK = "__trustquery_action__"
+_READS = ("GET", "HEAD")
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
@@ -166,6 +170,10 @@ class _Strict(Request):
 class Door(APIRoute):
     """A route that knows its action: who is not signed in gets no further, and who was not checked gets no answer."""
 
+    cookie = ""
+    """A cookie that may bring the session's token where no header does. With it, whatever changes something is a form
+    of ours: else any other site could have somebody's browser do it."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         action = getattr(endpoint, _MARK, None)
         if not isinstance(action, Action):
@@ -183,9 +191,14 @@ class Door(APIRoute):
             if action.open_to in ("anybody", "code"):
                 return await handler(request)
             api, token = cast(Api, request.app.state.api), _bearer(request)
+            by_cookie = not token and bool(self.cookie)
+            if by_cookie:
+                token = request.cookies.get(self.cookie, "")[:200]
             session, actor = await asyncio.to_thread(_identify, api, token)
             asking = request.state.asking = Asking(api, action, token, session, actor)
             try:
+                if by_cookie and request.method not in _READS:
+                    await own_form(request, form_mark(token))
                 if action.open_to:
                     await asking.check(Resource())
                 response = await handler(request)
@@ -197,6 +210,28 @@ class Door(APIRoute):
             return response
 
         return through
+
+
+async def own_form(request: Request, mark: str = "") -> Form:
+    """The fields of a form that a page of ours sent.
+
+    Args:
+        mark: what the form must carry; "" on the way to a session, where another secret binds the form.
+
+    Raises:
+        TrustQueryError: ``auth-form``: another site's page sent it, or an older session's; ``usage-invalid``: it is no
+            form.
+    """
+    api = cast(Api, request.app.state.api)
+    if foreign(request.headers, api.base.settings.api.public):
+        raise TrustQueryError("auth-form", problem="a page of another site sent it")
+    try:
+        found = read_form(request.headers.get("content-type", ""), await request.body())
+    except ValueError as error:
+        raise TrustQueryError("usage-invalid", problem="this is no form") from error
+    if mark and not hmac.compare_digest(found.get(MARK, "").encode(), mark.encode()):
+        raise TrustQueryError("auth-form", problem="it belongs to another session, or to none")
+    return found
 
 
 doors = partial(APIRouter, route_class=Door)

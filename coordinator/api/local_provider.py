@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 import segno
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from coordinator.api.context import Api, ApiDep, client_of
-from coordinator.api.door import acts, doors
+from coordinator.api.door import acts, doors, own_form
 from coordinator.api.signin import page, sorry
 from coordinator.signin.local import REQUEST_SECONDS, LocalProvider
 from trustquery.errors import TrustQueryError
+from trustquery.web import Fields, Form
 
 __all__ = ["router"]
 
 COOKIE = "__Host-tq-local"
-_LARGEST = 4_096
+_WRONG = (
+    "Name, password or code is not right, or there were too many attempts: then wait 15 minutes. Each code is good once"
+)
 router = doors(prefix="/local")
 
 
@@ -32,35 +34,18 @@ def _local(api: ApiDep) -> LocalProvider:
 LocalDep = Annotated[LocalProvider, Depends(_local)]
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, each once.
-
-    Raises:
-        TrustQueryError: ``usage-invalid``.
-    """
-    body = await request.body()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        items = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
-    except ValueError:
-        items = []
-    if kind != "application/x-www-form-urlencoded" or len(body) > _LARGEST or len(dict(items)) != len(items):
-        raise TrustQueryError("usage-invalid", problem="this is no form")
-    return dict(items)
-
-
 async def _limit(api: Api, request: Request) -> None:
     await api.login_rate.count(client_of(request))
 
 
-async def _filled(api: Api, request: Request) -> dict[str, str]:
-    """A form that a person filled in: counted before it is read.
+async def _filled(api: Api, request: Request) -> Form:
+    """A form that a person filled in on a page of ours: counted before it is read.
 
     Raises:
-        TrustQueryError: ``usage-invalid``, ``node-rate``.
+        TrustQueryError: ``usage-invalid``, ``auth-form``, ``node-rate``.
     """
     await _limit(api, request)
-    return await _form(request)
+    return await own_form(request)
 
 
 @router.get("/.well-known/openid-configuration")
@@ -81,7 +66,7 @@ async def keys(local: LocalDep) -> dict[str, Any]:
 @acts("session.open")
 async def token(local: LocalDep, request: Request) -> Response:
     """An ID token, for a code."""
-    found = await asyncio.to_thread(local.redeem, await _form(request))
+    found = await asyncio.to_thread(local.redeem, await own_form(request))
     return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
 
@@ -94,7 +79,7 @@ async def authorize(local: LocalDep, api: ApiDep, request: Request) -> Response:
         name, cookie = local.ask(dict(request.query_params))
     except TrustQueryError as error:
         return sorry(error)
-    response = page("local_sign_in.html", request=name, wrong=False)
+    response = page("local_sign_in.html", request=name, fields=Fields())
     response.set_cookie(COOKIE, cookie, REQUEST_SECONDS, path="/", secure=True, httponly=True, samesite="strict")
     return response
 
@@ -111,7 +96,9 @@ async def signed_in(local: LocalDep, api: ApiDep, request: Request) -> Response:
     except TrustQueryError as error:
         return sorry(error)
     if not onward:
-        return page("local_sign_in.html", 403, request=name, wrong=True)
+        # The name that was typed is not written back: the page is the same whoever it names.
+        fields = Fields({}, {"user": _WRONG})
+        return page("local_sign_in.html", 403, request=name, fields=fields)
     response = RedirectResponse(onward, 303, {"Cache-Control": "no-store"})
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
     return response
@@ -121,7 +108,7 @@ async def signed_in(local: LocalDep, api: ApiDep, request: Request) -> Response:
 @acts("session.open")
 async def setup(local: LocalDep) -> Response:
     """Where somebody chooses a password, with the one-time code that the operator gave them."""
-    return page("local_setup.html")
+    return page("local_setup.html", fields=Fields())
 
 
 @router.post("/setup")
@@ -134,7 +121,7 @@ async def proposed(local: LocalDep, api: ApiDep, request: Request) -> Response:
     except TrustQueryError as error:
         return sorry(error)
     picture = segno.make_qr(found.address).svg_inline(scale=4, border=4, omitsize=True, title="QR code")
-    return page("local_setup_code.html", setup=form["setup"], found=found, picture=picture)
+    return page("local_setup_code.html", fields=Fields(), setup=form["setup"], found=found, picture=picture)
 
 
 @router.post("/setup/confirm")

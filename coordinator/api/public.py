@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
@@ -18,8 +19,10 @@ from coordinator.transparency.log import month_of
 from coordinator.transparency.promise import Numbers
 from coordinator.transparency.public import Public
 from coordinator.transparency.uses import OUTCOMES
-from coordinator.web.pages import percent, render, style
+from coordinator.web.frames import public_frame
+from coordinator.web.pages import percent, render
 from trustquery.errors import TrustQueryError
+from trustquery.web import Fields, Link, wanted
 
 __all__ = ["router"]
 
@@ -44,7 +47,11 @@ def _encode(document: Any) -> bytes:
 
 def _reply(request: Request, body: bytes, kind: str, *, name: str = "") -> Response:
     """A body that may be kept for a minute, and that is not sent again to who has it."""
-    headers = {"Cache-Control": f"public, max-age={CACHE_SECONDS}", "ETag": f'"{hashlib.sha256(body).hexdigest()}"'}
+    headers = {
+        "Cache-Control": f"public, max-age={CACHE_SECONDS}",
+        "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
+        "Vary": "Accept",
+    }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     if name:
@@ -54,16 +61,30 @@ def _reply(request: Request, body: bytes, kind: str, *, name: str = "") -> Respo
     return Response(body, media_type=kind, headers=headers)
 
 
-async def _page(request: Request, public: Public, make: Callable[[], str]) -> Response:
-    """A page; what cannot be shown is a page too, in words."""
+async def _page(
+    request: Request,
+    public: Public,
+    template: str,
+    make: Callable[[], dict[str, Any]],
+    twins: Mapping[str, Callable[[], bytes]] = MappingProxyType({}),
+) -> Response:
+    """A page, or its twin where that is asked for; what cannot be shown is a page too, in words.
+
+    Args:
+        make: what the template names.
+        twins: the same as ``json`` and ``csv``.
+    """
+    kind = wanted(request.headers.get("accept", ""), request.query_params.get("format", ""))
+    if kind in twins:
+        body = await asyncio.to_thread(twins[kind])
+        return _reply(request, body, _CSV if kind == "csv" else "application/json", name=f"{template[:-5]}.{kind}")
+    frame = public_frame(public.federation, request.url.path)
     try:
-        return _reply(request, (await asyncio.to_thread(make)).encode(), _HTML)
+        return _reply(request, (await asyncio.to_thread(lambda: render(template, frame, **make()))).encode(), _HTML)
     except TrustQueryError as error:
-        status = error.problem.entry.http
-        heading = "Page not found" if status == 404 else "That cannot be shown"
-        text = f"{error.problem.reason[:1].upper()}{error.problem.reason[1:]}."
-        body = render("problem.html", federation=public.federation, heading=heading, text=text)
-        return Response(body, status_code=status, media_type=_HTML)
+        heading = "Page not found" if error.problem.entry.http == 404 else "That cannot be shown"
+        body_text = render("refused.html", frame, heading=heading, problem=error.problem)
+        return Response(body_text, status_code=error.problem.entry.http, media_type=_HTML)
 
 
 async def _data(request: Request, make: Callable[[], Any], *, name: str = "") -> Response:
@@ -93,43 +114,39 @@ def _sentence(numbers: Numbers) -> str:
 async def home(request: Request, public: PublicDep) -> Response:
     """What this is, the promise in a sentence, the latest uses."""
 
-    def make() -> str:
+    def make() -> dict[str, Any]:
         page = public.page(UseFilter(), None)
-        return render(
-            "home.html",
-            federation=public.federation,
-            sentence=_sentence(public.numbers()),
-            projects=len(public.entries()),
-            total=page.total,
-            latest=page.uses[:10],
-        )
+        return {
+            "sentence": _sentence(public.numbers()),
+            "projects": len(public.entries()),
+            "total": page.total,
+            "latest": page.uses[:10],
+        }
 
-    return await _page(request, public, make)
+    return await _page(request, public, "home.html", make)
 
 
-@router.get("/style.css")
+@router.get("/help")
 @acts("public.read")
-async def stylesheet(request: Request) -> Response:
-    """The only thing that a page loads."""
-    return _reply(request, style().encode(), "text/css; charset=utf-8")
+async def help_page(request: Request, public: PublicDep) -> Response:
+    """Who runs this, how to opt out, whom to ask."""
+    return await _page(request, public, "help.html", dict)
 
 
 @router.get("/register")
 @acts("public.read")
 async def register(request: Request, public: PublicDep) -> Response:
     """Every project."""
-    return await _page(
-        request, public, lambda: render("register.html", federation=public.federation, entries=public.entries())
-    )
+    twins = {"json": lambda: _encode(public.register()), "csv": lambda: public.register_csv().encode()}
+    return await _page(request, public, "register.html", lambda: {"entries": public.entries()}, twins)
 
 
 @router.get("/projects/{name}")
 @acts("public.read")
 async def project(name: str, request: Request, public: PublicDep) -> Response:
     """One project."""
-    return await _page(
-        request, public, lambda: render("project.html", federation=public.federation, entry=public.entry(name))
-    )
+    twins = {"json": lambda: _encode(public.entry(name).document())}
+    return await _page(request, public, "project.html", lambda: {"entry": public.entry(name)}, twins)
 
 
 @router.get("/promise")
@@ -137,20 +154,20 @@ async def project(name: str, request: Request, public: PublicDep) -> Response:
 async def promise(request: Request, public: PublicDep) -> Response:
     """The promise in numbers."""
 
-    def make() -> str:
+    def make() -> dict[str, Any]:
         numbers = public.numbers()
-        return render("promise.html", federation=public.federation, numbers=numbers, sentence=_sentence(numbers))
+        return {"numbers": numbers, "sentence": _sentence(numbers)}
 
-    return await _page(request, public, make)
+    twins = {"json": lambda: _encode(public.numbers().document())}
+    return await _page(request, public, "promise.html", make, twins)
 
 
 @router.get("/inputs")
 @acts("public.read")
 async def inputs(request: Request, public: PublicDep) -> Response:
     """Every approved codelist and look-up, and those that were withdrawn."""
-    return await _page(
-        request, public, lambda: render("inputs.html", federation=public.federation, entries=public.inputs())
-    )
+    twins = {"json": lambda: _encode(public.inputs_data()), "csv": lambda: public.inputs_csv().encode()}
+    return await _page(request, public, "inputs.html", lambda: {"entries": public.inputs()}, twins)
 
 
 def _wanted(request: Request) -> tuple[UseFilter, dict[str, str]]:
@@ -178,18 +195,29 @@ def _number(request: Request) -> int | None:
 async def queries(request: Request, public: PublicDep) -> Response:
     """The log, a page at a time."""
 
-    def make() -> str:
-        wanted, given = _wanted(request)
-        return render(
-            "queries.html",
-            federation=public.federation,
-            page=public.page(wanted, _number(request)),
-            filter=given,
-            outcomes=OUTCOMES,
-            query=urlencode({name: text for name, text in given.items() if text}),
-        )
+    def make() -> dict[str, Any]:
+        chosen, given = _wanted(request)
+        page = public.page(chosen, _number(request))
+        query = urlencode({name: text for name, text in given.items() if text})
 
-    return await _page(request, public, make)
+        def link(words: str, number: int) -> Link | None:
+            there = 1 <= number <= page.pages
+            return Link(words, f"/public/queries?{query}&page={number}".replace("?&", "?")) if there else None
+
+        return {
+            "page": page,
+            "fields": Fields(given),
+            "outcomes": [("", "All"), *OUTCOMES.items()],
+            "query": query,
+            "newer": link("Newer uses", page.number + 1),
+            "older": link("Older uses", page.number - 1),
+        }
+
+    twins = {
+        "json": lambda: _encode(public.log(_uses(request, public))),
+        "csv": lambda: public.log_csv(_uses(request, public)).encode(),
+    }
+    return await _page(request, public, "queries.html", make, twins)
 
 
 # -- files ---------------------------------------------------------------------------------------------
@@ -268,9 +296,8 @@ def _uses(request: Request, public: Public) -> list[Any]:
 @acts("public.read")
 async def query(hash_: str, request: Request, public: PublicDep) -> Response:
     """One question, and every time that it was asked."""
-    return await _page(
-        request, public, lambda: render("query.html", federation=public.federation, uses=public.question(hash_))
-    )
+    twins = {"json": lambda: _encode(public.question_document(hash_))}
+    return await _page(request, public, "query.html", lambda: {"uses": public.question(hash_)}, twins)
 
 
 @router.get("/queries/{hash_}/data.json")
@@ -293,7 +320,7 @@ async def use_crate(release: str, request: Request, public: PublicDep) -> Respon
 async def nothing(rest: str, request: Request, public: PublicDep) -> Response:
     """What there is not."""
 
-    def make() -> str:
+    def make() -> dict[str, Any]:
         raise TrustQueryError("usage-not-here")
 
-    return await _page(request, public, make)
+    return await _page(request, public, "help.html", make)

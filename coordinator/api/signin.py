@@ -14,6 +14,8 @@ from coordinator.api.context import ApiDep, Body, Hex32, client_of
 from coordinator.api.door import acts, doors
 from coordinator.api.sessions import open_session
 from coordinator.signin.desk import CLIENT_CODE, FLOW_SECONDS
+from coordinator.web.frames import passing_frame
+from coordinator.web.headers import APP
 from coordinator.web.pages import render
 from trustquery.errors import TrustQueryError
 
@@ -64,15 +66,19 @@ async def token(body: TokenRequest, api: ApiDep, request: Request) -> dict[str, 
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
-    """A page that nobody keeps."""
-    body = render(template, **values)
+    """A page on the way to a session, which nobody keeps."""
+    body = render(template, passing_frame(), **values)
     return Response(body, status, {"Cache-Control": "no-store"}, "text/html; charset=utf-8")
 
 
-def sorry(error: TrustQueryError, onward: str = "") -> Response:
-    """A page that says what went wrong, and goes on to the client where there is one."""
+def sorry(error: TrustQueryError, onward: str = "", again: str = "") -> Response:
+    """A page that says what went wrong, and goes on to the client where there is one.
+
+    Args:
+        again: where the person can begin anew.
+    """
     problem = error.problem
-    return page("signin_failed.html", problem.entry.http, problem=problem, onward=onward)
+    return page("signin_failed.html", problem.entry.http, problem=problem, onward=onward, again=again)
 
 
 @router.get("/signin/{flow}")
@@ -103,9 +109,14 @@ async def back(provider: str, api: ApiDep, request: Request) -> Response:
         onward, error = await api.signin.back(provider, answer, request.cookies.get(COOKIE, ""))
     except TrustQueryError as refusal:
         return sorry(refusal)
+    # Without a client: the session opens in this browser.
+    here = onward.startswith(f"{APP}/")
+    response: Response
     if error is not None:
         _log.warning("sign-in-refused", provider=provider, why=error.problem.reason)
-        response = sorry(error, onward)
+        response = sorry(error, again=f"{APP}/sign-in") if here else sorry(error, onward)
+    elif here:
+        response = RedirectResponse(onward, 303, {"Cache-Control": "no-store"})
     else:
         response = page("signin_done.html", onward=onward)
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")

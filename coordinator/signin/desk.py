@@ -29,6 +29,8 @@ FLOW_SECONDS = 600
 CODE_SECONDS = 60
 CLIENT_CODE = "a client's code"
 """The last step of a sign-in, as the log calls it."""
+BROWSER = 0
+"""In place of a client's port: a sign-in that begins and ends on our own pages."""
 _WORDS = {
     "access_denied": "you or it declined",
     "login_required": "it wants you to sign in there first",
@@ -167,7 +169,13 @@ class SignInDesk:
         )  # fmt: skip
         return self._loopback(row, to_client | {"code": code}), None
 
+    def providers(self) -> list[tuple[str, str]]:
+        """Name and title of each, for a page to choose from."""
+        return [(name, provider.settings.title) for name, provider in self._providers.items()]
+
     def _loopback(self, row: FlowRow, answer: Mapping[str, str]) -> str:
+        if row.port == BROWSER:
+            return f"/app/arrive?{urlencode(answer)}"
         return f"http://127.0.0.1:{row.port}/callback?{urlencode(answer)}"
 
     async def _proved(self, row: FlowRow, name: str, answer: Mapping[str, str], cookie: str) -> SignedIn:

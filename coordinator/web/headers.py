@@ -1,41 +1,17 @@
-"""What every page tells the browser: run nothing, load nothing from elsewhere, be in nobody's frame."""
+"""Which headers the answers under which addresses carry."""
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Mapping
 
-__all__ = ["HEADERS", "PublicHeaders"]
+from trustquery.web import PLAIN, PREFIX, SCRIPTED
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+__all__ = ["APP", "BY_PREFIX", "HEADERS"]
 
-
-class PublicHeaders:
-    """Puts ``HEADERS`` on whatever is answered under these paths, errors included."""
-
-    def __init__(self, app: ASGIApp, prefixes: tuple[str, ...] = ("/public", "/signin", "/local")) -> None:
-        self._app = app
-        self._prefixes = prefixes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
-            await self._app(scope, receive, send)
-            return
-
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        await self._app(scope, receive, told)
+HEADERS = PLAIN
+"""Of the public's pages, and of those on the way to a session: nothing runs there."""
+APP = "/app"
+"""Where the pages of people who are signed in begin."""
+BY_PREFIX: Mapping[str, Mapping[str, str]] = {
+    "/public": PLAIN, "/signin": PLAIN, "/local": PLAIN, PREFIX: PLAIN, APP: SCRIPTED,
+}  # fmt: skip

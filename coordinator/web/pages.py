@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from trustquery.errors.catalogue import CATALOGUE
 from trustquery.privacy.budget import epsilon_of
 from trustquery.projects.register import iso_day, rho_text, said
+from trustquery.web import Frame, environment
 
-__all__ = ["render", "style"]
+__all__ = ["percent", "render"]
 
-_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WORDS = {
     "accepted": "Accepted",
     "accepted-with-conditions": "Accepted, with conditions",
@@ -28,17 +26,6 @@ _WORDS = {
     "refused": "Refused",
     "no-answer": "Gave no answer",
 }
-
-
-def day(text: str) -> str:
-    """A date as people write it, 6 August 2018; any other text as it is."""
-    if not _ISO.fullmatch(text):
-        return text
-    try:
-        found = datetime.date.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{found.day} {found:%B %Y}"
 
 
 def words(code: str | None) -> str:
@@ -73,15 +60,8 @@ def _figure(value: float) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("coordinator.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment("coordinator.web")
     made.filters |= {
-        "day": day,
         "words": words,
         "meaning": meaning,
         "percent": percent,
@@ -90,17 +70,10 @@ def _environment() -> Environment:
         "iso": iso_day,
         "rho": rho_text,
         "epsilon": epsilon_of,
-        "number": lambda value: f"{value:,}",
     }
     return made
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, frame: Frame, **values: Any) -> str:
     """One page."""
-    return _environment().get_template(template).render(**values)
-
-
-@cache
-def style() -> str:
-    """The style sheet."""
-    return (resources.files("coordinator.web") / "style.css").read_text(encoding="utf-8")
+    return _environment().get_template(template).render(frame=frame, **values)

@@ -22,6 +22,7 @@ from trustquery.catalogue import load
 from trustquery.codelists import read_table
 from trustquery.identity import Member, SigningKey, canonical
 from trustquery.language import compile_query
+from trustquery.web import version
 
 __all__ = [
     "GIVEN",
@@ -168,13 +169,15 @@ def _upload(objects: Objects, which: str) -> Call:
 
 
 PUBLIC = (
-    "/public/", "/public/style.css", "/public/register", "/public/register/data.json", "/public/register/data.csv",
+    "/public/", "/public/help", "/public/register", "/public/register/data.json", "/public/register/data.csv",
     "/public/register/crate.zip", "/public/projects/{name}", "/public/projects/{name}/data.json", "/public/promise",
     "/public/promise/data.json", "/public/queries", "/public/queries/data.json", "/public/queries/data.csv",
     "/public/queries/{hash_}", "/public/queries/{hash_}/data.json", "/public/releases/{release}/crate.zip",
     "/public/inputs", "/public/inputs/data.json", "/public/inputs/data.csv", "/public/{rest:path}",
     "/public/log/checkpoint", "/public/log/key", "/public/log/tile/{path:path}",
 )  # fmt: skip
+
+PASSING = ("/app/sign-in", "/app/signed-out")
 
 
 def _anybody(objects: Objects, which: str) -> Call:
@@ -267,6 +270,15 @@ ROWS: dict[tuple[str, str], Row] = {
         "input.retract", _taken_back, frozenset({"", "query-input-move"}), absent="query-input-absent"
     ),
     **{("GET", path): Row("public.read", _anybody, frozenset({"", "page", "query-not-public"})) for path in PUBLIC},
+    ("GET", "/static/{version}/{name:path}"): Row(
+        "public.read", lambda o, w: Call({"version": version(), "name": "tq.css"})
+    ),
+    **{("GET", path): Row("session.open", passes=frozenset({"", "page"})) for path in PASSING},
+    # Nobody is signed in by an address alone.
+    ("GET", "/app/arrive"): Row("session.open", passes=frozenset({"page"})),
+    ("POST", "/app/sign-in"): Row("session.open", passes=frozenset({"page"})),
+    ("POST", "/app/sign-out"): Row("session.close"),
+    ("GET", "/app/"): Row("session.read"),
     ("GET", "/v1/enrolment/anchor"): Row("node.anchor"),
     # It is signed, so it is read whoever brings it; this one is not.
     ("POST", "/v1/statements"): Row("statement.send", lambda o, w: Call(json={"envelope": "{}"}), _NOT_SIGNED),

@@ -33,7 +33,8 @@ from coordinator.projects.releases import record_criteria
 from coordinator.queries import QueryService
 from coordinator.rosters import Rosters
 from coordinator.services import Base
-from coordinator.signin.opening import open_desk
+from coordinator.signin.local import LocalProvider
+from coordinator.signin.opening import open_desk, open_local
 from coordinator.store import AnswerRow, ApplicationRow, PermitRow, ProjectRow, QueryRow, StanceRow, Store
 from tests.factories.documents import COORDINATOR, NOW, intent, node_entry, person, root, roster
 from tests.factories.projects import application, team_member
@@ -98,6 +99,16 @@ def stance(permit: Permit, node: str, word: str = "accepted", **changed: Any) ->
     return Stance(**(fields | changed))
 
 
+class Own(httpx.AsyncBaseTransport):
+    """From the coordinator to its own sign-in provider, without a connection that nobody would close."""
+
+    app: httpx.ASGITransport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on."""
+        return await self.app.handle_async_request(request)
+
+
 @dataclass
 class PublicSite:
     """The application, its store, and hands to make things happen."""
@@ -108,9 +119,13 @@ class PublicSite:
     app: Any = field(init=False)
     token: str = ""
     now: int = NOW
+    public: str = "localhost:8443"
+    local: LocalProvider | None = field(init=False, default=None)
+    with_local: bool = False
 
     def __post_init__(self) -> None:
-        settings = parse_settings(with_keys(sample_text().replace('"demo"', '"test"')))
+        text = with_keys(sample_text().replace('"demo"', '"test"')).replace("localhost:8443", self.public)
+        settings = parse_settings(text.replace('local = "off"', 'local = "query"') if self.with_local else text)
         rosters = Rosters(self.store, ROOT)
         # In the past of the tests' own clock, or in the present where a client looks at the wall.
         signed = roster(ENTRIES, COMMITTEE, issued=self.now - 10, expires=self.now + 20 * DAY).sign(*HOLDERS[:2])
@@ -126,9 +141,14 @@ class PublicSite:
         rates = [RateLimit(burst=1000, per_minute=1, clock=time.monotonic) for _ in range(2)]
         queries = QueryService(self.store, rosters, fleet, lambda: self.now, partial(record_criteria, self.base))
         office = ProjectOffice(self.store, rosters, "test", lambda: self.now)
-        signin = open_desk(self.base.home, settings, self.store, lambda: self.now)
-        api = Api(self.base, fleet, Previews(fleet), queries, office, rates[0], rates[1], signin)
+        self.local = open_local(settings, self.store, lambda: self.now)
+        own = Own()
+        signin = open_desk(
+            self.base.home, settings, self.store, lambda: self.now, local=self.local, transports={"local": own}
+        )
+        api = Api(self.base, fleet, Previews(fleet), queries, office, rates[0], rates[1], signin, self.local)
         self.app = make_app(api, keep_seconds=0)
+        own.app = httpx.ASGITransport(self.app)
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request."""
@@ -262,11 +282,15 @@ class PublicSite:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[PublicSite, ClientHome]]:
-    """A site over HTTPS on this machine, at today's date, and the home folder of Ada, who leads its projects."""
+def serving(folder: Path, *, with_local: bool = False) -> Iterator[tuple[PublicSite, ClientHome]]:
+    """A site over HTTPS on this machine, at today's date, and the home folder of Ada, who leads its projects.
+
+    Args:
+        with_local: people may sign in with a password and a code at the coordinator itself.
+    """
     store = fresh_store(folder)
-    made = PublicSite(store, folder, now=int(time.time()))
     key, port = new_tls_key(), free_port()
+    made = PublicSite(store, folder, now=int(time.time()), public=f"localhost:{port}", with_local=with_local)
     (folder / "server.key.pem").write_bytes(key)
     now = datetime.datetime.now(datetime.UTC)
     (folder / "server.pem").write_bytes(AUTHORITY.issue_server(key, hosts=["localhost"], now=now))

@@ -58,6 +58,7 @@ node.approve         -       -     -         -         -          -       any   
 OPEN = {
     "session.open": "anybody",
     "session.close": "signed-in",
+    "session.read": "signed-in",
     "dataset.read": "signed-in",
     "public.read": "anybody",
     "node.anchor": "anybody",

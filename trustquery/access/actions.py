@@ -64,6 +64,7 @@ _READERS = {_R.COMMITTEE_MEMBER: _ANY, _R.SECURITY_OFFICER: _ANY, _R.AUDITOR: _A
 _ROWS: tuple[Action, ...] = (
     Action("session.open", "sign in", {}, "anybody"),
     Action("session.close", "sign out", {}, "signed-in"),
+    Action("session.read", "see one's own account: name, roles, when the session ends", {}, "signed-in"),
     Action("dataset.read", "see the catalogues", {}, "signed-in"),
     Action("public.read", "read the register, the log of queries and what has been published", {}, "anybody"),
     Action("node.anchor", "fetch the federation's anchor before enrolment", {}, "anybody"),

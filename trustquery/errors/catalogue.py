@@ -294,6 +294,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("auth-provider", "{provider} did not sign you in: {problem}", "try again; tell the federation operator if it persists", http=403),
     _entry("auth-not-linked", "{provider} knows you as {subject}, and that belongs to no account here", "tell the federation operator, who runs: tq-coordinator user link NAME --provider {provider} --subject {subject}", http=403),
     _entry("auth-browser", "the browser did not come back: {problem}", "run `tq login` again; with --no-browser, open the address in a browser on this machine"),
+    _entry("auth-form", "this form was not taken: {problem}", "open the page again, and send the form from there", http=403),
     _entry("auth-other-account", "you signed in as {found}, and this home belongs to {wanted}", "sign in as {wanted}, or give --connect with your own name and a home of your own (TQ_HOME)"),
     _entry("auth-key-kind", "the permit lists your key as one kept in: {listed}; here it is kept in: {found}", "sign from where the key was listed, or ask your project's lead to amend the permit", audience="analyst"),
     _entry("auth-keyring", "the key {name} cannot be had from this machine's keyring: {problem}", "unlock or install a keyring, or keep the key in a file: tq key new FILE --passphrase"),
