@@ -47,11 +47,11 @@ Nodes as a whole are killed at every step of the gate in `tests/acceptance/test_
 CONTROLS_TEXT = """
 Faults planted on purpose. Each must be seen, or the torture is blind.
 """
-LIMITS = """
+LIMITS = """\
 - One ledger on one disk: what a restored backup or a copied machine does is not shown here.
-- A disk that says "synced" and lies loses what it lied about; no software can help it, and the control shows that it
-  would be seen here.
-- Rot of bytes at rest is another matter: the chain finds it, and `tests/unit/budget` shows that.
+- A disk that says "synced" and lies loses what it lied about; no software can help it, and the control shows that it would
+  be seen here.
+- Rot of bytes at rest is another matter: rows carry their hash, and `tests/unit/budget/test_every_byte.py` shows that.
 """
 
 
@@ -100,7 +100,7 @@ def page(found: Mapping[str, Outcome], seconds: float) -> str:
         PURPOSE,
         "## Figures of the last full run",
         table(["Blow", "Histories", "Blows", "Violations"], blows),
-        f"{seconds / 60:.0f} minutes on two cores, SQLite {apsw.sqlite_lib_version()} in apsw {version('apsw')}. "
+        f"{seconds / 60:.0f} minutes in two processes, SQLite {apsw.sqlite_lib_version()} in apsw {version('apsw')}. "
         "Histories have the seeds 1, 2, 3 …; the same seeds give the same histories and the same cuts.",
         "## Planted faults",
         CONTROLS_TEXT,

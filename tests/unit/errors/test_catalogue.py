@@ -141,6 +141,8 @@ OTHERWISE = {
     "log-key": Exit.USAGE,
     "log-unreachable": Exit.CONNECTION,
     "log-unwritable": Exit.LEDGER,
+    "log-behind": Exit.LEDGER,
+    "log-repair-refused": Exit.LEDGER,
 }
 
 
