@@ -49,8 +49,8 @@ Faults planted on purpose. Each must be seen, or the torture is blind.
 """
 LIMITS = """\
 - One ledger on one disk: what a restored backup or a copied machine does is not shown here.
-- A disk that says "synced" and lies loses what it lied about; no software can help it, and the control shows that it would
-  be seen here.
+- A disk that says "synced" and lies loses what it lied about; no software can help it, and the control shows that it
+  would be seen here.
 - Rot of bytes at rest is another matter: rows carry their hash, and `tests/unit/budget/test_every_byte.py` shows that.
 """
 
