@@ -20,7 +20,6 @@ from node_agent.enrolment.enrol import complete, fetch_anchor, request
 from node_agent.enrolment.startup import certificate_days_left, check_certificate, load_startup
 from node_agent.network import Network, Proxy
 from tests.factories.documents import person
-from tests.lib.approvals import add_operators, yes
 from tests.lib.connect_proxy import connect_proxy
 from tests.lib.coordinator import LiveCoordinator
 from tests.lib.processes import free_port
@@ -152,7 +151,12 @@ def test_an_invitation_alone_opens_nothing(live: LiveCoordinator) -> None:
 
 def _opens_nothing(live: LiveCoordinator, base: Base) -> None:
     desk = base.desk
-    add_operators(base.store, int(time.time()))
+    live.add_operators()
+
+    def yes(name: str) -> int:
+        own = SigningKey.load(live.folder / f"{name}.pem")
+        return desk.approve(desk.deciding.draft("RX5", "admit").sign(own).encode())[1]
+
     code = desk.invite("RX5", "Trust RX5", 900)
     key, tls_key = SigningKey.generate(), new_tls_key()
     asked = certificate_request(tls_key, "RX5")
@@ -176,11 +180,11 @@ def _opens_nothing(live: LiveCoordinator, base: Base) -> None:
         key.save(live.folder / "node.pem")
         with pytest.raises(AssertionError, match="auth-not-permitted"):
             live.cli("node", "approve", "RX5", "--as", "oscar", "--key", live.folder / "node.pem", "--yes")
-        assert yes(desk, "RX5", "oscar") == 1
-        assert code_of(yes, desk, "RX5", "oscar") == "node-one-person"
+        assert yes("oscar") == 1
+        assert code_of(yes, "oscar") == "node-one-person"
         assert client.get("/v1/enrolment/RX5", headers=bearer).json()["certificate_pem"] == ""
         assert not _on_the_next_roster(base, "RX5")
-        assert yes(desk, "RX5", "olive") == 0
+        assert yes("olive") == 0
         given = client.get("/v1/enrolment/RX5", headers=bearer).json()["certificate_pem"].encode()
     assert open_stream(live, tls_key, given, hello_node="RX5") == "accepted"
     assert _on_the_next_roster(base, "RX5")
