@@ -128,7 +128,8 @@ def test_the_strictest_floor_holds_everywhere_and_suppressed_is_never_0_or_blank
     assert (use["release"], use["result"], use["criteria"]) == (query[0], None, document["criteria"])
     assert live.ask("release", "publish", query[0][:12]).exit == 0
     page = public(live, f"/public/queries/{query[1]}").decode()
-    assert len(re.findall(r"<td [^>]*>Suppressed: the noised count is below the minimum released count</td>", page)) == 2
+    cells = re.findall(r"<td [^>]*>Suppressed: the noised count is below the minimum released count</td>", page)
+    assert len(cells) == 2
     assert "hdruk-10-10" in page
     assert document["criteria"]["sha256"] in page
     with zipfile.ZipFile(io.BytesIO(public(live, f"/public/releases/{query[0]}/crate.zip"))) as crate:
