@@ -67,7 +67,7 @@ def test_every_end_of_a_question_and_every_word_of_a_trust_has_a_sentence() -> N
 READS = {
     "dataset.read", "public.read", "node.anchor", "application.list", "application.read", "project.list",
     "project.read", "project.budget", "project.profiles", "query.preview", "query.list", "query.read", "release.list",
-    "input.list", "input.use", "input.read",
+    "input.list", "input.use", "input.read", "session.read",
 }  # fmt: skip
 """Actions that change nothing."""
 SAYS = {
