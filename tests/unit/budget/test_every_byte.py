@@ -139,6 +139,7 @@ def test_a_byte_that_changed_anywhere_is_noticed_or_is_not_read(full: Path, tmp_
 
 
 @pytest.mark.full_size
+@pytest.mark.timeout(4 * 3_600)
 def test_every_byte_that_changed_is_noticed_or_is_not_read(full: Path, tmp_path: Path) -> None:
     size = len(full.read_bytes())
     noticed, missed = damaged(full, tmp_path / "ledger.sqlite", list(range(size)))
