@@ -25,6 +25,7 @@ _STATUS = {
     "auth-revoked": grpc.StatusCode.PERMISSION_DENIED,
     "node-clone-suspected": grpc.StatusCode.PERMISSION_DENIED,
     "node-message-invalid": grpc.StatusCode.INVALID_ARGUMENT,
+    "node-protocol-version": grpc.StatusCode.INVALID_ARGUMENT,
 }
 
 # Both keepalive timeouts are needed: without ping_timeout_ms a frozen peer is noticed only after a further minute

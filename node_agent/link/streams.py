@@ -6,6 +6,7 @@ from typing import Protocol
 
 from trustquery.errors import TrustQueryError
 from trustquery.protocol.frames import Frames
+from trustquery.protocol.messages import PROTOCOL_VERSION
 
 __all__ = ["REFUSALS", "Stream", "ended", "unreachable"]
 
@@ -14,6 +15,7 @@ REFUSALS: dict[str, dict[str, str]] = {
     "auth-revoked": {"what": "this node's key or certificate"},
     "node-clone-suspected": {"node": "this node"},
     "node-message-invalid": {},
+    "node-protocol-version": {"ours": str(PROTOCOL_VERSION), "theirs": "another"},
 }
 """Reasons that the coordinator gives itself: whatever carried them passes. With the fields of their texts."""
 

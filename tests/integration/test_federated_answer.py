@@ -19,6 +19,7 @@ from tests.factories.projects import application, today
 from tests.lib.coordinator import EnrolledNode, LiveCoordinator
 from tests.lib.processes import command, short, wait_for
 from tests.lib.puppet import Puppet, connected
+from tests.lib.streams import open_websocket
 from trustquery.catalogue import load
 from trustquery.client.config import ClientHome
 from trustquery.client.connection import Connection
@@ -30,7 +31,7 @@ from trustquery.forecast.questions import ProfileQuestion, profile_query
 from trustquery.identity import Intent, SigningKey
 from trustquery.projects.application import Application
 from trustquery.projects.decisions import Stance
-from trustquery.protocol.messages import Documents, Heartbeat, Offer
+from trustquery.protocol.messages import PROTOCOL_VERSION, Documents, Heartbeat, Offer
 
 SQL = "SELECT count(*) AS visits FROM visit_occurrence"
 TRUSTS = ("RX1", "RX2", "RX3", "RX4")
@@ -295,6 +296,21 @@ def test_one_honest_trust_among_three_bad_ones_makes_no_result_and_the_rule_is_s
         world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=5)
     first = next(problem for problem in caught.value.problems if problem.code == "query-too-few-trusts")
     assert "1 of 4 trusts answered; the project needs 2" in first.reason
+
+
+@pytest.mark.acceptance("AVL-10")
+@pytest.mark.parametrize("version", [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1])
+def test_in_a_mixed_fleet_another_version_is_refused_by_name_and_the_others_answer(world: World, version: int) -> None:
+    """Also the control: one that speaks this version beside another is let in."""
+    node = world.nodes["RX1"]
+    with connected(*(world.puppet(ods, value=7) for ods in TRUSTS[1:])):
+        said = open_websocket(world.live, node.tls_key, node.certificate, versions=(version,))
+        assert said == "refused node-protocol-version"
+        result = world.connection.project("stays").sql(SQL, epsilon=0.5).run(wait=5)
+    assert result.to_arrow()["visits"].to_pylist() == [21.0]
+    assert [trust.node for trust in result.trusts if not trust.answered] == ["RX1"]
+    both = open_websocket(world.live, node.tls_key, node.certificate, versions=(version, PROTOCOL_VERSION))
+    assert both == "accepted"
 
 
 def test_a_trust_that_comes_late_is_offered_what_is_open(world: World) -> None:

@@ -155,9 +155,12 @@ def dial_websocket(
     return connect(f"wss://localhost:{coordinator.websocket_port}{path}", ssl=context, **options)
 
 
-def open_websocket(coordinator: LiveCoordinator, key: bytes | None, cert: bytes | None, hello_node: str = "RX1") -> str:
+def open_websocket(
+    coordinator: LiveCoordinator, key: bytes | None, cert: bytes | None, hello_node: str = "RX1",
+    versions: tuple[int, ...] = (PROTOCOL_VERSION,),
+) -> str:  # fmt: skip
     """Open a session on the WebSocket; what came of it: ``accepted``, ``refused REASON`` or ``refused``."""
-    hello = Hello((PROTOCOL_VERSION,), hello_node, new_secret(32), plan_formats=(PLAN_FORMAT,))
+    hello = Hello(versions, hello_node, new_secret(32), plan_formats=(PLAN_FORMAT,))
     (frame,) = Outbound().frames(hello)
     try:
         with dial_websocket(coordinator, key, cert) as connection:

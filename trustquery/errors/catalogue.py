@@ -255,6 +255,7 @@ _ROWS: tuple[Entry, ...] = (
     _entry("node-inspected", "somebody between answers in place of {address}: the certificate is not the federation's", "tq-node preflight CODE says whose it is; exempt the host name from TLS inspection, or set https_ca_file for enrolment"),
     _entry("node-rate", "too many requests", "wait and ask again", http=429, retry=True, audience="analyst"),
     _entry("node-message-invalid", "a message could not be read", "use matching versions of node and coordinator", audience="operator"),
+    _entry("node-protocol-version", "this side speaks version {ours} of the protocol, and the other side {theirs}", "upgrade whichever is older: see docs/how-to/upgrade-and-roll-back.md", audience="operator"),
     _entry("node-release-conflict", "this release id was already used for another query", "compile and sign again; a retry is a new release id", audience="analyst"),
     _entry("node-offer-repeated", "a query was offered again after the coordinator had said that it holds its answer", "ask the federation whether its coordinator was restored from an older copy; if not, somebody replays what they captured", audience="operator"),
     _entry("node-deadline", "the intent has expired", "sign a new intent", audience="analyst", retry=True),

@@ -230,7 +230,10 @@ class Inbound:
         if self.hello is not None or not hello.node:
             raise _wrong("hello")
         if PROTOCOL_VERSION not in hello.versions:
-            raise _wrong("hello.versions")
+            theirs = ", ".join(str(version) for version in hello.versions[:4]) or "none"
+            raise TrustQueryError(
+                "node-protocol-version", place="hello.versions", ours=str(PROTOCOL_VERSION), theirs=theirs
+            )
         if hello.echo != (self._nonce if self._sender == "coordinator" else b""):
             raise _wrong("hello.echo")
         if hello.nonce == self._nonce or (self._nonces is not None and not self._nonces.new(hello.nonce)):

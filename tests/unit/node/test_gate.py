@@ -30,7 +30,7 @@ AFTER_START = NAMES[NAMES.index("engine") : NAMES.index("review")]
 
 
 def boom() -> None:
-    raise RuntimeError("patient 4711 has a rare disease")
+    raise RuntimeError("patient no-4711 has a rare disease")
 
 
 def test_the_steps_are_the_design() -> None:
@@ -164,7 +164,7 @@ def test_a_fault_before_start_refuses_and_costs_nothing(step: str) -> None:
     assert world.codes(world.ask()) == ["internal-fault"]
     assert world.ledger.totals() == {}
     assert world.engine.runs == 0
-    assert "4711" not in repr(world.sent) + repr(world.logged)
+    assert "no-4711" not in repr(world.sent) + repr(world.logged)
 
 
 @pytest.mark.parametrize("step", AFTER_START)
@@ -178,7 +178,7 @@ def test_a_fault_after_start_is_a_charged_no_answer_at_the_same_slot(step: str) 
     assert world.clock.waited == [3.0, 4.0]
     assert world.ledger.releases[ONE].state is State.DEAD
     assert world.ledger.totals()["node-wide", ""][0] == 1_000_000
-    assert "4711" not in repr(world.sent) + repr(world.logged)
+    assert "no-4711" not in repr(world.sent) + repr(world.logged)
 
 
 @pytest.mark.parametrize(

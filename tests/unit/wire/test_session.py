@@ -72,8 +72,13 @@ def test_the_nonce_must_be_echoed() -> None:
 
 
 def test_another_protocol_version_is_refused() -> None:
-    for versions in ((1,), (2,), (4,)):
-        assert refused(inbound_of(), encode(m.Hello(versions, "RX1", NONCE), 1)[0]) == "hello.versions"
+    for versions, theirs in (((1,), "1"), ((2, 1), "2, 1"), ((4,), "4"), ((), "none")):
+        with pytest.raises(TrustQueryError) as caught:
+            inbound_of().receive(encode(m.Hello(versions, "RX1", NONCE), 1)[0])
+        assert caught.value.code == "node-protocol-version"
+        assert (caught.value.problem.place, caught.value.problem.fields) == (
+            "hello.versions", {"ours": "3", "theirs": theirs}
+        )  # fmt: skip
     assert inbound_of().receive(encode(m.Hello((4, 3, 1), "RX1", NONCE), 1)[0])
 
 
