@@ -26,7 +26,7 @@ from tests.lib.federation import PROJECT, TRUSTS, LiveFederation
 from tests.lib.processes import wait_for
 from trustquery.identity import Answer
 
-KILLS_PER_STEP, SAMPLED_PER_STEP = 5, 2
+KILLS_PER_STEP, SAMPLED_PER_STEP = 5, 1
 RANDOM_KILLS, SAMPLED_RANDOM = 40, 12
 pytestmark = pytest.mark.timeout(900)
 ROOM = {

@@ -87,7 +87,7 @@ def crate(site: PublicSite, release: str) -> bytes:
     return response.content
 
 
-@pytest.mark.parametrize("release", [AB, pytest.param(CD, marks=pytest.mark.slow), EF])
+@pytest.mark.parametrize("release", [AB, *(pytest.param(other, marks=pytest.mark.slow) for other in (CD, EF))])
 def test_the_validator_finds_nothing_that_must_be_otherwise(used: PublicSite, tmp_path: Path, release: str) -> None:
     data = unpack(crate(used, release), tmp_path / "out")
     assert judge(data, "ro-crate-1.3") == []
