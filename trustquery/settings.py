@@ -54,9 +54,11 @@ def text_of(path: Path, *, instead: str) -> str:
         instead: what to do where there is none.
 
     Raises:
-        TrustQueryError: ``config-missing``.
+        TrustQueryError: ``config-missing``, ``config-invalid`` where it is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise TrustQueryError("config-missing", path=path, instead=instead) from error
+    except UnicodeDecodeError as error:
+        raise TrustQueryError("config-invalid", place=str(path), problem="it is not UTF-8 text") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coordinator.cli import backups, log, nodes, projects, roles, rosters, running, statements, stores
+from trustquery.cli.faults import reporting_faults
 from trustquery.cli.program import new_program, take_home
 
 __all__ = ["app", "main"]
@@ -33,4 +34,4 @@ app.add_typer(projects.app, name="project")
 
 def main() -> None:
     """Entry point."""
-    app()
+    reporting_faults(app)

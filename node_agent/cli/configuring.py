@@ -90,8 +90,8 @@ def show(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
         from node_agent.config import load_config
 
         home = home_of(context)
-        text = home.config_file.read_text(encoding="utf-8") if home.config_file.exists() else ""
         config = load_config(home).model_dump(mode="json")
+        text = home.config_file.read_text(encoding="utf-8")
         rows = []
         for section, values in config.items():
             for key, value in values.items() if isinstance(values, dict) else [("", values)]:

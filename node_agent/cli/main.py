@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from node_agent.cli import (
 )
 from node_agent.cli.opening import permit_of
 from node_agent.config import default_home
+from trustquery.cli.faults import reporting_faults
 from trustquery.cli.policy_tools import PERMIT_OF
 from trustquery.cli.program import new_program
 from trustquery.cli.version import VersionOption
@@ -48,7 +50,8 @@ def everything(
     ] = None,
     version: VersionOption = False,
 ) -> None:
-    """Choose the home folder."""
+    """Choose the home folder. What is written from then on is for its owner alone."""
+    os.umask(0o077)
     context.obj = default_home(home)
     context.meta[PERMIT_OF] = lambda project: permit_of(context, project)
 
@@ -82,4 +85,4 @@ app.command("stop")(running.stop)
 
 def main() -> None:
     """Entry point."""
-    app()
+    reporting_faults(app)

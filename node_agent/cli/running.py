@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import faulthandler
 import json
-import os
 import resource
 import sys
 import time
@@ -47,7 +46,6 @@ def run(
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         # Where a native library crashed: names of functions only, to stderr, which stays at the trust.
         faulthandler.enable()
-        os.umask(0o077)
         from node_agent.logs import configure
         from node_agent.service import run as run_service
 

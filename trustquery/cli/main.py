@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from trustquery.cli import (
     audit,
     budget,
@@ -21,6 +19,7 @@ from trustquery.cli import (
     releases,
     requests,
 )
+from trustquery.cli.faults import reporting_faults
 from trustquery.cli.program import new_program
 from trustquery.cli.version import VersionOption
 
@@ -58,11 +57,5 @@ app.add_typer(keys.app, name="key")
 
 
 def main() -> None:
-    """Entry point. A fault of ours gets an incident id; its details stay in a file on this machine."""
-    try:
-        app()
-    except Exception as error:
-        from trustquery.cli.faults import report_fault
-
-        report_fault(error)
-        sys.exit(1)
+    """Entry point."""
+    reporting_faults(app)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from trustquery.cli.faults import reporting_faults
 from trustquery.cli.output import data, reporting, say
 from trustquery.cli.program import log_to_stderr, new_program, take_home
 from trustquery.errors import TrustQueryError
@@ -144,4 +145,4 @@ def status(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point."""
-    app()
+    reporting_faults(app)
