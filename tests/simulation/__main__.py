@@ -1,10 +1,11 @@
 """``make simulate``: made-up histories of a federation, run by the code that ships, with everything that can go wrong.
 
-    python -m tests.simulation [--size N] [--seed N] [--workers N] [--page] [--no-controls]
+    python -m tests.simulation [--size N] [--seed N] [--workers N] [--page] [--no-controls] [--afresh]
     python -m tests.simulation --replay SEED [--planted NAME]
 
 Ends with one line ``RESULT {json}`` and status 3 where an invariant was broken or a planted fault was not seen. A
-history follows from its seed alone: ``--replay`` shows it again, step by step.
+history follows from its seed alone: ``--replay`` shows it again, step by step. What was interrupted goes on where it
+was: outcomes are kept, under a digest of the code, in ``build/simulation``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.simulation import report
 from tests.simulation.controls import CONTROLS
 from tests.simulation.executed import executed
 from tests.simulation.history import History
+from tests.simulation.kept import Kept
 from tests.simulation.shims import simulated
 from tests.simulation.work import Outcome, Piece, pieces, run_piece
 
@@ -40,6 +42,20 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+def _all(todo: Sequence[Piece], workers: int, kept: Kept | None) -> Iterator[tuple[Piece, Outcome]]:
+    left = []
+    for piece in todo:
+        outcome = kept.find(piece) if kept is not None else None
+        if outcome is None:
+            left.append(piece)
+        else:
+            yield piece, outcome
+    for piece, outcome in _run(left, workers):
+        if kept is not None:
+            kept.keep(piece, outcome)
+        yield piece, outcome
 
 
 def _run(todo: Sequence[Piece], workers: int) -> Iterator[tuple[Piece, Outcome]]:
@@ -63,6 +79,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="seed of the first history; the next ones follow")
     parser.add_argument("--workers", type=int, default=2, help="processes; 0 for this one alone")
     parser.add_argument("--no-controls", action="store_true", help="plant no faults")
+    parser.add_argument("--afresh", action="store_true", help="neither use nor keep outcomes of interrupted runs")
     parser.add_argument("--page", action="store_true", help=f"write {PAGE.name}")
     parser.add_argument("--replay", type=int, help="one history, step by step")
     parser.add_argument("--planted", choices=sorted(CONTROLS), help="with --replay: a planted fault")
@@ -86,11 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     if options.replay is not None:
         return _replay(options.replay, options.planted)
-    started, told = time.monotonic(), 0.0
+    told = 0.0
+    started = time.monotonic()
+    kept = None if options.afresh else Kept()
     controls = () if options.no_controls else tuple(CONTROLS)
     todo = list(pieces(options.size, options.seed, controls))
     found, planted = Outcome(), {}
-    for piece, outcome in _run(todo, options.workers):
+    for piece, outcome in _all(todo, options.workers, kept):
         if piece.control:
             planted[piece.control] = outcome
         else:
@@ -100,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"[{found.histories}/{options.size}, {told - started:.0f} s]", file=sys.stderr, flush=True)
     result = report.result(found, planted)
     if options.page:
-        whole = report.Whole(found, planted, options.seed, options.workers, time.monotonic() - started)
+        whole = report.Whole(found, planted, options.seed)
         lines = executed(MEASURED, options.seed)
         PAGE.write_text(report.page(whole, lines, MEASURED), encoding="utf-8")
     print(report.terminal(found, planted))

@@ -85,14 +85,13 @@ class Whole:
     found: Outcome
     planted: Mapping[str, Outcome]
     seed: int
-    workers: int
-    seconds: float
 
 
 def page(whole: Whole, lines: Sequence[Executed], measured: int) -> str:
     """The page for the manual."""
     found = whole.found
     last = whole.seed + found.histories - 1
+    minutes = (found.seconds + sum(outcome.seconds for outcome in whole.planted.values())) / 60
     planted = [
         [name, f"{outcome.seen_at:,}", f"{CONTROLS[name].within:,}", next(iter(outcome.failed.values()), ["-"])[0]]
         for name, outcome in sorted(whole.planted.items())
@@ -106,7 +105,7 @@ def page(whole: Whole, lines: Sequence[Executed], measured: int) -> str:
         PURPOSE,
         "## Figures of the last full run",
         table(["What", "How many"], [[name, f"{number:,}"] for name, number in _figures(found).items()]),
-        f"Seeds {whole.seed:,} to {last:,}; {whole.seconds / 60:.0f} minutes in {whole.workers} processes, "
+        f"Seeds {whole.seed:,} to {last:,}; {minutes:,.0f} minutes of one process, "
         f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()} in apsw {version('apsw')}. "
         f"The code was that of commit {commit()}. A history follows from its seed and the code: "
         f"`{replay(whole.seed)}` shows the first one again, step by step, with the print of its trace.",

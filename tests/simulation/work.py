@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ class Outcome:
         failed: seed to what was broken, of the first few.
         counts: deaths, answers, ends, by name.
         seen_at: for a planted fault: after how many histories it was seen; 0 for never.
+        seconds: that they took, in one process.
     """
 
     histories: int = 0
@@ -31,6 +33,7 @@ class Outcome:
     failed: dict[int, list[str]] = field(default_factory=dict)
     counts: collections.Counter[str] = field(default_factory=collections.Counter)
     seen_at: int = 0
+    seconds: float = 0.0
 
     def add(self, other: Outcome) -> None:
         """Count another's in."""
@@ -38,6 +41,7 @@ class Outcome:
         self.violations += other.violations
         self.counts += other.counts
         self.seen_at = self.seen_at or other.seen_at
+        self.seconds += other.seconds
         for seed, what in other.failed.items():
             if len(self.failed) < MOST_EXAMPLES:
                 self.failed[seed] = what
@@ -63,7 +67,7 @@ class Piece:
 
 def run_piece(piece: Piece) -> Outcome:
     """Let them happen."""
-    outcome = Outcome()
+    outcome, started = Outcome(), time.monotonic()
     with simulated() as disks:
         for seed in range(piece.first, piece.first + piece.number):
             if not piece.control:
@@ -74,6 +78,7 @@ def run_piece(piece: Piece) -> Outcome:
             if outcome.violations:
                 outcome.seen_at = outcome.histories
                 break
+    outcome.seconds = time.monotonic() - started
     return outcome
 
 

@@ -93,7 +93,7 @@ def run(
         from trustquery.cli.connecting import connect
         from trustquery.cli.progress import watching
         from trustquery.cli.show import show_cost, show_result, show_review
-        from trustquery.client.preview import held_by
+        from trustquery.question.preview import held_by
 
         with connect() as connection:
             query = wanted.compile(connection, fresh=fresh)

@@ -45,7 +45,7 @@ def list_reviews(form: FormatOption = Format.TABLE) -> None:
     """
     with reporting():
         from trustquery.client import connect
-        from trustquery.client.result import moment
+        from trustquery.question.result import moment
 
         with connect() as connection:
             found = connection.reviews().everyone()
@@ -79,8 +79,8 @@ def show(release: Release, form: FormatOption = Format.TABLE) -> None:
 def _show(found: InReview, form: Format) -> None:
     """The question in words, verdicts where both are in, and the figures."""
     from trustquery.cli.show import show_table
-    from trustquery.client.result import moment
     from trustquery.projects.register import said
+    from trustquery.question.result import moment
 
     for line in found.words:
         say(said(line))

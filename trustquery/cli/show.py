@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from trustquery.cli.numbers import SUPPRESSED, combined_text, estimate_text, number_text, share_text
 from trustquery.cli.output import Format, data, data_json, say
 from trustquery.cli.tables import stdout_console
-from trustquery.client.result import moment
+from trustquery.question.result import moment
 
 if TYPE_CHECKING:
-    from trustquery.client.preview import TrustPreview
     from trustquery.client.query import Query
-    from trustquery.client.result import Result
     from trustquery.forecast.error import OutputForecast
     from trustquery.forecast.explain import Cost, Explanation
     from trustquery.outputs import Table
+    from trustquery.question.preview import TrustPreview
+    from trustquery.question.result import Result
 
 __all__ = [
     "cost_document",

@@ -8,7 +8,7 @@ from typing import Any
 from trustquery.cli.output import Format, data_json, say
 from trustquery.cli.progress import status_words
 from trustquery.cli.tables import show_rows
-from trustquery.client.result import moment
+from trustquery.question.result import moment
 
 __all__ = ["show_status"]
 

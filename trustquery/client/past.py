@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trustquery.client.inputs import fetch_inputs
-from trustquery.client.result import Result, read_result, require_shown
 from trustquery.errors import TrustQueryError
 from trustquery.forecast.explain import cost_of
 from trustquery.identity import Intent
 from trustquery.model import Query as Model
 from trustquery.planning import compile_plan
+from trustquery.question.result import Result, read_result, require_shown
 
 if TYPE_CHECKING:
     from trustquery.client.connection import Connection

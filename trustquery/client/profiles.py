@@ -253,16 +253,18 @@ def ask_profile(project: Project, question: ProfileQuestion, dataset: str) -> Qu
         TrustQueryError: ``query-…``, ``usage-invalid``: the dataset has no such question.
     """
     from trustquery.client.query import Query
-    from trustquery.client.wish import Limits, Wish
+    from trustquery.question.compiled import Question, named
+    from trustquery.question.wish import Limits, Wish
 
     catalogue = project.connection.dataset(dataset)
     if question not in profile_questions(catalogue, question.table):
         raise TrustQueryError("usage-invalid", question.table, problem=f"{dataset} has no profile question like it")
     sql, model = profile_query(question, catalogue)
     wish = Wish(PROFILE_EPSILON, limits=Limits(groups=1, rows=1))
-    compiled = Query.compile(project, sql, catalogue, wish, fresh=False, public=shipped(), parameters={})
-    choice = dataclasses.replace(compiled.choice, query=model)
-    return dataclasses.replace(compiled, model=model, plan=compile_plan(model, catalogue), choice=choice)
+    asked = Question.compile(sql, catalogue, wish, trusts=named(project.roster), public=shipped(), parameters={})
+    choice = dataclasses.replace(asked.choice, query=model)
+    asked = dataclasses.replace(asked, model=model, plan=compile_plan(model, catalogue), choice=choice)
+    return Query(project, asked, fresh=False)
 
 
 def warn(found: FetchedProfiles) -> None:

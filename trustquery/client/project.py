@@ -93,8 +93,9 @@ class Project:
         """
         from trustquery.client.inputs import read_inputs
         from trustquery.client.query import Query
-        from trustquery.client.wish import Limits, Wish
         from trustquery.forecast.accuracy import read_accuracy
+        from trustquery.question.compiled import Question, named
+        from trustquery.question.wish import Limits, Wish
 
         chosen = self._dataset(dataset)
         catalogue = self.connection.dataset(chosen)
@@ -104,17 +105,17 @@ class Project:
             expect,
             Limits(max_groups_per_person, max_rows_per_group, max_total_per_person),
         )
-        return Query.compile(
-            self,
+        question = Question.compile(
             sql,
             catalogue,
             wish,
-            fresh=fresh,
+            trusts=named(self.roster),
             public=read_inputs(inputs, catalogue, self.connection.inputs().use),
             parameters=parameters or {},
             unknown_keys=unknown_keys,
             profiles=self.profiles(chosen),
         )
+        return Query(self, question, fresh)
 
     def review_seconds(self, query_hash: str) -> int | None:
         """Seconds after a question's own deadline at which its result is shown, because output checkers look at it

@@ -112,8 +112,9 @@ def ask_again(project: Project, found: PublicQuery, *, dataset: str | None = Non
     if len(query.model.terms) != len(found.model.terms):
         return query
     model = query.model.on(found.model.terms)
-    plan = compile_plan(model, query.catalogue, query.public)
-    return replace(query, model=model, plan=plan, choice=replace(query.choice, query=model))
+    asked = query.question
+    plan = compile_plan(model, asked.catalogue, asked.public)
+    return replace(query, question=replace(asked, model=model, plan=plan, choice=replace(asked.choice, query=model)))
 
 
 def differences(query: Query, found: PublicQuery) -> tuple[str, ...]:

@@ -7,27 +7,21 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from trustquery.catalogue import Catalogue
 from trustquery.client.intent_keys import kind_of
-from trustquery.client.preview import TrustPreview, ask_trusts
-from trustquery.client.result import Result, TrustOutcome, by_reason, read_result, require_shown
-from trustquery.client.wish import Wish
-from trustquery.codelists import PublicTables
+from trustquery.client.preview import ask_trusts
 from trustquery.errors import TrustQueryError
-from trustquery.forecast.accuracy import solve
-from trustquery.forecast.choose import Choice, choose_terms, with_total
-from trustquery.forecast.explain import Cost, Explanation, cost_of, explain
-from trustquery.forecast.profiles import NO_PROFILES, Profiles
-from trustquery.identity import Input, Intent, key_id
-from trustquery.language import compile_query
-from trustquery.language.parameters import Parameters, write_parameters
+from trustquery.forecast.explain import Cost, Explanation
+from trustquery.identity import Intent, key_id
+from trustquery.language.parameters import write_parameters
 from trustquery.model import Query as Model
 from trustquery.outputs import profile_named
-from trustquery.planning import PLAN_FORMAT, Plan, compile_plan
-from trustquery.privacy.budget import delta_for
+from trustquery.planning import Plan
+from trustquery.question.compiled import Question, named
+from trustquery.question.preview import TrustPreview, require_enough
+from trustquery.question.result import Result, TrustOutcome, read_result, require_shown
 
 if TYPE_CHECKING:
     import pandas
@@ -44,85 +38,38 @@ DEFAULT_WAIT_SECONDS = 30
 _ENDED = ("cancelled", "in-review", "returned")
 
 
-def named(project: Project) -> tuple[str, ...]:
-    """The trusts that a query of the project asks: all on the roster, by name."""
-    return tuple(sorted(node.node for node in project.roster.nodes))
-
-
 @dataclass
 class Query:
     """A compiled question. ``cost``, ``explain()`` and ``preview()`` spend nothing; ``run()`` does, once."""
 
     project: Project
-    sql: str
-    model: Model
-    plan: Plan
-    catalogue: Catalogue
-    epsilon: Decimal
-    choice: Choice
+    question: Question
     fresh: bool
-    public: PublicTables
-    parameters: Parameters
     _result: Result | None = field(default=None, repr=False)
 
-    @classmethod
-    def compile(
-        cls,
-        project: Project,
-        sql: str,
-        catalogue: Catalogue,
-        wish: Wish,
-        *,
-        fresh: bool,
-        public: PublicTables,
-        parameters: Parameters,
-        unknown_keys: bool = False,
-        profiles: Profiles = NO_PROFILES,
-    ) -> Query:
-        """Compile text to a model and a plan, and choose its terms, here; nothing is sent.
+    @property
+    def model(self) -> Model:
+        """What it asks, as it is hashed."""
+        return self.question.model
 
-        Raises:
-            TrustQueryError: ``query-…``.
-        """
-        limits, trusts = wish.limits, named(project)
-        base = compile_query(
-            sql,
-            catalogue,
-            epsilon=wish.epsilon if wish.epsilon is not None else Decimal(1),
-            max_groups_per_person=limits.groups,
-            max_rows_per_group=limits.rows,
-            as_of=None,
-            public=public,
-            parameters=parameters,
-            unknown_keys=unknown_keys,
-            trusts=trusts,
-        )
-        if limits.total is not None:
-            base = with_total(base, limits.total)
+    @property
+    def plan(self) -> Plan:
+        """How it is answered."""
+        return self.question.plan
 
-        def choose(model: Model) -> Choice:
-            return choose_terms(
-                model, catalogue, profiles, trusts=len(trusts), public=public, keep_bounds=limits.given,
-                expect=wish.expect,
-            )  # fmt: skip
-
-        if wish.epsilon is not None:
-            epsilon, choice = wish.epsilon, choose(base)
-        else:
-            delta = delta_for(catalogue.unit.declared_people)
-            epsilon, choice = solve(base, wish.accuracy or 0.0, delta, choose)
-        plan = compile_plan(choice.query, catalogue, public)
-        return cls(project, sql, choice.query, plan, catalogue, epsilon, choice, fresh, public, parameters)
-
-    def explain(self) -> Explanation:
-        """The plan in words, its price and the expected error, from public declarations and profiles alone."""
-        chosen = self.choice.chosen
-        return explain(self.model, self.plan, self.catalogue, self.choice.forecast, chosen=chosen, public=self.public)
+    @property
+    def catalogue(self) -> Catalogue:
+        """Of the dataset that it asks."""
+        return self.question.catalogue
 
     @property
     def cost(self) -> Cost:
         """Privacy loss of this query; touches no data."""
-        return cost_of(self.plan, self.catalogue)
+        return self.question.cost
+
+    def explain(self) -> Explanation:
+        """The plan in words, its price and the expected error, from public declarations and profiles alone."""
+        return self.question.explain()
 
     def preview(self) -> tuple[TrustPreview, ...]:
         """Which trusts would accept, why others would not, and what would be left. Free."""
@@ -156,23 +103,10 @@ class Query:
     def require_enough(self, found: tuple[TrustPreview, ...], wait: int | None = None) -> None:
         """Refuse when so many trusts would refuse that there could be no result.
 
-        Args:
-            wait: deadline, seconds; a trust whose people look for longer than that would refuse too.
-
         Raises:
             TrustQueryError: the trusts' own reasons, each with its trust as the place.
         """
-        needed = self.project.permit.min_trusts
-        # A connected trust that gave no reply may still answer in time. One that is not connected may too, but the
-        # others would be charged for a hope.
-        late = {trust.node for trust in found if wait is not None and trust.review_seconds >= wait}
-        accepting = sum(trust.connected and trust.accepted is not False and trust.node not in late for trust in found)
-        if accepting < needed:
-            given = by_reason(
-                (trust.node, trust.reasons) for trust in found if not trust.accepted or trust.node in late
-            )
-            few = TrustQueryError("query-too-few-accept", accepting=accepting, named=len(found), needed=needed)
-            raise TrustQueryError.of([*given, few.problem])
+        require_enough(found, self.project.permit.min_trusts, wait)
 
     def _submit(self, wait: int) -> tuple[Intent, str]:
         # Before anything is spent: a result that nobody may show is no result.
@@ -183,36 +117,22 @@ class Query:
         listed = {member.key_kind for member in permit.members if key_id(bytes.fromhex(member.key)) == key.key_id}
         if listed and kind not in listed:
             raise TrustQueryError("auth-key-kind", listed=", ".join(sorted(listed)), found=kind)
-        intent = Intent(
-            federation=permit.federation,
+        intent = self.question.intent(
+            permit,
+            named(self.project.roster),
             release_id=secrets.token_hex(32),
-            project=permit.project,
-            permit_hash=permit.sha256,
-            query_hash=self.model.sha256,
-            plan_hash=self.plan.sha256,
-            plan_format=PLAN_FORMAT,
-            catalogue_hash=self.catalogue.sha256,
-            inputs=tuple(Input(id=pin.id, version=pin.version, sha256=pin.sha256) for pin in self.model.inputs),
-            rho_nano=self.plan.rho_nano,
-            delta_atto=self.model.delta_atto,
-            mode="local",
-            nodes=named(self.project),
-            min_trusts=permit.min_trusts,
-            reuse="fresh" if self.fresh else "stored",
-            opt_out_treatment=permit.opt_out_treatment,
-            disclosure_profile=permit.disclosure_profile,
-            as_of=self.model.as_of,
+            fresh=self.fresh,
             not_after=int(time.time()) + wait,
             key_id=key.key_id,
             key_kind=kind,
         )
         body = {
             "project": permit.project,
-            "sql": self.sql,
+            "sql": self.question.sql,
             "model": self.model.payload().decode("utf-8"),
             "intent": intent.sign(key).encode().decode("ascii"),
-            "epsilon": format(self.epsilon, "f"),
-            "parameters": write_parameters(self.parameters),
+            "epsilon": format(self.question.epsilon, "f"),
+            "parameters": write_parameters(self.question.parameters),
         }
         return intent, str(connection.http.post("/v1/queries", body)["query"])
 
@@ -240,19 +160,9 @@ class Query:
             roster=self.project.roster,
             cost=self.cost,
             shares={trust.node: trust.left for trust in found},
-            public=self.public,
+            public=self.question.public,
         )
-        return dataclasses.replace(result, notes=(*result.notes, self._cut_off()))
-
-    def _cut_off(self) -> str:
-        """What bounds are expected to have left out, which no interval covers."""
-        told = [output for output in self.choice.forecast.outputs if output.cut_off is not None]
-        if not told:
-            return "What contribution bounds cut off is not known: no profile tells. It is not in the intervals."
-        worst = max(output.cut_off or 0.0 for output in told)
-        return (
-            f"Contribution bounds are expected to cut off up to {worst:.2%} of a figure; that is not in the intervals."
-        )
+        return dataclasses.replace(result, notes=(*result.notes, self.question.cut_off))
 
     # -- shorthands: each runs the query the first time ----------------------------------------------------------
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trustquery.client.result import Result, read_result
 from trustquery.client.verify import read_permitted
 from trustquery.codelists import PublicTable, shipped
 from trustquery.errors import TrustQueryError
@@ -20,6 +19,7 @@ from trustquery.identity import Envelope, Intent, Permit, SigningKey
 from trustquery.model import Query as Model
 from trustquery.outputs import Table
 from trustquery.planning import Plan, compile_plan
+from trustquery.question.result import Result, read_result
 from trustquery.reviews import Reason, Review, Stage, Verdict
 from trustquery.reviews.shown import every_cell, table_digest
 from trustquery.reviews.words import loss_words, plan_words, project_words

@@ -15,9 +15,9 @@ from tests.factories.documents import NOW
 from tests.lib.review_site import CHECKER, CHECKERS, DAY, ReviewSite, figures_in, reviewing
 from tests.lib.site import code_of, fresh_store
 from trustquery.access import Held, Role
-from trustquery.client.result import require_shown
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Intent, Permit
+from trustquery.question.result import require_shown
 from trustquery.reviews import Reason
 
 A, B, C = ("a1" * 32, "b2" * 32, "c3" * 32)

@@ -15,10 +15,10 @@ from coordinator.projects.releases import publish, reviewed_digest
 from coordinator.retention import Retention
 from coordinator.store import QueryRow
 from tests.lib.review_site import DAY, FIGURE, ReviewSite, figures_in, reviewing
-from trustquery.client.result import require_shown
 from trustquery.errors import TrustQueryError
 from trustquery.identity import Envelope, Intent
 from trustquery.projects.register import iso_day
+from trustquery.question.result import require_shown
 from trustquery.reviews import Reason
 from trustquery.reviews.shown import REVIEWED_BY
 

@@ -13,10 +13,10 @@ from trustquery.cli.output import Format
 from trustquery.cli.progress import status_words, watching
 from trustquery.cli.show import review_words
 from trustquery.cli.status import show_status
-from trustquery.client.preview import TrustPreview, held_by
-from trustquery.client.result import require_shown
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.language import compile_query
+from trustquery.question.preview import TrustPreview, held_by
+from trustquery.question.result import require_shown
 
 ASKED = int(datetime.datetime(2026, 11, 22, 14, 0, tzinfo=datetime.UTC).timestamp())
 DAY = 86_400

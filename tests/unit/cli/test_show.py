@@ -11,9 +11,9 @@ import pytest
 
 from trustquery.cli.output import Format
 from trustquery.cli.show import show_result
-from trustquery.client.result import Result, TrustOutcome
 from trustquery.forecast.explain import Cost
 from trustquery.outputs import Column, Estimate, KeyCell, Table
+from trustquery.question.result import Result, TrustOutcome
 
 TABLE = Table(
     (Column("sex", "key", "text"), Column("n", "estimate", "number"), Column("r", "estimate", "number", (), rate=True)),

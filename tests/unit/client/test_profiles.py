@@ -209,7 +209,12 @@ def test_a_coordinator_cannot_write_outside_the_folder_or_invent_a_question(site
 def test_a_profile_question_is_asked_on_the_very_terms_that_make_it_one(site: Site) -> None:
     query = site.project.ask_profile(ROWS)
     sql, model = profile_query(ROWS, CATALOGUE)
-    assert (query.sql, query.model, query.epsilon, query.fresh) == (sql, model, PROFILE_EPSILON, False)
+    assert (query.question.sql, query.model, query.question.epsilon, query.fresh) == (
+        sql,
+        model,
+        PROFILE_EPSILON,
+        False,
+    )
     assert query.plan == compile_plan(model, CATALOGUE)
 
 

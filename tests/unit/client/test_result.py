@@ -10,7 +10,6 @@ import pytest
 
 from tests.factories.documents import intent, node_entry, person, roster
 from trustquery.catalogue import load
-from trustquery.client.result import Result, by_reason, read_result
 from trustquery.errors import Problem, TrustQueryError
 from trustquery.forecast.explain import cost_of
 from trustquery.identity import Answer, SigningKey, canonical
@@ -18,6 +17,7 @@ from trustquery.language import compile_query
 from trustquery.log import Checkpoint, cosign, node_origin, with_lines
 from trustquery.outputs import criteria
 from trustquery.planning import compile_plan
+from trustquery.question.result import Result, by_reason, read_result
 
 CATALOGUE = load("omop-5.4")
 MODEL = compile_query("SELECT count(*) AS visits FROM visit_occurrence", CATALOGUE, epsilon=Decimal("0.5"))
