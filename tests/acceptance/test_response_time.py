@@ -246,6 +246,7 @@ def test_a_slice(tmp_path: Path) -> None:
     check_shapes(seen)
 
 
+@pytest.mark.slow
 def test_an_answer_that_leaves_when_it_is_ready_is_caught(tmp_path: Path) -> None:
     """The control: the same question, the same trusts, the same measure, without slots."""
     # One after another: what one costs is not hidden by the others. The patient's pairs take half a second, which a

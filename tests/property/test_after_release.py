@@ -83,7 +83,7 @@ INNER = (
 )
 
 
-@examples(ci=150, full=5_000)
+@examples(ci=80, full=5_000)
 @given(data=st.data())
 def test_any_arithmetic_gives_a_table(data: st.DataObject) -> None:
     number, condition, order = data.draw(numbers()), data.draw(conditions()), data.draw(numbers(2))
@@ -103,7 +103,7 @@ def test_any_arithmetic_gives_a_table(data: st.DataObject) -> None:
     every_cell_is_sound(read(query, plan, merged, data.draw(st.sampled_from([1, 200])), made_up()))
 
 
-@examples(ci=150, full=5_000)
+@examples(ci=80, full=5_000)
 @given(data=st.data())
 def test_under_a_profile_no_arithmetic_tells_one_suppressed_count_from_another(data: st.DataObject) -> None:
     profile = PROFILES[data.draw(st.sampled_from([name for name in PROFILES if name != "none"]))]

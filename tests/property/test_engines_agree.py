@@ -61,7 +61,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 
 @pytest.mark.acceptance("INP-07")
-@examples(ci=12, full=1_000)
+@examples(ci=7, full=1_000)
 @given(rows=datasets(), asked=st.lists(any_questions(), min_size=4, max_size=4))
 def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder: Path = tmp_path_factory.getbasetemp()
@@ -71,7 +71,7 @@ def test_on_any_rows(rows: Rows, asked: list[Question], tmp_path_factory: pytest
 
 
 @pytest.mark.acceptance("INP-07")
-@examples(ci=80, full=6_000)
+@examples(ci=45, full=6_000)
 @given(question=any_questions(), place=st.integers(0, STORES - 1))
 def test_on_awkward_rows(question: Question, place: int, stores: Stores) -> None:
     check(stores.stores[place], question, stores.rows[place])
@@ -85,7 +85,7 @@ def test_through_the_child_process(question: Question, place: int, stores: Store
     assert store.through_child(question.query, question.plan) == expected(question, rows)
 
 
-@examples(ci=40, full=1_500)
+@examples(ci=22, full=1_500)
 @given(question=any_questions(), place=st.integers(0, STORES - 1), most=st.sampled_from([1, 4, 9, 30]))
 def test_where_a_join_keeps_few_rows_of_a_person(question: Question, place: int, most: int, stores: Stores) -> None:
     """The cap on one person's joined rows is so high that no other test meets it."""

@@ -20,20 +20,20 @@ from tests.property.relations import any_questions
 from tests.property.rows import Rows, crowded, datasets, people, person_of, without
 
 
-@examples(ci=60, full=1_500)
+@examples(ci=40, full=1_500)
 @given(rows=datasets() | crowded())
 def test_taking_a_person_away_changes_no_other_rank(rows: Rows) -> None:
     ranks_are_unchanged(rows)
 
 
-@examples(ci=60, full=1_500)
+@examples(ci=40, full=1_500)
 @given(rows=datasets() | crowded(), question=any_questions())
 def test_taking_a_person_away_changes_no_other_bounded_row(rows: Rows, question: Question) -> None:
     others_are_unchanged(question, rows)
 
 
 @pytest.mark.acceptance("PRV-07")
-@examples(ci=120, full=3_000)
+@examples(ci=70, full=3_000)
 @given(rows=crowded() | datasets(), question=any_questions())
 def test_the_vector_changes_by_no_more_than_the_plan_says(rows: Rows, question: Question) -> None:
     sensitivity_holds(question, rows)
