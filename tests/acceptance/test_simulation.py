@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.simulation.controls import CONTROLS
 from tests.simulation.history import History
+from tests.simulation.kept import Kept
 from tests.simulation.script import script_of
 from tests.simulation.shims import simulated
-from tests.simulation.work import Piece, run_piece
+from tests.simulation.work import Outcome, Piece, run_piece
 
 
 @pytest.mark.acceptance("LED-14")
@@ -77,3 +80,28 @@ def test_a_seed_gives_the_same_history_in_every_process() -> None:
     lines = done.stdout.splitlines()
     assert lines[-1] == f"trace {here}"
     assert any(" starts for the 1. time" in line for line in lines)
+
+
+def test_the_command_runs_in_processes_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    """As `make simulate` is typed: interrupted, it repeats no piece that it has finished."""
+    command = [sys.executable, "-m", "tests.simulation", "--size", "60", "--seed", "90001", "--no-controls"]
+    kept = Kept(folder=tmp_path)
+    first = Piece(90_001, 50)
+    kept.keep(first, Outcome(histories=50, counts=collections.Counter({"kills": 123_456})))
+    done = subprocess.run([*command, "--kept", str(tmp_path)], capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1].removeprefix("RESULT "))
+    assert (result["histories"], result["violations"]) == (60, 0)
+    assert result["kills"] >= 123_456
+    assert {path.name for path in kept.folder.iterdir()} == {"90001-50-none.json", "90051-10-none.json"}
+    assert Kept(root=tmp_path, folder=tmp_path).find(first) is None, "other code"
+
+
+def test_an_outcome_that_is_not_whole_is_run_again(tmp_path: Path) -> None:
+    kept, piece = Kept(folder=tmp_path), Piece(1, 2, "sync: does nothing")
+    outcome = Outcome(2, 1, {2: ["I1"]}, collections.Counter(kills=3), 2, 0.5)
+    assert kept.find(piece) is None
+    kept.keep(piece, outcome)
+    assert kept.find(piece) == outcome
+    (path,) = kept.folder.iterdir()
+    path.write_bytes(path.read_bytes()[:-9])
+    assert kept.find(piece) is None

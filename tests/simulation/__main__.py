@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import json
 import multiprocessing
 import sys
@@ -25,9 +24,9 @@ from tests.simulation import report
 from tests.simulation.controls import CONTROLS
 from tests.simulation.executed import executed
 from tests.simulation.history import History
-from tests.simulation.kept import Kept
+from tests.simulation.kept import KEPT, Kept
 from tests.simulation.shims import simulated
-from tests.simulation.work import Outcome, Piece, pieces, run_piece
+from tests.simulation.work import Outcome, Piece, pieces, run_piece, settle
 
 __all__ = ["main"]
 
@@ -35,13 +34,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "simulation-
 BROKEN = 3
 MEASURED = 100
 """Histories whose executed lines are listed."""
-
-
-def _settle() -> None:
-    # What was imported stays, and a history leaves little behind: looking for it seldom saves a tenth of the time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def _all(todo: Sequence[Piece], workers: int, kept: Kept | None) -> Iterator[tuple[Piece, Outcome]]:
@@ -63,7 +55,7 @@ def _run(todo: Sequence[Piece], workers: int) -> Iterator[tuple[Piece, Outcome]]
         for piece in todo:
             yield piece, run_piece(piece)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _settle) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), settle) as pool:
         futures = {pool.submit(run_piece, piece): piece for piece in todo}
         try:
             for future in as_completed(futures):
@@ -79,6 +71,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="seed of the first history; the next ones follow")
     parser.add_argument("--workers", type=int, default=2, help="processes; 0 for this one alone")
     parser.add_argument("--no-controls", action="store_true", help="plant no faults")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="where outcomes of interrupted runs are")
     parser.add_argument("--afresh", action="store_true", help="neither use nor keep outcomes of interrupted runs")
     parser.add_argument("--page", action="store_true", help=f"write {PAGE.name}")
     parser.add_argument("--replay", type=int, help="one history, step by step")
@@ -105,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _replay(options.replay, options.planted)
     told = 0.0
     started = time.monotonic()
-    kept = None if options.afresh else Kept()
+    kept = None if options.afresh else Kept(folder=options.kept)
     controls = () if options.no_controls else tuple(CONTROLS)
     todo = list(pieces(options.size, options.seed, controls))
     found, planted = Outcome(), {}

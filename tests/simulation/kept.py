@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.simulation.work import Outcome, Piece
 
-__all__ = ["Kept"]
+__all__ = ["KEPT", "Kept"]
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = (
@@ -25,14 +25,19 @@ CODE = (
     "tests/lib",
     "requirements",
 )
+KEPT = ROOT / "build" / "simulation"
 SUFFIXES = (".py", ".toml", ".lock", ".json")
 
 
 class Kept:
-    """Outcomes by piece, in ``build/simulation``; those of other code are left alone."""
+    """Outcomes by piece; those of other code are left alone.
 
-    def __init__(self, root: Path = ROOT, folder: Path | None = None) -> None:
-        self.folder = (folder or root / "build" / "simulation") / _digest(root)
+    Args:
+        root: where the code is.
+    """
+
+    def __init__(self, root: Path = ROOT, folder: Path = KEPT) -> None:
+        self.folder = folder / _digest(root)
 
     def find(self, piece: Piece) -> Outcome | None:
         """What came of it; None where it has not been run, or its file is not whole."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from tests.simulation.controls import CONTROLS
 from tests.simulation.history import History
 from tests.simulation.shims import simulated
 
-__all__ = ["Outcome", "Piece", "pieces", "run_piece"]
+__all__ = ["Outcome", "Piece", "pieces", "run_piece", "settle"]
 
 A_PIECE = 50
 MOST_EXAMPLES = 10
@@ -63,6 +64,16 @@ class Piece:
     first: int
     number: int
     control: str = ""
+
+
+def settle() -> None:
+    """Begin a process that runs many pieces.
+
+    What was imported stays, and a history leaves little behind: looking for it seldom saves a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def run_piece(piece: Piece) -> Outcome:
