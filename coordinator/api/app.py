@@ -17,6 +17,7 @@ from coordinator.api import (
     profiles,
     projects,
     public,
+    public_log,
     queries,
     releases,
     reviews,
@@ -53,7 +54,7 @@ def routed() -> FastAPI:
     people = (login, signin, local_provider)
     pages = (static, session)
     work = (applications, decisions, projects, profiles, queries, releases, reviews, inputs)
-    for module in (*people, *work, enrolment, nodes, statements, audit, *pages, public):
+    for module in (*people, *work, enrolment, nodes, statements, audit, public_log, *pages, public):
         app.include_router(module.router)
     check_doors(app)
     return app

@@ -3,96 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from coordinator.api.door import acts, doors
+from coordinator.api.publishing import ZIP, PublicDep, data, encode, page_number, reply, show, table
 from coordinator.store.uses import UseFilter
 from coordinator.transparency.log import month_of
 from coordinator.transparency.promise import Numbers
 from coordinator.transparency.public import Public
 from coordinator.transparency.uses import OUTCOMES
-from coordinator.web.frames import public_frame
-from coordinator.web.pages import percent, render
+from coordinator.web.pages import percent
 from trustquery.errors import TrustQueryError
-from trustquery.web import Fields, Link, wanted
+from trustquery.web import Fields, Link
 
 __all__ = ["router"]
 
-CACHE_SECONDS = 60
-_HTML, _CSV, _ZIP = "text/html; charset=utf-8", "text/csv; charset=utf-8", "application/zip"
 _FILTERS = ("project", "trust", "month", "outcome")
 
 
 router = doors(prefix="/public")
-
-
-def _public(request: Request) -> Public:
-    return cast(Public, request.app.state.public)
-
-
-PublicDep = Annotated[Public, Depends(_public)]
-
-
-def _encode(document: Any) -> bytes:
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def _reply(request: Request, body: bytes, kind: str, *, name: str = "") -> Response:
-    """A body that may be kept for a minute, and that is not sent again to who has it."""
-    headers = {
-        "Cache-Control": f"public, max-age={CACHE_SECONDS}",
-        "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
-        "Vary": "Accept",
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    if name:
-        headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    if kind == _ZIP:
-        headers["Link"] = '<https://w3id.org/ro/crate>; rel="profile"'
-    return Response(body, media_type=kind, headers=headers)
-
-
-async def _page(
-    request: Request,
-    public: Public,
-    template: str,
-    make: Callable[[], dict[str, Any]],
-    twins: Mapping[str, Callable[[], bytes]] = MappingProxyType({}),
-) -> Response:
-    """A page, or its twin where that is asked for; what cannot be shown is a page too, in words.
-
-    Args:
-        make: what the template names.
-        twins: the same as ``json`` and ``csv``.
-    """
-    kind = wanted(request.headers.get("accept", ""), request.query_params.get("format", ""))
-    if kind in twins:
-        body = await asyncio.to_thread(twins[kind])
-        return _reply(request, body, _CSV if kind == "csv" else "application/json", name=f"{template[:-5]}.{kind}")
-    frame = public_frame(public.federation, request.url.path)
-    try:
-        return _reply(request, (await asyncio.to_thread(lambda: render(template, frame, **make()))).encode(), _HTML)
-    except TrustQueryError as error:
-        heading = "Page not found" if error.problem.entry.http == 404 else "That cannot be shown"
-        body_text = render("refused.html", frame, heading=heading, problem=error.problem)
-        return Response(body_text, status_code=error.problem.entry.http, media_type=_HTML)
-
-
-async def _data(request: Request, make: Callable[[], Any], *, name: str = "") -> Response:
-    return _reply(request, await asyncio.to_thread(lambda: _encode(make())), "application/json", name=name)
-
-
-async def _table(request: Request, make: Callable[[], str], *, name: str) -> Response:
-    return _reply(request, (await asyncio.to_thread(make)).encode(), _CSV, name=name)
 
 
 def _sentence(numbers: Numbers) -> str:
@@ -123,30 +56,52 @@ async def home(request: Request, public: PublicDep) -> Response:
             "latest": page.uses[:10],
         }
 
-    return await _page(request, public, "home.html", make)
+    return await show(request, public, "public/home.html", make)
+
+
+@router.get("/about")
+@acts("public.read")
+async def about(request: Request, public: PublicDep) -> Response:
+    """What this is, who runs it, and how a question is answered."""
+    trusts = public.base.rosters.current
+    return await show(request, public, "public/about.html", lambda: {"trusts": trusts().nodes})
+
+
+@router.get("/protection")
+@acts("public.read")
+async def protection(request: Request, public: PublicDep) -> Response:
+    """How privacy is protected, and where that ends."""
+    return await show(request, public, "public/protection.html", lambda: {"sentence": _sentence(public.numbers())})
+
+
+@router.get("/opt-out")
+@acts("public.read")
+async def opt_out(request: Request, public: PublicDep) -> Response:
+    """How to choose that one's records are not used."""
+    return await show(request, public, "public/opt_out.html", dict)
 
 
 @router.get("/help")
 @acts("public.read")
 async def help_page(request: Request, public: PublicDep) -> Response:
     """Who runs this, how to opt out, whom to ask."""
-    return await _page(request, public, "help.html", dict)
+    return await show(request, public, "public/help.html", dict)
 
 
 @router.get("/register")
 @acts("public.read")
 async def register(request: Request, public: PublicDep) -> Response:
     """Every project."""
-    twins = {"json": lambda: _encode(public.register()), "csv": lambda: public.register_csv().encode()}
-    return await _page(request, public, "register.html", lambda: {"entries": public.entries()}, twins)
+    twins = {"json": lambda: encode(public.register()), "csv": lambda: public.register_csv().encode()}
+    return await show(request, public, "public/register.html", lambda: {"entries": public.entries()}, twins)
 
 
 @router.get("/projects/{name}")
 @acts("public.read")
 async def project(name: str, request: Request, public: PublicDep) -> Response:
     """One project."""
-    twins = {"json": lambda: _encode(public.entry(name).document())}
-    return await _page(request, public, "project.html", lambda: {"entry": public.entry(name)}, twins)
+    twins = {"json": lambda: encode(public.entry(name).document())}
+    return await show(request, public, "public/project.html", lambda: {"entry": public.entry(name)}, twins)
 
 
 @router.get("/promise")
@@ -158,16 +113,16 @@ async def promise(request: Request, public: PublicDep) -> Response:
         numbers = public.numbers()
         return {"numbers": numbers, "sentence": _sentence(numbers)}
 
-    twins = {"json": lambda: _encode(public.numbers().document())}
-    return await _page(request, public, "promise.html", make, twins)
+    twins = {"json": lambda: encode(public.numbers().document())}
+    return await show(request, public, "public/promise.html", make, twins)
 
 
 @router.get("/inputs")
 @acts("public.read")
 async def inputs(request: Request, public: PublicDep) -> Response:
     """Every approved codelist and look-up, and those that were withdrawn."""
-    twins = {"json": lambda: _encode(public.inputs_data()), "csv": lambda: public.inputs_csv().encode()}
-    return await _page(request, public, "inputs.html", lambda: {"entries": public.inputs()}, twins)
+    twins = {"json": lambda: encode(public.inputs_data()), "csv": lambda: public.inputs_csv().encode()}
+    return await show(request, public, "public/inputs.html", lambda: {"entries": public.inputs()}, twins)
 
 
 def _wanted(request: Request) -> tuple[UseFilter, dict[str, str]]:
@@ -183,13 +138,6 @@ def _wanted(request: Request) -> tuple[UseFilter, dict[str, str]]:
     return UseFilter(given["project"], given["trust"], since, until, given["outcome"]), given
 
 
-def _number(request: Request) -> int | None:
-    text = request.query_params.get("page", "")
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 6):
-        raise TrustQueryError("usage-invalid", place="page", problem="a page is a number from 1")
-    return int(text) if text else None
-
-
 @router.get("/queries")
 @acts("public.read")
 async def queries(request: Request, public: PublicDep) -> Response:
@@ -197,7 +145,7 @@ async def queries(request: Request, public: PublicDep) -> Response:
 
     def make() -> dict[str, Any]:
         chosen, given = _wanted(request)
-        page = public.page(chosen, _number(request))
+        page = public.page(chosen, page_number(request))
         query = urlencode({name: text for name, text in given.items() if text})
 
         def link(words: str, number: int) -> Link | None:
@@ -214,10 +162,10 @@ async def queries(request: Request, public: PublicDep) -> Response:
         }
 
     twins = {
-        "json": lambda: _encode(public.log(_uses(request, public))),
+        "json": lambda: encode(public.log(_uses(request, public))),
         "csv": lambda: public.log_csv(_uses(request, public)).encode(),
     }
-    return await _page(request, public, "queries.html", make, twins)
+    return await show(request, public, "public/queries.html", make, twins)
 
 
 # -- files ---------------------------------------------------------------------------------------------
@@ -227,68 +175,68 @@ async def queries(request: Request, public: PublicDep) -> Response:
 @acts("public.read")
 async def register_json(request: Request, public: PublicDep) -> Response:
     """The register with the signatures that it rests on."""
-    return await _data(request, public.register, name="register.json")
+    return await data(request, public.register, name="register.json")
 
 
 @router.get("/register/data.csv")
 @acts("public.read")
 async def register_csv(request: Request, public: PublicDep) -> Response:
     """The register as a table."""
-    return await _table(request, public.register_csv, name="register.csv")
+    return await table(request, public.register_csv, name="register.csv")
 
 
 @router.get("/register/crate.zip")
 @acts("public.read")
 async def register_crate(request: Request, public: PublicDep) -> Response:
     """The register, the log and the numbers as a research object."""
-    body = await asyncio.to_thread(public.register_crate, _encode)
-    return _reply(request, body, _ZIP, name="register.zip")
+    body = await asyncio.to_thread(public.register_crate, encode)
+    return reply(request, body, ZIP, name="register.zip")
 
 
 @router.get("/projects/{name}/data.json")
 @acts("public.read")
 async def project_json(name: str, request: Request, public: PublicDep) -> Response:
     """One entry with its signatures."""
-    return await _data(request, lambda: public.entry(name).document())
+    return await data(request, lambda: public.entry(name).document())
 
 
 @router.get("/promise/data.json")
 @acts("public.read")
 async def promise_json(request: Request, public: PublicDep) -> Response:
     """The numbers."""
-    return await _data(request, lambda: public.numbers().document())
+    return await data(request, lambda: public.numbers().document())
 
 
 @router.get("/inputs/data.json")
 @acts("public.read")
 async def inputs_json(request: Request, public: PublicDep) -> Response:
     """The inputs with the signed decisions on them."""
-    return await _data(request, public.inputs_data, name="inputs.json")
+    return await data(request, public.inputs_data, name="inputs.json")
 
 
 @router.get("/inputs/data.csv")
 @acts("public.read")
 async def inputs_csv(request: Request, public: PublicDep) -> Response:
     """The inputs as a table."""
-    return await _table(request, public.inputs_csv, name="inputs.csv")
+    return await table(request, public.inputs_csv, name="inputs.csv")
 
 
 @router.get("/queries/data.json")
 @acts("public.read")
 async def queries_json(request: Request, public: PublicDep) -> Response:
     """The log, all pages unless one is named."""
-    return await _data(request, lambda: public.log(_uses(request, public)), name="log.json")
+    return await data(request, lambda: public.log(_uses(request, public)), name="log.json")
 
 
 @router.get("/queries/data.csv")
 @acts("public.read")
 async def queries_csv(request: Request, public: PublicDep) -> Response:
     """The log as a table, all pages unless one is named."""
-    return await _table(request, lambda: public.log_csv(_uses(request, public)), name="log.csv")
+    return await table(request, lambda: public.log_csv(_uses(request, public)), name="log.csv")
 
 
 def _uses(request: Request, public: Public) -> list[Any]:
-    wanted, number = _wanted(request)[0], _number(request)
+    wanted, number = _wanted(request)[0], page_number(request)
     return public.all_uses(wanted) if number is None else list(reversed(public.page(wanted, number).uses))
 
 
@@ -296,15 +244,20 @@ def _uses(request: Request, public: Public) -> list[Any]:
 @acts("public.read")
 async def query(hash_: str, request: Request, public: PublicDep) -> Response:
     """One question, and every time that it was asked."""
-    twins = {"json": lambda: _encode(public.question_document(hash_))}
-    return await _page(request, public, "query.html", lambda: {"uses": public.question(hash_)}, twins)
+    twins = {"json": lambda: encode(public.question_document(hash_))}
+
+    def make() -> dict[str, Any]:
+        uses = public.question(hash_)
+        return {"uses": uses, "sentences": public.in_words(uses)}
+
+    return await show(request, public, "public/query.html", make, twins)
 
 
 @router.get("/queries/{hash_}/data.json")
 @acts("public.read")
 async def query_json(hash_: str, request: Request, public: PublicDep) -> Response:
     """One question as data: what it takes to ask it again."""
-    return await _data(request, lambda: public.question_document(hash_))
+    return await data(request, lambda: public.question_document(hash_))
 
 
 @router.get("/releases/{release}/crate.zip")
@@ -312,7 +265,7 @@ async def query_json(hash_: str, request: Request, public: PublicDep) -> Respons
 async def use_crate(release: str, request: Request, public: PublicDep) -> Response:
     """One use as a Five Safes RO-Crate."""
     body = await asyncio.to_thread(public.use_crate, release)
-    return _reply(request, body, _ZIP, name=f"use-{release[:12]}.zip")
+    return reply(request, body, ZIP, name=f"use-{release[:12]}.zip")
 
 
 @router.get("/{rest:path}")
@@ -323,4 +276,4 @@ async def nothing(rest: str, request: Request, public: PublicDep) -> Response:
     def make() -> dict[str, Any]:
         raise TrustQueryError("usage-not-here")
 
-    return await _page(request, public, "help.html", make)
+    return await show(request, public, "public/help.html", make)

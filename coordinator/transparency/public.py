@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,12 +17,14 @@ from coordinator.transparency.log import Page, read_page, read_uses
 from coordinator.transparency.promise import Numbers, read_numbers
 from coordinator.transparency.register import Entry, read_entries, register_document
 from coordinator.transparency.uses import LOG_COLUMNS, Use
-from trustquery.codelists import shipped
+from trustquery.codelists import PublicTable, shipped
 from trustquery.errors import TrustQueryError
+from trustquery.forecast.explain import plan_words
 from trustquery.forecast.questions import profile_query, profile_questions
 from trustquery.identity import canonical
 from trustquery.model import Query
 from trustquery.outputs.sheets import write_sheet
+from trustquery.planning import compile_plan
 from trustquery.projects.register import COLUMNS, iso_day
 
 __all__ = ["Public"]
@@ -157,6 +160,29 @@ class Public:
             raise TrustQueryError("query-not-public", query=hash_[:64])
         return read_uses(self.base.store, rows)
 
+    def in_words(self, uses: Sequence[Use]) -> tuple[str, ...]:
+        """What a question reads, counts and adds noise to, in sentences; () where its catalogue is another by now.
+
+        Args:
+            uses: of the one question, at least one.
+        """
+        model = Query.from_payload(uses[-1].row.model)
+        catalogue = self.base.catalogues.get(model.catalogue_id)
+        if catalogue is None or catalogue.sha256 != model.catalogue_sha256:
+            return ()
+        try:
+            kept = [json.loads(table) for table in self._brought(model)]
+            public = shipped().with_more([PublicTable.from_document(table) for table in kept])
+            return plan_words(model, compile_plan(model, catalogue, public), catalogue, public)
+        except TrustQueryError:
+            # An input that was erased by age: the code and the hash still say which question it was.
+            return ()
+
+    def _brought(self, model: Query) -> list[bytes]:
+        """The public tables that a question pins and that do not ship, as they were kept."""
+        ships = {table.pin for table in shipped()}
+        return self.base.store.queries.tables([pin.sha256 for pin in model.inputs if pin not in ships])
+
     def question_document(self, hash_: str) -> dict[str, Any]:
         """One question as JSON data: its uses, the very model that was asked, and public tables that it brought.
 
@@ -164,10 +190,7 @@ class Public:
             TrustQueryError: ``query-not-public``.
         """
         uses = self.question(hash_)
-        model = Query.from_payload(uses[-1].row.model)
-        ships = {table.pin for table in shipped()}
-        brought = [pin.sha256 for pin in model.inputs if pin not in ships]
-        tables = self.base.store.queries.tables(brought)
+        tables = self._brought(Query.from_payload(uses[-1].row.model))
         return {
             "format": "tq-query-1",
             "query_hash": uses[-1].row.query_hash,

@@ -13,10 +13,12 @@ _RECORD = Link("Public record", "/public/")
 _PHASE = "This is a new service. The help page says how to tell us what does not work."
 
 PUBLIC = (
+    Link("What this is", "/public/about"),
     Link("Projects", "/public/register"),
     Link("Uses of the data", "/public/queries"),
-    Link("Inputs", "/public/inputs"),
-    Link("The promise in numbers", "/public/promise"),
+    Link("How privacy is protected", "/public/protection"),
+    Link("Your choice", "/public/opt-out"),
+    Link("The log", "/public/log"),
 )
 NAVIGATION: tuple[tuple[Link, str], ...] = ((Link("Your account", f"{APP}/"), "session.read"),)
 """What people who are signed in can go to, and the action that makes it theirs: a page's link is one row here."""

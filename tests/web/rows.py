@@ -68,6 +68,14 @@ QUERY, PROJECT = "/public/queries/" + "ab" * 8, "/public/projects/stays"
 ROWS: tuple[Row, ...] = (
     Row("/public/", "with uses"),
     Row("/public/help", "as it is"),
+    Row("/public/about", "two trusts"),
+    Row("/public/protection", "with numbers"),
+    Row("/public/opt-out", "as it is"),
+    Row("/public/log", "with entries"),
+    Row("/public/log", "no such page", "/public/log?page=9999", status=404),
+    Row("/public/log/verify", "as it is"),
+    Row("/public/log/entries/{seq}", "an answer", "/public/log/entries/3"),
+    Row("/public/log/entries/{seq}", "not there", "/public/log/entries/0", status=404),
     Row("/public/register", "two projects"),
     Row("/public/projects/{name}", "running", PROJECT),
     Row("/public/projects/{name}", "closed", "/public/projects/closed.one"),
@@ -94,6 +102,9 @@ ROWS: tuple[Row, ...] = (
 
 NO_PAGE = {
     "/static/{version}/{name:path}": "files that pages load",
+    "/public/log/verify_log.py": "a file",
+    "/public/log/entries/{seq}/entry.json": "a file",
+    "/public/log/entries/{seq}/entry.tlog-proof": "a file",
     "/public/log/checkpoint": "a text for programs",
     "/public/log/key": "a text for programs",
     "/public/log/tile/{path:path}": "bytes for programs",

@@ -7,6 +7,7 @@ from trustquery.cli import (
     budget,
     codelists,
     datasets,
+    explaining,
     federation,
     keys,
     login,
@@ -40,6 +41,7 @@ def _options(version: VersionOption = False) -> None:
 
 app.command("login")(login.login)
 app.command("logout")(login.logout)
+app.command("explain")(explaining.explain)
 app.add_typer(projects.app, name="project")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(queries.app, name="query")

@@ -18,7 +18,7 @@ from trustquery.planning.checker import pinned_tables
 from trustquery.planning.plan import Block, Plan
 from trustquery.privacy.budget import delta_for, epsilon_of
 
-__all__ = ["Cost", "Explanation", "cost_of", "explain"]
+__all__ = ["Cost", "Explanation", "cost_of", "explain", "plan_words"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,16 @@ def explain(
         chosen: whether bounds were chosen from profiles.
         public: public tables at hand; those that ship when None.
     """
+    words = plan_words(query, plan, catalogue, public)
+    return Explanation(words, plan.cells, plan.length, forecast, cost_of(plan, catalogue), chosen)
+
+
+def plan_words(query: Query, plan: Plan, catalogue: Catalogue, public: PublicTables | None = None) -> tuple[str, ...]:
+    """What a question reads, counts and adds noise to: sentences, in order.
+
+    Args:
+        public: public tables at hand; those that ship when None.
+    """
     pinned = {pin.id for pin in query.inputs}
     tables = ", ".join(scan.table for scan in query.scans if scan.table not in pinned)
     words = [f"Reads {tables} of {catalogue.id}, one person's rows at a time, joined on the person key."]
@@ -122,7 +132,7 @@ def explain(
     words += _readings(query, plan)
     words.append("Adds discrete Gaussian noise at each trust before anything leaves it.")
     words += _afterwards(query)
-    return Explanation(tuple(words), plan.cells, plan.length, forecast, cost_of(plan, catalogue), chosen)
+    return tuple(words)
 
 
 def _unknown(plan: Plan, name: str) -> list[str]:

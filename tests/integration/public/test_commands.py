@@ -162,7 +162,7 @@ def test_anybody_checks_the_log_and_keeps_the_proof_of_an_entry(served: PublicSi
     )
     key = served.base.audit_log.verifier_key.text
     done = subprocess.run(
-        [sys.executable, ROOT_FOLDER / "tools" / "verify_log.py", tmp_path / "log", "--key", key],
+        [sys.executable, ROOT_FOLDER / "coordinator" / "web" / "verify_log.py", tmp_path / "log", "--key", key],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert f"good: {found[0]['entries']} entries of test/coordinator, root {found[0]['root']}" in done.stdout

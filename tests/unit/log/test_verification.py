@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from coordinator.web.verify_log import Wrong, check
+from coordinator.web.verify_log import read_key as read_key_alone
 from tests.factories.trust import key
 from tests.lib.made_log import ORIGIN, WITNESSES, MadeLog, made_entries
 from tests.lib.refusals import code_of
-from tools.verify_log import Wrong, check
-from tools.verify_log import read_key as read_key_alone
 from trustquery.log import Checkpoint, Proof, VerifierKey, verify_log
 from trustquery.log.tiles import parse_path, paths_of, tile_path
 
