@@ -30,10 +30,10 @@ demo: venv-demo ## A four-trust federation on this machine, from nothing to an a
 # --- tests ---------------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-all unit spec property acceptance
-test: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools web-tools ## Every test except those marked slow
+test: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools api-tools web-tools ## Every test except those marked slow
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools web-tools smartnoise ## Every test, with the slow ones
+test-all: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools api-tools web-tools smartnoise ## Every test, with the slow ones
 	@$(PYTEST) $(ARGS)
 
 unit: venv-dev ## The quick tests only
@@ -45,7 +45,7 @@ spec: venv-dev venv-demo ## The language, policy and ledger specifications, on e
 property: venv-dev ## The Hypothesis tests, at length: over 10,000 fresh examples (`make test` runs a fixed slice)
 	@$(PYTEST) --dist load tests/property --hypothesis-profile=full $(ARGS)
 
-acceptance: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools web-tools ## The acceptance tests by id: passing, failing, no test yet
+acceptance: venv-dev venv-demo scan-tools rocrate-tools mesh-tools oidc-tools api-tools web-tools ## The acceptance tests by id: passing, failing, no test yet
 	@$(PY) tools/acceptance.py --workers $(WORKERS) $(ARGS)
 
 .PHONY: mutate-policy
@@ -155,10 +155,10 @@ protos: venv-dev ## Generate trustquery/v1 from protos/
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
   $(if $(UPGRADE),--upgrade)
-.PHONY: lock sbom wheel audit scan-tools rocrate-tools mesh-tools oidc-tools web-tools accounting-tools fuzz-tools smartnoise clean
+.PHONY: lock sbom wheel audit scan-tools rocrate-tools mesh-tools oidc-tools api-tools web-tools accounting-tools fuzz-tools smartnoise clean
 # These locks name no registry host. uv's own lock file does, so it is never made.
 lock: venv-dev ## Remake requirements/*.lock from *.in (UPGRADE=1 takes newer versions)
-	@for name in bootstrap runtime postgresql dev scan rocrate mesh audit accounting fuzz smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
+	@for name in bootstrap runtime postgresql dev scan rocrate mesh schemathesis audit accounting fuzz smartnoise; do $(COMPILE) requirements/$$name.in -o requirements/$$name.lock || exit 1; done
 	@$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.lock
 
 sbom: venv-dev ## CycloneDX list of what the runtime lock installs, into build/ (it names registries: never commit it)
@@ -191,6 +191,11 @@ mesh-tools: venv-dev ## NHS England's MESH sandbox, in a venv of its own (its pi
 	@[ -x .mesh-venv/bin/python ] || $(PY) -m venv .mesh-venv
 	@$(BIN)/uv pip install --quiet --python .mesh-venv/bin/python --require-hashes -r requirements/mesh.lock || \
 	  .mesh-venv/bin/pip install --quiet --require-hashes -r requirements/mesh.lock
+
+api-tools: venv-dev ## Schemathesis, which tries the JSON API, in a venv of its own (its pins disagree with ours)
+	@[ -x .api-venv/bin/python ] || $(PY) -m venv .api-venv
+	@$(BIN)/uv pip install --quiet --python .api-venv/bin/python --require-hashes -r requirements/schemathesis.lock || \
+	  .api-venv/bin/pip install --quiet --require-hashes -r requirements/schemathesis.lock
 
 OIDC := tests/peers/oidc
 oidc-tools: ## A certified OpenID Connect provider for the sign-in tests (npm; nothing of it runs while it installs)

@@ -78,10 +78,13 @@ def pages() -> list[Page]:
 
 def generate() -> dict[str, str]:
     """Path below the repository to text, for every generated file."""
+    from coordinator.api.app import routed
+    from coordinator.api.schema import api_schema
     from trustquery.policy.schemas import schemas
 
     os.environ.update(TERMINAL)
-    return {f"{REFERENCE}/{page.name}.md": page.text for page in pages()} | schemas()
+    api = {f"{REFERENCE}/coordinator-api.json": json.dumps(api_schema(routed()), indent=1, ensure_ascii=False) + "\n"}
+    return {f"{REFERENCE}/{page.name}.md": page.text for page in pages()} | schemas() | api
 
 
 def differences(made: Mapping[str, str], root: Path) -> dict[str, str]:
