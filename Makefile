@@ -69,6 +69,11 @@ bench-engine: venv-dev smartnoise ## A dozen questions: our time beside the plai
 	@$(PY) -m benchmarks.engine --peer .smartnoise-venv/bin/python \
 	  $(if $(SIZE),--episodes $(SIZE) --largest 0,--page docs/reference/engine-benchmark.md) $(ARGS)
 
+# PROJECTS=100 QUESTIONS=10000 fills a smaller past.
+.PHONY: bench-web
+bench-web: venv-dev ## Every page over a past of 1,000 projects and 100,000 questions (5 minutes)
+	@$(PY) -m benchmarks.web $(if $(PROJECTS),--projects $(PROJECTS)) $(if $(QUESTIONS),--questions $(QUESTIONS)) $(ARGS)
+
 .PHONY: bench-policy
 bench-policy: venv-dev ## 10,000 recorded decisions replayed under another policy, beside reading them alone
 	@$(PY) -m benchmarks.policy $(ARGS)

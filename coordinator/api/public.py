@@ -22,6 +22,10 @@ from trustquery.web import Fields, Link
 
 __all__ = ["router"]
 
+PROJECTS = 50
+"""Of the register, on one page."""
+USES = 20
+"""Of one question, on its page; all of them stand in the page as data."""
 _FILTERS = ("project", "trust", "month", "outcome")
 
 
@@ -48,12 +52,11 @@ async def home(request: Request, public: PublicDep) -> Response:
     """What this is, the promise in a sentence, the latest uses."""
 
     def make() -> dict[str, Any]:
-        page = public.page(UseFilter(), None)
         return {
             "sentence": _sentence(public.numbers()),
             "projects": len(public.entries()),
-            "total": page.total,
-            "latest": page.uses[:10],
+            "total": public.total(),
+            "latest": public.latest(10),
         }
 
     return await show(request, public, "public/home.html", make)
@@ -93,7 +96,27 @@ async def help_page(request: Request, public: PublicDep) -> Response:
 async def register(request: Request, public: PublicDep) -> Response:
     """Every project."""
     twins = {"json": lambda: encode(public.register()), "csv": lambda: public.register_csv().encode()}
-    return await show(request, public, "public/register.html", lambda: {"entries": public.entries()}, twins)
+
+    def make() -> dict[str, Any]:
+        entries = public.entries()
+        pages = max(1, -(-len(entries) // PROJECTS))
+        number = page_number(request) or 1
+        if number > pages:
+            raise TrustQueryError("usage-not-here")
+
+        def link(words: str, at: int) -> Link | None:
+            return Link(words, f"/public/register?page={at}") if 1 <= at <= pages else None
+
+        return {
+            "entries": entries[(number - 1) * PROJECTS : number * PROJECTS],
+            "total": len(entries),
+            "number": number,
+            "pages_in_all": pages,
+            "newer": link("Earlier in the alphabet", number - 1),
+            "older": link("Later in the alphabet", number + 1),
+        }
+
+    return await show(request, public, "public/register.html", make, twins)
 
 
 @router.get("/projects/{name}")
@@ -247,8 +270,8 @@ async def query(hash_: str, request: Request, public: PublicDep) -> Response:
     twins = {"json": lambda: encode(public.question_document(hash_))}
 
     def make() -> dict[str, Any]:
-        uses = public.question(hash_)
-        return {"uses": uses, "sentences": public.in_words(uses)}
+        uses = public.question(hash_, newest=USES + 1)
+        return {"uses": uses[-USES:], "more": len(uses) > USES, "sentences": public.in_words(uses)}
 
     return await show(request, public, "public/query.html", make, twins)
 

@@ -323,6 +323,10 @@ class QueryRow(Base):
         Index("queries_by_state", "state", "closes_at"),
         Index("queries_by_user", "user_id", "created"),
         Index("queries_by_hash", "query_hash", "state", "closed"),
+        Index("queries_by_length", "vector_length"),
+        # What the public pages through: the state stands in them, so that skipped rows are not read.
+        Index("queries_by_end", "closed", "release_id", "state"),
+        Index("queries_by_project", "project", "closed", "release_id", "state"),
     )
 
     @property
@@ -413,6 +417,9 @@ class AnswerRow(Base):
     rho_nano: Mapped[int]
     late: Mapped[bool]
     received: Mapped[int]
+
+    # What was charged is added up over all of them, without reading what they said.
+    __table_args__ = (Index("answers_charged", "received", "node", "rho_nano", "release_id"),)
 
 
 class ReleaseEventRow(Base):

@@ -151,11 +151,11 @@ class Projects:
         with self._transaction() as session:
             return list(session.scalars(chosen.order_by(PermitRow.project)))
 
-    def decisions(self, project: str) -> list[DecisionRow]:
-        """What was decided about a project, oldest first."""
+    def decisions(self, project: str | None = None) -> list[DecisionRow]:
+        """What was decided about a project, or about all, oldest first."""
         with self._transaction() as session:
-            chosen = select(DecisionRow).where(DecisionRow.project == project)
-            return list(session.scalars(chosen.order_by(DecisionRow.seq)))
+            chosen = select(DecisionRow).order_by(DecisionRow.seq)
+            return list(session.scalars(chosen if project is None else chosen.where(DecisionRow.project == project)))
 
     def stances(self, project: str | None = None) -> list[StanceRow]:
         """What trusts last said, by project and node, of one project or of all."""
@@ -163,8 +163,10 @@ class Projects:
             chosen = select(StanceRow).order_by(StanceRow.project, StanceRow.node, StanceRow.said)
             return list(session.scalars(chosen if project is None else chosen.where(StanceRow.project == project)))
 
-    def events(self, project: str) -> list[ProjectEventRow]:
-        """The record of a project, oldest first."""
+    def events(self, project: str | None = None) -> list[ProjectEventRow]:
+        """The record of a project, or of all, oldest first."""
         with self._transaction() as session:
-            chosen = select(ProjectEventRow).where(ProjectEventRow.project == project)
-            return list(session.scalars(chosen.order_by(ProjectEventRow.seq)))
+            chosen = select(ProjectEventRow).order_by(ProjectEventRow.seq)
+            return list(
+                session.scalars(chosen if project is None else chosen.where(ProjectEventRow.project == project))
+            )

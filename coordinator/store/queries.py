@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
 from coordinator.store.models import AnswerRow, ErasureRow, PublicTableRow, QueryParameters, QueryRow, ReviewRow
+from coordinator.store.uses import begins
 from coordinator.store.witness_models import AnswerHeadRow
 
 __all__ = ["Queries"]
@@ -56,6 +57,12 @@ class Queries:
             row = session.get(QueryParameters, release_id)
             return row.parameters if row is not None else "{}"
 
+    def parameters_of(self, release_ids: Iterable[str]) -> dict[str, str]:
+        """The parameters of those of these queries that have any, as JSON."""
+        with self._transaction() as session:
+            chosen = select(QueryParameters).where(QueryParameters.release_id.in_(list(release_ids)))
+            return {row.release_id: row.parameters for row in session.scalars(chosen)}
+
     def tables(self, hashes: Iterable[str]) -> list[bytes]:
         """Those of these public tables that were kept, canonical bytes."""
         with self._transaction() as session:
@@ -70,7 +77,7 @@ class Queries:
     def of_user(self, user_id: int, prefix: str) -> QueryRow | None:
         """The one query of a user whose id begins so; None when none or several do."""
         with self._transaction() as session:
-            wanted = QueryRow.release_id.startswith(prefix, autoescape=True)
+            wanted = begins(QueryRow.release_id, prefix)
             found = select(QueryRow).where(QueryRow.user_id == user_id, wanted).limit(2)
             rows = list(session.scalars(found))
             return rows[0] if len(rows) == 1 else None

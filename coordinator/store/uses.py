@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import CTE, BigInteger, Column, ColumnElement, String, and_, exists, func, not_, select, values
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from coordinator.store.models import AnswerRow, QueryRow, ReleaseEventRow
 
-__all__ = ["UseFilter", "Uses"]
+__all__ = ["UseFilter", "Uses", "begins"]
+
+MOST_VALUES = 5_000
 
 _FINISHED = ("closed", "expired", "cancelled", "returned")
+_OLDEST = (QueryRow.closed, QueryRow.release_id)
+# An expression, and not the column: else SQLite takes the index by state and sorts everything that it finds.
+_ENDED = QueryRow.state.concat("").in_(_FINISHED)
 _LIGHT = (defer(QueryRow.result), defer(QueryRow.model))
 
 
@@ -48,33 +53,45 @@ class Uses:
     def some(self, wanted: UseFilter, *, skip: int, limit: int) -> list[QueryRow]:
         """Some of them, oldest first: what closes later comes last, so that a place in the list is for ever."""
         with self._transaction() as session:
-            chosen = select(QueryRow).options(*_LIGHT).where(*_where(wanted))
-            ordered = chosen.order_by(QueryRow.closed, QueryRow.release_id).offset(skip).limit(limit)
-            return list(session.scalars(ordered))
+            # Names first, which an index holds: rows that are skipped are not read.
+            names = select(QueryRow.release_id).where(*_where(wanted)).order_by(*_OLDEST).offset(skip).limit(limit)
+            chosen = select(QueryRow).options(*_LIGHT).where(QueryRow.release_id.in_(list(session.scalars(names))))
+            return list(session.scalars(chosen.order_by(*_OLDEST)))
 
-    def named(self, hash_: str) -> list[QueryRow]:
+    def newest(self, limit: int) -> list[QueryRow]:
+        """The last that closed, newest first."""
+        with self._transaction() as session:
+            chosen = select(QueryRow).options(*_LIGHT).where(*_where(UseFilter()))
+            return list(
+                session.scalars(chosen.order_by(QueryRow.closed.desc(), QueryRow.release_id.desc()).limit(limit))
+            )
+
+    def named(self, hash_: str, *, newest: int = 0) -> list[QueryRow]:
         """Finished queries with this hash of the question, or the one with this release id, oldest first.
 
         Args:
             hash_: 8 to 64 hexadecimal digits, the first of either; nothing when they fit several questions.
+            newest: so many of them at most, the last that ended; 0 for all.
         """
         with self._transaction() as session:
-            fits = or_(
-                QueryRow.query_hash.startswith(hash_, autoescape=True),
-                QueryRow.release_id.startswith(hash_, autoescape=True),
+            either = (
+                select(QueryRow.query_hash).where(begins(column, hash_), _ENDED).distinct().limit(2)
+                for column in (QueryRow.query_hash, QueryRow.release_id)
             )
-            chosen = select(QueryRow.query_hash).where(fits, QueryRow.state.in_(_FINISHED)).distinct().limit(2)
-            hashes = list(session.scalars(chosen))
+            hashes = list({found for chosen in either for found in session.scalars(chosen)})
             if len(hashes) != 1:
                 return []
             same = select(QueryRow).options(_LIGHT[0]).where(QueryRow.query_hash == hashes[0])
-            finished = same.where(QueryRow.state.in_(_FINISHED))
-            return list(session.scalars(finished.order_by(QueryRow.closed, QueryRow.release_id)))
+            finished = same.where(_ENDED)
+            if newest:
+                last = finished.order_by(QueryRow.closed.desc(), QueryRow.release_id.desc()).limit(newest)
+                return list(reversed(list(session.scalars(last))))
+            return list(session.scalars(finished.order_by(*_OLDEST)))
 
     def release(self, prefix: str) -> QueryRow | None:
         """The one query whose release id begins so, with everything; None when none or several do."""
         with self._transaction() as session:
-            chosen = select(QueryRow).where(QueryRow.release_id.startswith(prefix, autoescape=True)).limit(2)
+            chosen = select(QueryRow).where(begins(QueryRow.release_id, prefix)).limit(2)
             rows = list(session.scalars(chosen))
             return rows[0] if len(rows) == 1 else None
 
@@ -98,23 +115,40 @@ class Uses:
                 found[row.release_id].append(row)
         return found
 
-    def charged(self, *, since: int = 0, project: str = "", but: Iterable[str] = ()) -> dict[str, int]:
-        """What was charged, by node, in 1e-9 rho, by answers that came at or after ``since``.
-
-        Args:
-            project: of one project; "" for all.
-            but: hashes of questions that do not count.
-        """
-        only = [QueryRow.project == project] if project else []
+    def charged(self, *, since: int = 0) -> dict[str, int]:
+        """What was charged, by node, in 1e-9 rho, by answers that came at or after ``since``."""
         with self._transaction() as session:
             sums = (
                 select(AnswerRow.node, func.sum(AnswerRow.rho_nano))
-                .join(QueryRow, QueryRow.release_id == AnswerRow.release_id)
-                .where(AnswerRow.rho_nano > 0, AnswerRow.received >= since, *only)
-                .where(QueryRow.query_hash.not_in(list(but)))
+                .where(AnswerRow.rho_nano > 0, AnswerRow.received >= since)
                 .group_by(AnswerRow.node)
             )
             return {node: int(total) for node, total in session.execute(sums)}
+
+    def charged_by_project(
+        self, *, since: Mapping[str, int] | None = None, but: Iterable[str] = ()
+    ) -> dict[str, dict[str, int]]:
+        """What was charged, by project and node, in 1e-9 rho.
+
+        Args:
+            since: the projects that count, each with the time from which on; None for all, ever.
+            but: hashes of questions that do not count.
+        """
+        found: dict[str, dict[str, int]] = {}
+        with self._transaction() as session:
+            sums = (
+                select(QueryRow.project, AnswerRow.node, func.sum(AnswerRow.rho_nano))
+                .join(QueryRow, QueryRow.release_id == AnswerRow.release_id)
+                .where(AnswerRow.rho_nano > 0, QueryRow.query_hash.not_in(list(but)))
+                .group_by(QueryRow.project, AnswerRow.node)
+            )
+            some = [sums] if since is None else [
+                sums.where(QueryRow.project == times.c.project, AnswerRow.received >= times.c.since)
+                for times in _times(since)
+            ]  # fmt: skip
+            for project, node, total in (row for chosen in some for row in session.execute(chosen)):
+                found.setdefault(project, {})[node] = int(total)
+        return found
 
     def charged_intents(self, vector_length: int) -> list[tuple[str, int, bytes]]:
         """Node, time and signed intent of each charged answer to a query whose vector has this length."""
@@ -127,8 +161,22 @@ class Uses:
             return [(node, received, bytes(intent)) for node, received, intent in session.execute(chosen)]
 
 
+def begins(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
+    """Whether a hexadecimal text begins so, in a form that an index answers."""
+    # "g" comes after every hexadecimal digit.
+    return and_(column >= prefix, column < f"{prefix}g")
+
+
+def _times(since: Mapping[str, int]) -> Iterator[CTE]:
+    """Projects and times as rows to join with, so many at a time as a statement takes."""
+    items = sorted(since.items())
+    for start in range(0, len(items), MOST_VALUES):
+        columns = (Column("project", String), Column("since", BigInteger))
+        yield values(*columns).data(items[start : start + MOST_VALUES]).cte("times")
+
+
 def _where(wanted: UseFilter) -> list[ColumnElement[bool]]:
-    clauses: list[ColumnElement[bool]] = [QueryRow.state.in_(_FINISHED)]
+    clauses: list[ColumnElement[bool]] = [_ENDED]
     if wanted.project:
         clauses.append(QueryRow.project == wanted.project)
     if wanted.trust:

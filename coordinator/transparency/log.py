@@ -9,6 +9,7 @@ import datetime
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from coordinator.queries import State
@@ -78,13 +79,14 @@ def read_uses(store: Store, rows: Iterable[QueryRow]) -> tuple[Use, ...]:
     names = [row.release_id for row in kept]
     answers, events, reviews = store.uses.answers(names), store.uses.events(names), store.reviews.of(names)
     criteria, erased = store.keeping.criteria(names), store.keeping.erased(names)
+    parameters = store.queries.parameters_of(names)
     return tuple(
         replace(
             _use(
                 row,
                 answers[row.release_id],
                 events[row.release_id],
-                json.loads(store.queries.parameters(row.release_id)),
+                json.loads(parameters.get(row.release_id, "{}")),
                 reviews.get(row.release_id),
             ),
             criteria=None if found is None else {"record": json.loads(found.record), "sha256": found.sha256},
@@ -94,6 +96,22 @@ def read_uses(store: Store, rows: Iterable[QueryRow]) -> tuple[Use, ...]:
     )
 
 
+# A document's bytes never change, and pages are read again and again. What verifies a signature reads it anew.
+@lru_cache(256)
+def _permit(envelope: bytes) -> Permit:
+    return Permit.read(envelope)
+
+
+@lru_cache(1_024)
+def _intent(envelope: bytes) -> Intent:
+    return Intent.read(envelope)
+
+
+@lru_cache(1_024)
+def _answer(envelope: bytes) -> Answer:
+    return Answer.read(envelope)
+
+
 def _use(
     row: QueryRow,
     answers: list[AnswerRow],
@@ -101,8 +119,7 @@ def _use(
     parameters: dict[str, Any],
     review: ReviewRow | None,
 ) -> Use:
-    permit = Permit.read(row.permit)
-    intent = Intent.read(row.intent)
+    permit, intent = _permit(row.permit), _intent(row.intent)
     member = permit.member(intent.key_id)
     by_node = {answer.node: answer for answer in answers}
     published = next((event for event in reversed(events) if event.action == "publish"), None)
@@ -142,7 +159,7 @@ def _trust(node: str, row: AnswerRow | None) -> TrustUse:
     if row.status != "refused":
         return TrustUse(node, "no-answer", (), row.rho_nano)
     try:
-        answer = Answer.read(row.envelope)
+        answer = _answer(row.envelope)
     except TrustQueryError:
         return TrustUse(node, "no-answer", (), row.rho_nano)
     # Codes alone: what a reason says beside its code may name a person.

@@ -108,24 +108,25 @@ def read_numbers(
     permitted: dict[str, int] = {}
     deltas: dict[str, int] = {}
     used = {name for entry in kept for name in entry.permit.datasets}
-    for entry in kept:
-        if entry.state in (*ASKABLE, ProjectState.SUSPENDED):
-            since = max(entry.permit.expires - WINDOW, 0)
-            before = store.uses.charged(since=since, project=entry.project, but=beside)
-            for line in entry.trusts:
-                left = line.permitted - before.get(line.node, 0)
-                permitted[line.node] = permitted.get(line.node, 0) + max(left, 0)
-                if line.permitted:
-                    deltas[line.node] = deltas.get(line.node, 0) + entry.permit.delta_atto
+    may_ask = [entry for entry in kept if entry.state in (*ASKABLE, ProjectState.SUSPENDED)]
+    windows = {entry.project: max(entry.permit.expires - WINDOW, 0) for entry in may_ask}
+    before = store.uses.charged_by_project(since=windows, but=beside)
+    for entry in may_ask:
+        spent = before.get(entry.project, {})
+        for line in entry.trusts:
+            left = line.permitted - spent.get(line.node, 0)
+            permitted[line.node] = permitted.get(line.node, 0) + max(left, 0)
+            if line.permitted:
+                deltas[line.node] = deltas.get(line.node, 0) + entry.permit.delta_atto
     declared = max((catalogues[name].unit.max_trusts for name in used if name in catalogues), default=1)
     released = _deltas(store)
+    starts = {period: max(now - seconds, 0) if seconds else 0 for period, seconds in PERIODS}
+    sums = {since: store.uses.charged(since=since) for since in {0, *starts.values()}}
     lines = []
     for k in sorted({1, declared}):
-        for period, seconds in PERIODS:
-            since = max(now - seconds, 0) if seconds else 0
-            charged = store.uses.charged(since=since)
-            lines.append(_line(period, k, charged, permitted, _over(released, since, deltas)))
-    ever = store.uses.charged()
+        for period, since in starts.items():
+            lines.append(_line(period, k, sums[since], permitted, _over(released, since, deltas)))
+    ever = sums[0]
     nodes = {*ever, *permitted}
     by_trust = {node: (ever.get(node, 0), permitted.get(node, 0)) for node in nodes}
     return Numbers(iso_day(now), declared, tuple(lines), by_trust)

@@ -6,8 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import structlog
 
 from coordinator.services import Base
 from coordinator.store.uses import UseFilter
@@ -29,6 +32,20 @@ from trustquery.projects.register import COLUMNS, iso_day
 
 __all__ = ["Public"]
 
+TOO_OLD = 600.0
+"""Seconds."""
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The register and the numbers as they were read; ``until``: good until then, on the monotonic clock."""
+
+    entries: tuple[Entry, ...]
+    inputs: tuple[InputEntry, ...]
+    numbers: Numbers
+    until: float
+
 
 class Public:
     """Read-only.
@@ -43,11 +60,9 @@ class Public:
         self._clock = clock
         self._keep = keep_seconds
         self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._entries: tuple[Entry, ...] = ()
-        self._inputs: tuple[InputEntry, ...] = ()
+        self._read: _Read | None = None
+        self._reading = False
         self._words: dict[str, tuple[str, str]] = {}
-        self._numbers: Numbers | None = None
 
     @property
     def federation(self) -> str:
@@ -59,17 +74,35 @@ class Public:
         """Address of the first page."""
         return f"https://{self.base.settings.api.public}/public/"
 
-    def _snapshot(self) -> tuple[tuple[Entry, ...], Numbers]:
+    def _snapshot(self) -> _Read:
+        """What was read last. Once it is old it is read anew beside the requests, and none waits for that."""
         with self._lock:
-            if self._numbers is None or time.monotonic() - self._read_at >= self._keep:
-                now = self._clock()
-                self._entries = read_entries(self.base, now)
-                self._inputs = read_inputs(self.base, {entry.project for entry in self._entries}, self._words)
-                self._numbers = read_numbers(
-                    self.base.store, self._entries, self.base.catalogues, self._profile_hashes, now
-                )
-                self._read_at = time.monotonic()
-            return self._entries, self._numbers
+            found, now = self._read, time.monotonic()
+            # Very old means that reading fails: then the request that reads says so, rather than show the past.
+            if found is None or self._keep <= 0 or now >= found.until + TOO_OLD:
+                found = self._read = self._read_now()
+            elif now >= found.until and not self._reading:
+                self._reading = True
+                threading.Thread(target=self._read_beside, name="public-register", daemon=True).start()
+            return found
+
+    def _read_beside(self) -> None:
+        found = None
+        try:
+            found = self._read_now()
+        except Exception as error:
+            _log.error("register-unread", kind=type(error).__name__)
+        with self._lock:
+            self._read, self._reading = found or self._read, False
+
+    def _read_now(self) -> _Read:
+        began, now = time.monotonic(), self._clock()
+        entries = read_entries(self.base, now)
+        inputs = read_inputs(self.base, {entry.project for entry in entries}, self._words)
+        numbers = read_numbers(self.base.store, entries, self.base.catalogues, self._profile_hashes, now)
+        took = time.monotonic() - began
+        # A long past takes longer to read, and is read less often: never more than a twentieth of the time.
+        return _Read(entries, inputs, numbers, began + took + max(self._keep, 20 * took))
 
     @cached_property
     def _profile_hashes(self) -> list[str]:
@@ -81,7 +114,7 @@ class Public:
 
     def entries(self) -> tuple[Entry, ...]:
         """The register."""
-        return self._snapshot()[0]
+        return self._snapshot().entries
 
     def entry(self, project: str) -> Entry:
         """One entry.
@@ -96,7 +129,7 @@ class Public:
 
     def numbers(self) -> Numbers:
         """The promise in numbers."""
-        return self._snapshot()[1]
+        return self._snapshot().numbers
 
     def register(self) -> dict[str, Any]:
         """The register as JSON data."""
@@ -108,8 +141,7 @@ class Public:
 
     def inputs(self) -> tuple[InputEntry, ...]:
         """Every input that was ever approved."""
-        self._snapshot()
-        return self._inputs
+        return self._snapshot().inputs
 
     def inputs_csv(self) -> str:
         """The inputs as CSV."""
@@ -126,6 +158,14 @@ class Public:
             TrustQueryError: ``usage-invalid``.
         """
         return read_page(self.base.store, wanted, number)
+
+    def total(self) -> int:
+        """How many uses there are."""
+        return self.base.store.uses.count(UseFilter())
+
+    def latest(self, count: int) -> tuple[Use, ...]:
+        """The newest uses, newest first."""
+        return read_uses(self.base.store, self.base.store.uses.newest(count))
 
     def all_uses(self, wanted: UseFilter) -> list[Use]:
         """Every use, oldest first."""
@@ -148,14 +188,14 @@ class Public:
             "uses": [use.document() for use in uses],
         }
 
-    def question(self, hash_: str) -> tuple[Use, ...]:
-        """Every use of one question, oldest first.
+    def question(self, hash_: str, *, newest: int = 0) -> tuple[Use, ...]:
+        """Every use of one question, oldest first; or the newest of them, so many at most.
 
         Raises:
             TrustQueryError: ``query-not-public``.
         """
         good = 8 <= len(hash_) <= 64 and set(hash_) <= set("0123456789abcdef")
-        rows = self.base.store.uses.named(hash_) if good else []
+        rows = self.base.store.uses.named(hash_, newest=newest) if good else []
         if not rows:
             raise TrustQueryError("query-not-public", query=hash_[:64])
         return read_uses(self.base.store, rows)

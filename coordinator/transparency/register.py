@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from coordinator.projects import read_permit, state_of
@@ -51,7 +52,7 @@ class Entry:
     closing: CloseDown | None
     documents: Mapping[str, Any]
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, str]:
         """The row: every column, no cell empty."""
         outputs = self.closing.outputs if self.closing is not None else ()
@@ -94,21 +95,40 @@ def _trust(line: TrustLine) -> dict[str, Any]:
 
 def read_entries(base: Base, now: int) -> tuple[Entry, ...]:
     """Every entry, by the project's name."""
-    projects = base.store.projects
+    projects, roster = base.store.projects, base.rosters.found()
+    spent = base.store.uses.charged_by_project()
     applications = {row.sha256: row for row in projects.applications() if row.sha256 and row.envelope}
-    permits = _by_project(projects.permits())
-    stances = _by_project(projects.stances())
+    permits, stances = _by_project(projects.permits()), _by_project(projects.stances())
+    decisions, events = _by_project(projects.decisions()), _by_project(projects.events())
     return tuple(
         _entry(
-            base,
             row,
             now,
-            applications,
-            permits.get(row.name, []),
-            stances.get(row.name, []),
+            _Known(
+                asked=applications.get(read_permit(row).application),
+                permits=permits.get(row.name, []),
+                stances=stances.get(row.name, []),
+                decided=decisions.get(row.name, []),
+                events=events.get(row.name, []),
+                spent=spent.get(row.name, {}),
+                roster=roster,
+            ),
         )
         for row in projects.everyone()
     )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What belongs to one project."""
+
+    asked: ApplicationRow | None
+    permits: list[PermitRow]
+    stances: list[StanceRow]
+    decided: list[DecisionRow]
+    events: list[ProjectEventRow]
+    spent: Mapping[str, int]
+    roster: Roster | None
 
 
 def _by_project(rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -118,39 +138,42 @@ def _by_project(rows: Iterable[Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _entry(
-    base: Base,
-    row: ProjectRow,
-    now: int,
-    applications: Mapping[str, ApplicationRow],
-    permits: list[PermitRow],
-    stances: list[StanceRow],
-) -> Entry:
+def _entry(row: ProjectRow, now: int, known: _Known) -> Entry:
     permit = read_permit(row)
-    asked = applications.get(permit.application)
-    completed = [found.updated for found in permits if found.state in _COMPLETE]
-    about = [found for found in stances if found.permit_hash == permit.sha256]
-    decided = base.store.projects.decisions(row.name)
+    completed = [found.updated for found in known.permits if found.state in _COMPLETE]
+    about = [found for found in known.stances if found.permit_hash == permit.sha256]
+    permit_hashes = {permit.sha256, *(one.permit_hash for one in known.permits)}
     return Entry(
         project=row.name,
         permit=permit,
         state=state_of(row, permit, now),
-        application=Application.read(asked.envelope) if asked is not None else None,
+        application=_application(known.asked.envelope) if known.asked is not None else None,
         approved=iso_day(max(completed, default=row.added)),
-        trusts=_trusts(base.rosters.found(), permit, about, base.store.uses.charged(project=row.name)),
-        events=tuple(event for event in base.store.projects.events(row.name) if event.public),
-        closing=_closing(decided),
+        trusts=_trusts(known.roster, permit, about, known.spent),
+        events=tuple(event for event in known.events if event.public),
+        closing=_closing(known.decided),
         documents={
-            "application": asked.envelope.decode("ascii") if asked is not None else "",
+            "application": known.asked.envelope.decode("ascii") if known.asked is not None else "",
             "permit": row.permit.decode("ascii"),
             "stances": [found.envelope.decode("ascii") for found in about],
             "decisions": [
                 found.envelope.decode("ascii")
-                for found in decided
-                if found.kind == CloseDown.KIND or found.about in {permit.sha256, *(one.permit_hash for one in permits)}
+                for found in known.decided
+                if found.kind == CloseDown.KIND or found.about in permit_hashes
             ],
         },
     )
+
+
+# The bytes of a document never change, and the register is read again every few seconds.
+@lru_cache(4_096)
+def _application(envelope: bytes) -> Application:
+    return Application.read(envelope)
+
+
+@lru_cache(32_768)
+def _stance(envelope: bytes) -> Stance:
+    return Stance.read(envelope)
 
 
 def _closing(rows: Iterable[DecisionRow]) -> CloseDown | None:
@@ -167,7 +190,7 @@ def _trusts(
     stances: dict[str, Stance] = {}
     for row in rows:
         try:
-            stances[row.node] = Stance.read(row.envelope)
+            stances[row.node] = _stance(row.envelope)
         except TrustQueryError:
             # It was checked when it came; one that cannot be read any more must not take the register down.
             continue

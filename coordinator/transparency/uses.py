@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from coordinator.store import QueryRow, ReviewRow
@@ -147,7 +148,7 @@ class Use:
     def _values(self) -> Parameters:
         return read_parameters(self.parameters)
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, str]:
         """The row of the log: every column, no cell empty."""
         charged = [trust for trust in self.trusts if trust.rho_nano]

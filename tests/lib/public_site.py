@@ -122,6 +122,7 @@ class PublicSite:
     public: str = "localhost:8443"
     local: LocalProvider | None = field(init=False, default=None)
     with_local: bool = False
+    keep_seconds: float = 0
 
     def __post_init__(self) -> None:
         text = with_keys(sample_text().replace('"demo"', '"test"')).replace("localhost:8443", self.public)
@@ -147,7 +148,7 @@ class PublicSite:
             self.base.home, settings, self.store, lambda: self.now, local=self.local, transports={"local": own}
         )
         api = Api(self.base, fleet, Previews(fleet), queries, office, rates[0], rates[1], signin, self.local)
-        self.app = make_app(api, keep_seconds=0)
+        self.app = make_app(api, keep_seconds=self.keep_seconds)
         own.app = httpx.ASGITransport(self.app)
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -282,15 +283,25 @@ class PublicSite:
 
 
 @contextmanager
-def serving(folder: Path, *, with_local: bool = False) -> Iterator[tuple[PublicSite, ClientHome]]:
+def serving(
+    folder: Path, *, with_local: bool = False, keep_seconds: float = 0
+) -> Iterator[tuple[PublicSite, ClientHome]]:
     """A site over HTTPS on this machine, at today's date, and the home folder of Ada, who leads its projects.
 
     Args:
         with_local: people may sign in with a password and a code at the coordinator itself.
+        keep_seconds: how old what the public reads may be.
     """
     store = fresh_store(folder)
     key, port = new_tls_key(), free_port()
-    made = PublicSite(store, folder, now=int(time.time()), public=f"localhost:{port}", with_local=with_local)
+    made = PublicSite(
+        store,
+        folder,
+        now=int(time.time()),
+        public=f"localhost:{port}",
+        with_local=with_local,
+        keep_seconds=keep_seconds,
+    )
     (folder / "server.key.pem").write_bytes(key)
     now = datetime.datetime.now(datetime.UTC)
     (folder / "server.pem").write_bytes(AUTHORITY.issue_server(key, hosts=["localhost"], now=now))

@@ -435,7 +435,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("release_id"),
     )
+    op.create_index("queries_by_end", "queries", ["closed", "release_id", "state"], unique=False)
     op.create_index("queries_by_hash", "queries", ["query_hash", "state", "closed"], unique=False)
+    op.create_index("queries_by_length", "queries", ["vector_length"], unique=False)
+    op.create_index("queries_by_project", "queries", ["project", "closed", "release_id", "state"], unique=False)
     op.create_index("queries_by_state", "queries", ["state", "closes_at"], unique=False)
     op.create_index("queries_by_user", "queries", ["user_id", "created"], unique=False)
     op.create_table(
@@ -476,6 +479,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("release_id", "node"),
     )
+    op.create_index("answers_charged", "answers", ["received", "node", "rho_nano", "release_id"], unique=False)
     op.create_table(
         "criteria",
         sa.Column("release_id", sa.String(length=64), nullable=False),
