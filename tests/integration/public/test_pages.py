@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import html.parser
-import tomllib
 import urllib.parse
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from coordinator.web.headers import HEADERS
 from tests.factories.documents import NOW
-from tests.factories.projects import team_member
-from tests.lib.public_site import ADA, PublicSite
-from tests.lib.refusals import code_of
-from trustquery.projects.answers import read_answer
+from tests.lib.hostile_texts import hostile_projects
+from tests.lib.public_site import PublicSite
 from trustquery.projects.register import said
 
-NAUGHTY = Path(__file__).parents[2] / "security" / "naughty_strings.toml"
-TEXTS = sorted(
-    {text for group in tomllib.loads(NAUGHTY.read_text(encoding="utf-8")).values() for text in group["texts"]}
-)
-XSS = [
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'><svg onload=alert(1)>",
-    "</title><script>x</script>",
-    "javascript:alert(1)", "{{7*7}}", "{% raw %}", "<!--", "]]>", "&lt;script&gt;", "<a href=javascript:alert(1)>x</a>",
-]  # fmt: skip
-LONG = (
-    "lay_summary", "public_benefit", "technical_summary", "common_law", "linkage", "confidential_data",
-    "privacy_processing", "code_sharing", "opt_out_basis",
-)  # fmt: skip
-SHORT = ("title", "organisation", "organisation_id", "contact", "sponsor", "sublicence")
 VOID = {"meta", "link", "input", "br"}
 
 
@@ -164,27 +145,12 @@ def test_what_is_not_there_is_a_page_with_the_same_headers(site: PublicSite) -> 
     assert all(site.call("POST", "/public/register").headers[name] == value for name, value in HEADERS.items())
 
 
-def allowed(question: str, text: str) -> bool:
-    """Whether the application's form takes this answer: one that it refuses reaches no page."""
-    return not code_of(read_answer, question, text)
-
-
 def test_hostile_texts_are_shown_as_texts(site: PublicSite) -> None:
     """In every field of an application, in what trusts say, in a query's text."""
-    usable = [text for text in [*XSS, *TEXTS] if allowed("lay_summary", text) and said(text) != "Not stated"]
-    lines = [text for text in usable if allowed("title", text)]
-    assert len(lines) > 100
-    for place in range(0, len(usable), 40):
-        words, line = "\n".join(usable[place : place + 40])[:3900], lines[place % len(lines)]
-        changed: dict[str, Any] = dict.fromkeys(LONG, words) | dict.fromkeys(SHORT, line)
-        team = (team_member(ADA.public.hex(), name=line, organisation=line, training_body=line),)
-        site.project(
-            project=f"p{place}", team=team, funders=(line,), ethics_references=(line,), other_committees=(line,),
-            outputs=(line,), **changed,
-        )  # fmt: skip
-        shown = "".join(check(site, f"/public/projects/p{place}").words)
+    for name, line, texts in hostile_projects(site):
+        shown = "".join(check(site, f"/public/projects/{name}").words)
         assert said(line) in shown
-        assert all(said(text) in shown for text in usable[place : place + 40] if text in words and "\n" not in text)
+        assert all(said(text) in shown for text in texts if "\n" not in text)
     crawl(site)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from coordinator.store import InputRow
 from tests.factories.documents import NOW
-from tests.integration.public.test_pages import XSS, check
+from tests.integration.public.test_pages import check
+from tests.lib.hostile_texts import XSS
 from tests.lib.public_site import ANN, PublicSite
 from trustquery.catalogue import ColumnType
 from trustquery.codelists import CodingSystem, PublicColumn, PublicTable
