@@ -34,7 +34,7 @@ def test_the_excerpt_asks_what_the_demonstration_asks() -> None:
 
 
 def test_the_excerpt_s_notes_are_those_that_the_client_prints() -> None:
-    parts = (ROOT / "trustquery" / name for name in ("client/result.py", "protocol/heads.py"))
+    parts = (ROOT / "trustquery" / name for name in ("question/result.py", "protocol/heads.py"))
     source = "".join(part.read_text(encoding="utf-8") for part in parts)
     for note in ("Intervals are 95 % and cover the noise only.", "Ledgers were cosigned before", "Checked here:"):
         assert note in TEXT
