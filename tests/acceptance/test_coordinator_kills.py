@@ -32,6 +32,7 @@ def test_what_was_accepted_ends_whenever_the_coordinator_is_killed(database: str
     assert sum(found["ended"].values()) >= found["accepted"] >= 1
 
 
+@pytest.mark.slow
 def test_a_coordinator_that_does_not_resume_is_seen() -> None:
     status, found = torture("--kills", "4", "--point", "before finish", "--plant", "never-resumes")
     assert status == 3

@@ -27,7 +27,7 @@ from tests.lib.processes import wait_for
 from trustquery.identity import Answer
 
 KILLS_PER_STEP, SAMPLED_PER_STEP = 5, 1
-RANDOM_KILLS, SAMPLED_RANDOM = 40, 12
+RANDOM_KILLS, SAMPLED_RANDOM = 40, 6
 pytestmark = pytest.mark.timeout(900)
 ROOM = {
     "rho_12_months = 4\nrho_lifetime = 4": "rho_12_months = 40\nrho_lifetime = 40",

@@ -41,12 +41,12 @@ def test_a_ledger_that_was_put_back_cannot_serve_two_heads() -> None:
     back = [seed for seed in range(1, 200) if any(event.kind == "rollback" for event in script_of(seed).events)]
     counts: collections.Counter[str] = collections.Counter()
     with simulated() as disks:
-        for seed in back[:5]:
+        for seed in back[:4]:
             history = History(seed).run()
             assert history.violations == []
             counts += history.counts
         with CONTROLS[next(title for title in CONTROLS if title.startswith("signs anything"))].plant(disks):
-            broken = [what for seed in back[:8] for what in History(seed).run().violations]
+            broken = [what for seed in back[:5] for what in History(seed).run().violations]
     assert counts["disks put back"] >= 3
     assert counts["frozen after that"] >= 1
     assert counts["cosignatures"] > 50

@@ -174,7 +174,9 @@ PUBLIC = (
     "/public/promise/data.json", "/public/queries", "/public/queries/data.json", "/public/queries/data.csv",
     "/public/queries/{hash_}", "/public/queries/{hash_}/data.json", "/public/releases/{release}/crate.zip",
     "/public/inputs", "/public/inputs/data.json", "/public/inputs/data.csv", "/public/{rest:path}",
-    "/public/log/checkpoint", "/public/log/key", "/public/log/tile/{path:path}",
+    "/public/log/checkpoint", "/public/log/key", "/public/log/tile/{path:path}", "/public/log", "/public/log/verify",
+    "/public/log/verify_log.py", "/public/log/entries/{seq}", "/public/log/entries/{seq}/entry.json",
+    "/public/log/entries/{seq}/entry.tlog-proof", "/public/about", "/public/protection", "/public/opt-out",
 )  # fmt: skip
 
 PASSING = ("/app/sign-in", "/app/signed-out")
@@ -188,6 +190,7 @@ def _anybody(objects: Objects, which: str) -> Call:
             "release": objects.query[which],
             "rest": "x",
             "path": "entries/000.p/1",
+            "seq": "1",
         }
     )
 
@@ -269,7 +272,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/v1/inputs/{name}/{version}/retract"): Row(
         "input.retract", _taken_back, frozenset({"", "query-input-move"}), absent="query-input-absent"
     ),
-    **{("GET", path): Row("public.read", _anybody, frozenset({"", "page", "query-not-public"})) for path in PUBLIC},
+    **{
+        ("GET", path): Row("public.read", _anybody, frozenset({"", "page", "query-not-public", "usage-not-here"}))
+        for path in PUBLIC
+    },
     ("GET", "/static/{version}/{name:path}"): Row(
         "public.read", lambda o, w: Call({"version": version(), "name": "tq.css"})
     ),

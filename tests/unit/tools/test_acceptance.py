@@ -59,7 +59,7 @@ def broken():
 """
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_outcomes_are_reported_by_id(pytester: pytest.Pytester, workers: str) -> None:
     pytester.makepyfile(test_it=TEST)
     report = pytester.path / "report.json"

@@ -23,7 +23,7 @@ def pins(name: str) -> dict[str, set[str]]:
 
 def test_all_the_locks_are_here() -> None:
     ours = ("bootstrap", "demo", "dev", "postgresql", "runtime")
-    apart = ("accounting", "audit", "fuzz", "mesh", "rocrate", "scan", "smartnoise")
+    apart = ("accounting", "audit", "fuzz", "mesh", "rocrate", "scan", "schemathesis", "smartnoise")
     assert [path.removesuffix(".lock") for path in LOCKS] == sorted((*ours, *apart))
 
 
