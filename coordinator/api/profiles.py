@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import StringConstraints
 
 from coordinator.api.context import ApiDep, ShortName
 from coordinator.api.door import AskingDep, acts, doors
@@ -23,7 +24,9 @@ router = doors(prefix="/v1/projects")
 KNOWN_DIGITS = 16
 
 Asked = dict[str, tuple[str, ProfileQuestion]]
-Known = Annotated[list[str], Query(max_length=500, default_factory=list)]
+KnownDigits = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{KNOWN_DIGITS}}}$")]
+# As a client writes them: 500 of them fit into an address that the server reads.
+Known = Annotated[list[KnownDigits], Query(max_length=500, default_factory=list)]
 
 
 def profile_hashes(datasets: Iterable[str], catalogues: Mapping[str, Catalogue]) -> Asked:
