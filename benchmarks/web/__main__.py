@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.web.past import fill
-from benchmarks.web.routes import LIMIT, addresses, session_of
+from benchmarks.web.routes import LIMIT, addresses
 from coordinator.api.pages.door import SESSION_COOKIE
 from tests.lib.public_site import serving
 
@@ -46,7 +46,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name, serving(Path(name), with_local=True, keep_seconds=5) as (made, home):
         fill(made, arguments.projects, arguments.questions, said)
-        cookies = {SESSION_COOKIE: session_of(made, "ada")}
+        cookies = {SESSION_COOKIE: made.session("ada")}
         times: dict[str, list[float]] = {}
         with httpx.Client(
             base_url=f"https://{made.public}",

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from coordinator.api.app import routed
-from coordinator.api.context import token_hash
 from coordinator.api.door import endpoints
 from coordinator.store.uses import UseFilter
 from tests.lib.public_site import PublicSite
-from trustquery.identity import new_secret
 
-__all__ = ["LIMIT", "addresses", "session_of"]
+__all__ = ["LIMIT", "addresses"]
 
 LIMIT = "/public/log/key"
 """A page of one line: what TLS, the server and the door take alone."""
-HOUR = 3_600
 _NOT = ("sign", "arrive", "{rest:path}", ".zip", "data.", "/local", "/static", "/tile/", "verify_log.py", "entry.")
 """Files, and ways to a session."""
-
-
-def session_of(made: PublicSite, name: str) -> str:
-    """A session's token, as a sign-in gives it."""
-    user = made.store.people.find(name)
-    if user is None:
-        raise KeyError(name)
-    token = new_secret(32).hex()
-    opened = made.store.sessions.open(
-        token_hash(token), user.id, made.now + HOUR, made.now, level=3, auth_time=made.now
-    )
-    if not opened:
-        raise KeyError(name)
-    return token
 
 
 def addresses(made: PublicSite) -> list[str]:

@@ -33,7 +33,7 @@ from trustquery.identity.strict_json import read_json
 from trustquery.web import Form, foreign, form_mark, read_form
 from trustquery.web.forms import MARK
 
-__all__ = ["Asking", "AskingDep", "Door", "acts", "check_doors", "doors", "endpoints", "leaves", "own_form"]
+__all__ = ["Asking", "AskingDep", "Door", "acts", "check_doors", "doors", "endpoints", "own_form"]
 
 _MARK = "__trustquery_action__"
 _READS = ("GET", "HEAD")
@@ -244,12 +244,11 @@ def _asking(request: Request) -> Asking:
 AskingDep = Annotated[Asking, Depends(_asking)]
 
 
-def leaves(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """Every route, also of routers that were included."""
+def _leaves(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
     for route in routes:
         inner = getattr(route, "original_router", None)
         if inner is not None:
-            yield from leaves(inner.routes)
+            yield from _leaves(inner.routes)
         else:
             yield route
 
@@ -260,7 +259,7 @@ def check_doors(app: FastAPI) -> None:
     Raises:
         TypeError: a route was added in another way.
     """
-    for route in leaves(app.routes):
+    for route in _leaves(app.routes):
         if not isinstance(route, Door):
             raise TypeError(f"{route!r} is not a door: make its router with doors()")
 
@@ -269,7 +268,7 @@ def endpoints(app: FastAPI) -> list[tuple[str, str, str]]:
     """Method, path and action of every route, in order."""
     return [
         (method, route.path, route.action.name)
-        for route in leaves(app.routes)
+        for route in _leaves(app.routes)
         if isinstance(route, Door)
         for method in sorted(route.methods or ())
     ]

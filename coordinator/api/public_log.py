@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from coordinator.api.door import acts, doors
 from coordinator.api.publishing import PublicDep, encode, page_number, reply, show
-from coordinator.transparency.log_pages import LOG_FIELDS, read_entry, read_head, read_log, script
+from coordinator.transparency.log_pages import LOG_FIELDS, Head, read_entry, read_head, read_log, script
 from trustquery.errors import TrustQueryError
 from trustquery.outputs.sheets import write_sheet
 from trustquery.web import Link
@@ -48,13 +48,18 @@ async def log(request: Request, public: PublicDep) -> Response:
             "older": link("Older entries", page.number + 1),
         }
 
-    def rows() -> list[dict[str, Any]]:
-        found = read_log(public.base, read_head(public.base).size, page_number(request))
+    def rows(head: Head) -> list[dict[str, Any]]:
+        found = read_log(public.base, head.size, page_number(request))
         return [{name: getattr(entry, name) for name in LOG_FIELDS} for entry in found.entries]
 
+    def document() -> dict[str, Any]:
+        # One head for both: another may be shown a moment later.
+        head = read_head(public.base)
+        return {"head": head.note.decode(), "entries": rows(head)}
+
     twins = {
-        "json": lambda: encode({"head": read_head(public.base).note.decode(), "entries": rows()}),
-        "csv": lambda: write_sheet(LOG_FIELDS, rows()).encode(),
+        "json": lambda: encode(document()),
+        "csv": lambda: write_sheet(LOG_FIELDS, rows(read_head(public.base))).encode(),
     }
     return await show(request, public, "public/log.html", make, twins)
 

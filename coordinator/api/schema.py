@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from coordinator.api.door import Door, leaves
+from coordinator.api.door import endpoints
 from trustquery.access import ACTIONS
 from trustquery.errors.catalogue import CATALOGUE
 
@@ -46,12 +46,7 @@ def api_schema(app: FastAPI) -> dict[str, Any]:
     needs a session's token where that row is not open to anybody.
     """
     document = copy.deepcopy(app.openapi())
-    actions = {
-        (route.path, method.lower()): ACTIONS[route.action.name]
-        for route in leaves(app.routes)
-        if isinstance(route, Door)
-        for method in route.methods or ()
-    }
+    actions = {(path, method.lower()): ACTIONS[action] for method, path, action in endpoints(app)}
     paths = {path: found for path, found in document["paths"].items() if path.startswith(PREFIX)}
     for path, operations in paths.items():
         for method, operation in operations.items():

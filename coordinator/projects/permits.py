@@ -9,17 +9,20 @@ from trustquery.errors import TrustQueryError
 from trustquery.identity import Member, Permit, key_id
 from trustquery.projects.life import ASKABLE, ProjectState
 
-__all__ = ["check_use", "read_permit", "state_of"]
+__all__ = ["check_use", "permit_in", "read_permit", "state_of"]
 
 
 def read_permit(row: ProjectRow) -> Permit:
     """The permit that a project uses."""
-    return _read(row.permit)
+    return permit_in(row.permit)
 
 
 @functools.lru_cache(maxsize=4096)
-def _read(envelope: bytes) -> Permit:
-    """A function of the bytes, so it may be remembered: the clock asks about every project every few seconds."""
+def permit_in(envelope: bytes) -> Permit:
+    """The permit in these bytes; whoever needs its signatures verified verifies them.
+
+    A function of the bytes, so it may be remembered: the clock asks about every project every few seconds.
+    """
     return Permit.read(envelope)
 
 

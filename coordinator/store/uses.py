@@ -17,6 +17,7 @@ MOST_VALUES = 5_000
 
 _FINISHED = ("closed", "expired", "cancelled", "returned")
 _OLDEST = (QueryRow.closed, QueryRow.release_id)
+_NEWEST = (QueryRow.closed.desc(), QueryRow.release_id.desc())
 # An expression, and not the column: else SQLite takes the index by state and sorts everything that it finds.
 _ENDED = QueryRow.state.concat("").in_(_FINISHED)
 _LIGHT = (defer(QueryRow.result), defer(QueryRow.model))
@@ -62,9 +63,7 @@ class Uses:
         """The last that closed, newest first."""
         with self._transaction() as session:
             chosen = select(QueryRow).options(*_LIGHT).where(*_where(UseFilter()))
-            return list(
-                session.scalars(chosen.order_by(QueryRow.closed.desc(), QueryRow.release_id.desc()).limit(limit))
-            )
+            return list(session.scalars(chosen.order_by(*_NEWEST).limit(limit)))
 
     def named(self, hash_: str, *, newest: int = 0) -> list[QueryRow]:
         """Finished queries with this hash of the question, or the one with this release id, oldest first.
@@ -84,8 +83,7 @@ class Uses:
             same = select(QueryRow).options(_LIGHT[0]).where(QueryRow.query_hash == hashes[0])
             finished = same.where(_ENDED)
             if newest:
-                last = finished.order_by(QueryRow.closed.desc(), QueryRow.release_id.desc()).limit(newest)
-                return list(reversed(list(session.scalars(last))))
+                return list(reversed(list(session.scalars(finished.order_by(*_NEWEST).limit(newest)))))
             return list(session.scalars(finished.order_by(*_OLDEST)))
 
     def release(self, prefix: str) -> QueryRow | None:

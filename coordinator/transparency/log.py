@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from coordinator.projects import permit_in
 from coordinator.queries import State
 from coordinator.store import AnswerRow, QueryRow, ReleaseEventRow, ReviewRow, Store
 from coordinator.store.uses import UseFilter
 from coordinator.transparency.uses import TrustUse, Use
 from trustquery.errors import TrustQueryError
 from trustquery.errors.catalogue import CATALOGUE
-from trustquery.identity import Answer, Intent, Permit
+from trustquery.identity import Answer, Intent
 from trustquery.projects.register import iso_day
 
 __all__ = ["PAGE", "Page", "month_of", "read_page", "read_uses"]
@@ -97,11 +98,6 @@ def read_uses(store: Store, rows: Iterable[QueryRow]) -> tuple[Use, ...]:
 
 
 # A document's bytes never change, and pages are read again and again. What verifies a signature reads it anew.
-@lru_cache(256)
-def _permit(envelope: bytes) -> Permit:
-    return Permit.read(envelope)
-
-
 @lru_cache(1_024)
 def _intent(envelope: bytes) -> Intent:
     return Intent.read(envelope)
@@ -119,7 +115,7 @@ def _use(
     parameters: dict[str, Any],
     review: ReviewRow | None,
 ) -> Use:
-    permit, intent = _permit(row.permit), _intent(row.intent)
+    permit, intent = permit_in(row.permit), _intent(row.intent)
     member = permit.member(intent.key_id)
     by_node = {answer.node: answer for answer in answers}
     published = next((event for event in reversed(events) if event.action == "publish"), None)

@@ -21,7 +21,7 @@ import httpx
 import uvicorn
 
 from coordinator.api import make_app
-from coordinator.api.context import Api
+from coordinator.api.context import Api, token_hash
 from coordinator.api.limits import RateLimit
 from coordinator.config import Home, parse_settings, sample_text
 from coordinator.enrolment import Desk
@@ -44,7 +44,7 @@ from tests.lib.site import fresh_store
 from trustquery.access import Held, Role
 from trustquery.catalogue import load
 from trustquery.client.config import ClientHome, ClientSettings
-from trustquery.identity import Answer, Intent, Permit, SigningKey
+from trustquery.identity import Answer, Intent, Permit, SigningKey, new_secret
 from trustquery.identity.certificates import Authority, new_tls_key
 from trustquery.language import compile_query
 from trustquery.language.parameters import write_parameters
@@ -74,7 +74,7 @@ ADA, EVE, ANN, BOB = (SigningKey.generate() for _ in range(4))
 NODES = {ods: SigningKey.generate() for ods in ("RX1", "RX2", "RX3")}
 COMMITTEE = (person("ann", ANN), person("bob", BOB))
 ENTRIES = tuple(node_entry(ods, key) for ods, key in NODES.items())
-DAY = 86_400
+DAY, HOUR = 86_400, 3_600
 AUTHORITY = Authority.generate("test", datetime.datetime.fromtimestamp(NOW, datetime.UTC))
 CATALOGUE = load("omop-5.4")
 SQL = "SELECT count(DISTINCT person_id) AS people FROM person"
@@ -176,6 +176,15 @@ class PublicSite:
         message = login_message("test", self.base.desk.authority_sha256(), user, challenge)
         body = {"user": user, "challenge": challenge, "signature": key.sign(message).hex()}
         self.token = self.call("POST", "/v1/login", json=body).json()["token"]
+
+    def session(self, name: str, *, level: int = 3) -> str:
+        """A session's token, as a sign-in gives it."""
+        user = self.store.people.find(name)
+        assert user is not None
+        token, now = new_secret(32).hex(), self.now
+        opened = self.store.sessions.open(token_hash(token), user.id, now + HOUR, now, level=level, auth_time=now)
+        assert opened
+        return token
 
     def project(self, *, state: str = "live", words: dict[str, str] | None = None, **changed: Any) -> Permit:
         """An approved project; ``words``: node to what it says."""

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from coordinator.api.context import token_hash
 from coordinator.api.pages.door import SESSION_COOKIE
 from tests.lib.pages_in_browser import Watched, launched, watched
 from tests.lib.public_site import PublicSite, serving
-from trustquery.identity import new_secret
-
-HOUR = 3600
 
 
 @dataclass
@@ -31,15 +27,6 @@ class WebSite:
         """Where it is."""
         return f"https://{self.made.public}"
 
-    def session(self, name: str, *, level: int = 3) -> str:
-        """A session's token, as a sign-in gives it."""
-        user = self.made.store.people.find(name)
-        assert user is not None
-        token, now = new_secret(32).hex(), self.made.now
-        opened = self.made.store.sessions.open(token_hash(token), user.id, now + HOUR, now, level=level, auth_time=now)
-        assert opened
-        return token
-
     def context(self, name: str = "") -> BrowserContext:
         """A fresh browser profile, of somebody who is signed in, or of nobody."""
         context = self.browser.new_context(
@@ -51,7 +38,7 @@ class WebSite:
                 [
                     {
                         "name": SESSION_COOKIE,
-                        "value": self.session(name),
+                        "value": self.made.session(name),
                         "domain": "localhost",
                         "path": "/",
                         "secure": True,

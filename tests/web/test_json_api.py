@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 from coordinator.api.app import routed
-from coordinator.api.context import token_hash
 from coordinator.api.schema import api_schema
 from tests.lib.processes import ROOT
 from tests.lib.public_site import PublicSite, serving
-from trustquery.identity import new_secret
 
 TOOL = ROOT / ".api-venv" / "bin" / "schemathesis"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -48,10 +46,7 @@ def schema() -> dict[str, Any]:
 
 def tried(made: PublicSite, folder: Path, document: Mapping[str, Any], who: str, most: int, *words: str) -> Any:
     """Run the tool as somebody; returns its report."""
-    token = new_secret(32).hex()
-    user = made.store.people.find(who)
-    assert user is not None
-    made.store.sessions.open(token_hash(token), user.id, made.now + 3600, made.now, level=3, auth_time=made.now)
+    token = made.session(who)
     path, report = folder / "api.json", folder / f"{who}.json"
     path.write_text(json.dumps(document))
     done = subprocess.run(
